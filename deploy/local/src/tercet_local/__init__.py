@@ -1,0 +1,1 @@
+"""The whole of Tercet on one machine: embedded PostgreSQL and NATS, the five services and the `tercet` command."""
