@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import secrets
@@ -43,7 +44,9 @@ class DataFolder:
             self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
             for part in (self.secrets, self.logs):
                 part.mkdir(exist_ok=True, mode=0o700)
-        except PermissionError as error:
+        except OSError as error:
+            if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+                raise
             raise NoRights(Path(error.filename or self.path), "write to") from error
         if not os.access(self.path, os.R_OK | os.W_OK | os.X_OK):
             raise NoRights(self.path, "write to")

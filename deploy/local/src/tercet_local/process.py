@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import os
 import select
@@ -83,6 +84,21 @@ def _wait(child: subprocess.Popen[bytes], seconds: float) -> bool:
         return False
     child.wait()
     return True
+
+
+async def ended(child: subprocess.Popen[bytes]) -> int:
+    """Wait, without a thread and without polling, until the child has ended; returns its exit code."""
+    if child.poll() is None:
+        loop = asyncio.get_running_loop()
+        gone = asyncio.Event()
+        pidfd = os.pidfd_open(child.pid)
+        loop.add_reader(pidfd, gone.set)
+        try:
+            await gone.wait()
+        finally:
+            loop.remove_reader(pidfd)
+            os.close(pidfd)
+    return child.wait()
 
 
 def wait_gone(pid: int, seconds: float) -> bool:

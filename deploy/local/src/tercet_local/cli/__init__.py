@@ -1,0 +1,1 @@
+"""The `tercet` command line: one file a group of commands."""
