@@ -53,6 +53,11 @@ class StartFailed(LocalError):
         super().__init__(f"{what} did not start: {reason}{tail}")
 
 
+class MigrationFailed(LocalError):
+    def __init__(self, service: str, reason: str, log: Path) -> None:
+        super().__init__(f"The migration of {service} failed, its database is as it was: {reason} Its log: {log}")
+
+
 class ChineseSearchBroken(LocalError):
     def __init__(self) -> None:
         super().__init__(

@@ -10,7 +10,7 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 
-from tercet_local.errors import LocalError, StartFailed
+from tercet_local.errors import LocalError, MigrationFailed, StartFailed
 from tercet_local.folder import DataFolder
 from tercet_local.keys import ensure_keys
 from tercet_local.logs import LogFile
@@ -147,7 +147,7 @@ class Supervisor:
             runs.append((service, child, log))
         for service, child, log in runs:
             if await ended(child) != 0:
-                raise StartFailed(f"The migration of {service.name}", log.last_words(), log.path)
+                raise MigrationFailed(service.name, log.last_words(), log.path)
             del self._children[f"{service.name} migrate"]
         names = ", ".join(service.name for service in due)
         self._say(f"Migrated {names} in {time.monotonic() - began:.1f} s")
