@@ -1,0 +1,1 @@
+"""Leads: who is interested, are they ripe, who follows them up."""
