@@ -86,6 +86,11 @@ def _wait(child: subprocess.Popen[bytes], seconds: float) -> bool:
     return True
 
 
+def follow_parent(number: signal.Signals) -> None:
+    """Ask the kernel to signal this process when the one that started it dies, as `make` may."""
+    _libc.prctl(_PR_SET_PDEATHSIG, int(number), 0, 0, 0)
+
+
 async def ended(child: subprocess.Popen[bytes]) -> int:
     """Wait, without a thread and without polling, until the child has ended; returns its exit code."""
     if child.poll() is None:

@@ -13,7 +13,7 @@ import typer
 from tercet_local.cli.output import AsJson, console, show_json, show_rows
 from tercet_local.errors import LocalError
 from tercet_local.folder import DEFAULT, DataFolder
-from tercet_local.process import wait_gone
+from tercet_local.process import follow_parent, wait_gone
 from tercet_local.status import read_status
 from tercet_local.supervisor import Supervisor
 
@@ -30,12 +30,17 @@ def up(
     data: Data = DEFAULT,
     port: Annotated[int, typer.Option(envvar="PORT", min=1, max=65535, help="Port of the REST API.")] = 8080,
     log_level: Annotated[str, typer.Option(envvar="TERCET_LOG_LEVEL", help="How much the services log.")] = "INFO",
+    end_with_parent: Annotated[
+        bool, typer.Option("--end-with-parent", hidden=True, help="Stop when the process that started this one dies.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Start PostgreSQL, NATS and the five services, and serve until Ctrl-C.
 
     Ctrl-C or SIGTERM ends all in order; a second Ctrl-C does not wait for work in progress.
     """
+    if end_with_parent:
+        follow_parent(signal.SIGTERM)
     folder = DataFolder(data)
 
     def say(line: str) -> None:

@@ -1,0 +1,91 @@
+# `make` lists what can be done. Everything runs in .venv, made from constraints.txt by the first target that needs it.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PORT ?= 8080
+WORKERS ?= 2
+TESTS ?= tests
+
+# Every folder with a pyproject.toml below these is a distribution of ours.
+DISTS := $(patsubst %/pyproject.toml,%,$(wildcard proto/pyproject.toml libs/*/pyproject.toml services/*/pyproject.toml deploy/*/pyproject.toml))
+PROTOS := $(shell find proto/tercet -name '*.proto' 2>/dev/null)
+CODE := $(wildcard libs services deploy tests)
+
+##@ Start
+.PHONY: run
+run: setup ## Start everything: API on 127.0.0.1:8080 (PORT=...), data in .tercet/, Ctrl-C stops
+	exec $(BIN)/tercet up --port $(PORT) --end-with-parent
+
+.PHONY: setup
+setup: $(VENV)/.installed proto/gen/.compiled ## Make .venv with all packages and compile the protos
+
+##@ Check
+.PHONY: test
+test: setup ## Run every test against real servers (TESTS=path, WORKERS=n)
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(TESTS)
+
+.PHONY: lint
+lint: setup ## Style, import rules and proto rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	cd proto && ../$(BIN)/buf lint && ../$(BIN)/buf format --diff --exit-code
+
+.PHONY: types
+types: setup ## Check all types strictly
+	$(BIN)/mypy $(CODE)
+
+.PHONY: ci
+ci: lint types test ## All that must be green before a change lands
+
+##@ Work
+.PHONY: format
+format: setup ## Format code and protos, fix what can be fixed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	cd proto && ../$(BIN)/buf format --write
+
+.PHONY: protos
+protos: $(VENV)/.installed ## Compile the protos again, in place
+	@rm -f proto/gen/.compiled
+	@$(MAKE) proto/gen/.compiled
+
+.PHONY: lock
+lock: ## Resolve all third-party versions anew into constraints.txt
+	@rm -rf $(VENV)-lock
+	$(PYTHON) -m venv $(VENV)-lock
+	$(VENV)-lock/bin/pip install --quiet --upgrade -r requirements-dev.txt $(addprefix ./,$(DISTS))
+	{ echo '# All third-party versions, resolved together by `make lock`.'; \
+	  $(VENV)-lock/bin/pip list --format=freeze --exclude pip --exclude setuptools $(foreach d,$(DISTS),--exclude tercet-$(patsubst proto,protos,$(notdir $(d)))); } > constraints.txt
+	rm -rf $(VENV)-lock
+
+.PHONY: clean
+clean: ## Remove .venv and all that was generated; data in .tercet/ stays
+	rm -rf $(VENV) $(VENV)-lock proto/gen proto/include .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: help
+help: ## Show this help
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n\033[1m%s\033[0m\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  \033[36m%-8s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Tercet needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) --version 2>&1 || echo missing). Name another: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+	  || { echo "Python's venv module is missing. On Debian and Ubuntu: sudo apt-get install python3-venv"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# One command gets all our folders, so no name of ours is ever looked up on an index.
+$(VENV)/.installed: constraints.txt requirements-dev.txt $(addsuffix /pyproject.toml,$(DISTS)) | $(BIN)/python
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -r requirements-dev.txt $(addprefix -e ./,$(DISTS))
+	@touch $@
+
+proto/gen/.compiled: $(PROTOS) proto/compile_protos.py | $(VENV)/.installed
+	$(BIN)/python proto/compile_protos.py
+	@touch $@
