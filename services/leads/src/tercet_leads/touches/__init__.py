@@ -1,0 +1,1 @@
+"""Touches: raw submissions, kept exactly as they came."""
