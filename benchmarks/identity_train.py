@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import zlib
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,33 @@ from tercet_leads.identity.rules_agreement import Agreement, compare
 FOLDS = 5
 # Pulls weights of rare agreements towards 0, so that a handful of chance sightings cannot make a rule.
 RIDGE = 0.5
+# What identifiers are known to say, whatever the sample: the ridge pulls these weights there instead of to 0.
+EXPECTED: dict[str, dict[Agreement, float]] = {
+    "individual": {
+        ("resident_id", "exact"): 10.0,
+        ("resident_id", "fits"): 4.0,
+        ("openids", "exact"): 9.0,
+        ("wechats", "exact"): 6.0,
+        ("email", "exact_1"): 6.0,
+        ("email", "one_off"): 3.0,
+        ("landline", "exact_1"): 3.0,
+        ("landline", "one_off"): 1.5,
+        ("employer", "exact"): 3.0,
+    },
+    "company": {
+        ("organisation_code", "exact"): 10.0,
+        ("organisation_code", "one_off"): 4.0,
+        ("licence", "exact"): 7.0,
+        ("licence", "one_off"): 3.0,
+        ("openids", "exact"): 4.0,
+        ("wechats", "exact"): 4.0,
+        ("role_mailbox", "exact_1"): 3.0,
+        ("domain", "exact_1"): 3.0,
+        ("landline", "one_off"): 1.5,
+        ("email", "exact_1"): 2.0,
+    },
+}
+EXPECTED_RIDGE = 4.0
 Pair = tuple[int, bool, tuple[Agreement, ...]]  # fold, same entity, agreements
 
 
@@ -57,12 +85,12 @@ def training_pairs(data: Labelled, traces: list[Evidence]) -> dict[str, list[Pai
     return pairs
 
 
-def fit(pairs: list[Pair]) -> tuple[float, dict[Agreement, float]]:
-    """Prior and weights by ridge logistic regression (Newton steps)."""
+def fit(pairs: list[Pair], expected: Mapping[Agreement, float]) -> tuple[float, dict[Agreement, float]]:
+    """Prior and weights by ridge logistic regression (Newton steps), the ridge centred on what is expected."""
     grouped: Counter[tuple[bool, tuple[Agreement, ...]]] = Counter(
         (same, agreements) for _, same, agreements in pairs if VETOES.isdisjoint(agreements)
     )
-    names = sorted({agreement for _, agreements in grouped for agreement in agreements})
+    names = sorted({agreement for _, agreements in grouped for agreement in agreements} | set(expected))
     column = {name: i + 1 for i, name in enumerate(names)}
     matrix = numpy.zeros((len(grouped), len(names) + 1))
     matrix[:, 0] = 1.0
@@ -73,10 +101,13 @@ def fit(pairs: list[Pair]) -> tuple[float, dict[Agreement, float]]:
             matrix[row, column[agreement]] = 1.0
     ridge = numpy.full(len(names) + 1, RIDGE)
     ridge[0] = 1e-6
-    weights = numpy.zeros(len(names) + 1)
+    centre = numpy.zeros(len(names) + 1)
+    for agreement, weight in expected.items():
+        centre[column[agreement]], ridge[column[agreement]] = weight, EXPECTED_RIDGE
+    weights = centre.copy()
     for _ in range(40):
         chance = 1.0 / (1.0 + numpy.exp(-numpy.clip(matrix @ weights, -30, 30)))
-        gradient = matrix.T @ (times * (target - chance)) - ridge * weights
+        gradient = matrix.T @ (times * (target - chance)) - ridge * (weights - centre)
         curvature = (matrix * (times * chance * (1 - chance))[:, None]).T @ matrix + numpy.diag(ridge)
         step = numpy.linalg.solve(curvature, gradient)
         weights += step
@@ -112,7 +143,7 @@ def models(pairs: dict[str, list[Pair]], without: int | None, probable: float, c
     """A model a kind of lead, learned from all folds but one."""
     found = {}
     for kind, rows in pairs.items():
-        prior, weights = fit([row for row in rows if row[0] != without])
+        prior, weights = fit([row for row in rows if row[0] != without], EXPECTED[kind])
         found[kind] = Model(prior, weights, Thresholds(probable, confirmed))
     return found
 

@@ -83,7 +83,12 @@ def _chinese(text: str, flags: list[str]) -> CompanyName:
         inside = match.group(1)
         region, rest = leading_region(inside)
         if region.province and rest in ("", "市", "省", "中国"):
-            province, city = region.province, region.city or city
+            own, _ = leading_region(text)
+            known = own.city or city
+            if match.end() == len(text) and region.city and known and known != region.city:
+                bracket_branch = inside  # 济南中正文化传媒有限公司(厦门): the head office's region stands in front
+            else:
+                province, city = region.province, region.city or city
             return ""
         if inside.endswith(("分公司", "办事处", "分部", "分店", "店", "营业部")):
             bracket_branch = inside

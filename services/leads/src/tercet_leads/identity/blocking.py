@@ -32,7 +32,8 @@ def weak_keys(evidence: Evidence) -> list[str]:
 def _person_keys(evidence: Evidence) -> list[str]:
     keys: list[str] = []
     spellings, cities = evidence.get("spellings"), evidence.get("cities")
-    mobiles = (*evidence.get("mobiles"), *evidence.get("broken"))
+    named = [local for email in evidence.get("emails") if len(local := email.partition("@")[0]) == 11 and local.isdigit()]
+    mobiles = (*evidence.get("mobiles"), *evidence.get("broken"), *named)
     for spelling in spellings:
         keys += [f"inc:{spelling}|{city}" for city in cities]
         keys += [f"inm:{spelling}|{mobile[:6]}" for mobile in mobiles]
@@ -70,7 +71,7 @@ def _company_keys(evidence: Evidence) -> list[str]:
         # Halves survive one wrong, dropped or swapped character elsewhere in the core.
         for trade in trades:
             keys += [f"cft:{core[:2]}|{trade}", f"cet:{core[-2:]}|{trade}"]
-            keys += [f"cst:{''.join(sorted(core))}|{trade}"] if len(core) > 2 else []
+            keys.append(f"cst:{''.join(sorted(core))}|{trade}")
             keys += [f"c1t:{core[0]}|{trade}|{city}" for city in cities] if len(core) == 2 else []
             keys += [f"c2t:{core[1]}|{trade}|{city}" for city in cities] if len(core) == 2 else []
     keys += [f"cl:{local}" for local in evidence.get("locals")]

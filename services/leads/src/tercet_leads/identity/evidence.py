@@ -8,6 +8,7 @@ from typing import Any
 
 from tercet_leads.cleaning import CleanLead
 from tercet_leads.cleaning.pinyin import spelled
+from tercet_leads.cleaning.regions import leading_region
 
 # What a profile keeps of each feature; the oldest values beyond are forgotten by the comparison, not by the trace.
 _LIMIT = 16
@@ -174,7 +175,8 @@ def _names(lead: CleanLead, add: Any) -> None:
         add("core_spellings", spelled(company.core))
         add("trades", company.trade)
         add("forms", company.form)
-        add("company_cities", company.city)
+        branch_city = leading_region(company.branch)[0].city if company.branch else ""
+        add("company_cities", branch_city or company.city)
     if lead.kind == "company" and company.core:
         add("branches", _branch(company.branch) or "head")
 

@@ -56,7 +56,22 @@ def compare(trace: Evidence, profile: Evidence, holders: Mapping[str, int]) -> l
         _company(trace, profile, holders, found)
         _person(trace, profile, holders, found)
     _place(trace, profile, found)
-    return found
+    return _household(found) if scope == "i" else found
+
+
+_OTHER_PERSON = frozenset({("name", "differs"), ("name", "differs_in_family")})
+
+
+def _household(found: list[Agreement]) -> list[Agreement]:
+    """Under another full name a shared door, phone or mailbox speaks for a family or an office, not for one person."""
+    if _OTHER_PERSON.isdisjoint(found):
+        return found
+    return [
+        ("address", "household") if part[0] == "address" and part[1] in ("same_room", "same_building", "same_street")
+        else (part[0], "under_other_name") if part[0] in ("mobile", "landline", "email") and part[1].startswith("exact")
+        else part
+        for part in found
+    ]
 
 
 def _phones(trace: Evidence, profile: Evidence, holders: Mapping[str, int], scope: str, found: list[Agreement]) -> None:
@@ -92,10 +107,10 @@ def _mailboxes(trace: Evidence, profile: Evidence, holders: Mapping[str, int], s
             found.append(("email", "one_off"))
         else:
             found.append(("email", "differs"))
-    elif mine and (mobiles := profile.get("mobiles")) and _local_is_mobile(mine, mobiles):
-        found.append(("email", "names_mobile"))
-    elif theirs and (mobiles := trace.get("mobiles")) and _local_is_mobile(theirs, mobiles):
-        found.append(("email", "names_mobile"))
+    elif mine and (mobiles := profile.get("mobiles")):
+        _mobile_in_mailbox(mine, mobiles, found)
+    elif theirs and (mobiles := trace.get("mobiles")):
+        _mobile_in_mailbox(theirs, mobiles, found)
     mine, theirs = trace.get("roles"), profile.get("roles")
     if mine and theirs and (value := shared(mine, theirs)):
         found.append(("role_mailbox", "exact_" + crowd(holders.get(f"{scope}e:{value}", 1))))
@@ -112,8 +127,12 @@ def _same_local(mine: tuple[str, ...], theirs: tuple[str, ...]) -> bool:
     return any(len(local := value.partition("@")[0]) >= 7 and local in locals_ for value in mine)
 
 
-def _local_is_mobile(emails: tuple[str, ...], mobiles: tuple[str, ...]) -> bool:
-    return any(value.partition("@")[0] in mobiles for value in emails)
+def _mobile_in_mailbox(emails: tuple[str, ...], mobiles: tuple[str, ...], found: list[Agreement]) -> None:
+    numbers = tuple(local for value in emails if len(local := value.partition("@")[0]) == 11 and local.isdigit())
+    if shared(numbers, mobiles):
+        found.append(("email", "names_mobile"))
+    elif numbers and one_off(numbers, mobiles):
+        found.append(("email", "names_mobile_one_off"))
 
 
 def _resident(trace: Evidence, profile: Evidence, found: list[Agreement]) -> None:
@@ -146,8 +165,8 @@ def _person(trace: Evidence, profile: Evidence, holders: Mapping[str, int], foun
     if spelled_mine and spelled_theirs:
         if shared(spelled_mine, spelled_theirs):
             found.append(("name", "sounds_same"))
-        elif mine and theirs and _look_alike(mine, theirs):
-            found.append(("name", "one_character_off"))
+        elif mine and theirs and (alike := _look_alike(mine, theirs)):
+            found.append(("name", alike))
         elif one_off(spelled_mine, spelled_theirs):
             found.append(("name", "spelling_one_off"))
         elif trace.kind == "individual" and shared(trace.get("families"), profile.get("families")):
@@ -169,12 +188,19 @@ def _person(trace: Evidence, profile: Evidence, holders: Mapping[str, int], foun
         found.append(("name", "nickname_same" if shared(nicks, their_nicks) else "nickname_differs"))
 
 
-def _look_alike(mine: tuple[str, ...], theirs: tuple[str, ...]) -> bool:
-    return any(
-        OSA.distance(a, b, score_cutoff=1) <= 1 and a[0] == b[0] or (len(a) == len(b) > 2 and a[1:] == b[1:])
-        for a in mine
-        for b in theirs
-    )
+def _look_alike(mine: tuple[str, ...], theirs: tuple[str, ...]) -> str:
+    """One character of a name is other, swapped or left out. In a name of two that is often another person."""
+    for a in mine:
+        for b in theirs:
+            if len(a) != len(b):
+                short, long = (a, b) if len(a) < len(b) else (b, a)
+                if len(long) - len(short) == 1 and short[0] == long[0] and short[1:] in (long[1:-1], long[2:]):
+                    return "one_left_out"
+            elif OSA.distance(a, b, score_cutoff=1) <= 1:
+                if len(a) == 2:
+                    return "one_of_two_off" if a[0] == b[0] else ""
+                return "one_of_three_off"
+    return ""
 
 
 def _nick_fits(nicks: tuple[str, ...], names: tuple[str, ...]) -> bool:
@@ -221,6 +247,8 @@ def _company(trace: Evidence, profile: Evidence, holders: Mapping[str, int], fou
         found.append(("core_holders", crowd(holders.get(f"cc:{trace.get('core_spellings')[0]}", 1))))
     elif shared(trace.get("core_spellings"), profile.get("core_spellings")):
         core = "sounds_same"
+    elif any(len(a) == len(b) and sorted(a) == sorted(b) for a in mine for b in theirs):
+        core = "swapped"
     elif _core_alike(mine, theirs):
         core = "alike"
     else:
@@ -246,7 +274,7 @@ def _core_alike(mine: tuple[str, ...], theirs: tuple[str, ...]) -> bool:
             longest = max(len(a), len(b))
             if longest >= 3 and OSA.distance(a, b, score_cutoff=1) <= 1:
                 return True
-            if longest == 2 and len(a) == len(b) and (a[0] == b[0] or a[1] == b[1] or a == b[::-1]):
+            if longest == 2 and len(a) == len(b) and (a[0] == b[0] or a[1] == b[1]):
                 return True
             if min(len(a), len(b)) >= 2 and (a.startswith(b) or b.startswith(a)):
                 return True
