@@ -37,7 +37,7 @@ class Service:
         spec = find_spec(self.module)
         if spec is None or spec.origin is None:
             return None
-        return _head(Path(spec.origin).parents[2] / "migrations" / "versions")
+        return head_of(Path(spec.origin).parents[2] / "migrations" / "versions")
 
 
 ALL = tuple(Service(name, "tercet_" + name.replace("-", "_")) for name in SERVICES)
@@ -90,7 +90,7 @@ def _no_proxy() -> str:
     return ",".join(dict.fromkeys([*known, "127.0.0.1", "localhost"]))
 
 
-def _head(folder: Path) -> str | None:
+def head_of(folder: Path) -> str | None:
     """The revision that no other one follows, read without importing the migrations."""
     revisions: dict[str, object] = {}
     for file in folder.glob("*.py"):
