@@ -12,7 +12,7 @@ from .clock import Clock
 from .closure import compile_closure, mapping_getter
 from .errors import ConditionError, Problem, Reason
 from .explain import Explanation, Leaf, explain, paths
-from .json_form import json_schema, parse_json, to_json
+from .json_form import json_schema, parse_json, read_inner, to_json
 from .kinds import NO_KINDS, Getter, Holds, Kind, Kinds
 from .orders import OrderBy, parse_order_by
 from .schema import Field, FieldType, Schema
@@ -23,49 +23,15 @@ from .values import fold
 if TYPE_CHECKING:
     from .sql import SqlColumn, compile_sql, folded
 
+# fmt: off
 __all__ = [
-    "NO_KINDS",
-    "And",
-    "Check",
-    "Clock",
-    "Compare",
-    "ConditionError",
-    "Explanation",
-    "Field",
-    "FieldType",
-    "Getter",
-    "Holds",
-    "Kind",
-    "Kinds",
-    "Leaf",
-    "Limits",
-    "Node",
-    "Not",
-    "Now",
-    "Op",
-    "Or",
-    "OrderBy",
-    "Problem",
-    "Reason",
-    "Schema",
-    "Search",
-    "SqlColumn",
-    "Unit",
-    "compile_closure",
-    "compile_sql",
-    "explain",
-    "fold",
-    "folded",
-    "json_schema",
-    "mapping_getter",
-    "parse_json",
-    "parse_order_by",
-    "parse_text",
-    "paths",
-    "to_json",
-    "to_text",
-    "walk",
+    "NO_KINDS", "And", "Check", "Clock", "Compare", "ConditionError", "Explanation", "Field", "FieldType",
+    "Getter", "Holds", "Kind", "Kinds", "Leaf", "Limits", "Node", "Not", "Now", "Op", "Or", "OrderBy",
+    "Problem", "Reason", "Schema", "Search", "SqlColumn", "Unit", "compile_closure", "compile_sql", "explain",
+    "fold", "folded", "json_schema", "mapping_getter", "parse_json", "parse_order_by", "parse_text", "paths",
+    "read_inner", "to_json", "to_text", "walk",
 ]
+# fmt: on
 
 
 def __getattr__(name: str) -> Any:

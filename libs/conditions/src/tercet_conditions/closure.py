@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping, Sized
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from .clock import Clock, resolver
@@ -13,6 +13,7 @@ from .tree import And, Compare, Node, Not, Op, Or, Search
 from .values import fold, stored
 
 Read = Callable[[Any], Any]
+_EMPTY: tuple[Any, ...] = ("", [], (), {})
 
 
 def mapping_getter(path: str) -> Read:
@@ -111,66 +112,42 @@ def _some(terms: list[Holds]) -> Holds:
     return some
 
 
-_ORDER: Mapping[Op, Callable[[Any, Any], bool]] = {
+# Each is called with the record's value, which is there, and the term's.
+_TESTS: Mapping[Op, Callable[[Any, Any], bool]] = {
     Op.LT: operator.lt,
     Op.LE: operator.le,
     Op.GT: operator.gt,
     Op.GE: operator.ge,
+    Op.HAS: operator.contains,
+    Op.STARTS_WITH: str.startswith,
+    Op.ENDS_WITH: str.endswith,
 }
 
 
 def _compare(term: Compare, field: Field, getter: Getter, clock: Clock | None) -> Holds:
     read, op, value = reader(term.path, field, getter), term.op, term.value
     if op is Op.EXISTS:
-        return _exists(read)
+        return lambda record: (found := read(record)) is not None and found not in _EMPTY
     if op is Op.IN and isinstance(value, tuple):
         return _among(read, field, value, clock)
-    if op is Op.HAS:
-        return _has(read, field, str(value))
-    if op is Op.STARTS_WITH or op is Op.ENDS_WITH:
-        return _affix(read, op, str(value))
-    moving = resolver(field.type, value, clock)
-    if moving is not None:
+    if moving := resolver(field.type, value, clock):
         return _moving(read, op, moving)
     if op is Op.EQ:
         return lambda record: read(record) == value
     if op is Op.NE:
         return lambda record: read(record) != value
-    return _ordered(read, op, value)
-
-
-def _ordered(read: Read, op: Op, value: Any) -> Holds:
-    def less(record: Any) -> bool:
-        found = read(record)
-        return found is not None and found < value
-
-    def at_most(record: Any) -> bool:
-        found = read(record)
-        return found is not None and found <= value
-
-    def greater(record: Any) -> bool:
-        found = read(record)
-        return found is not None and found > value
-
-    def at_least(record: Any) -> bool:
-        found = read(record)
-        return found is not None and found >= value
-
-    return {Op.LT: less, Op.LE: at_most, Op.GT: greater, Op.GE: at_least}[op]
+    if op is Op.HAS and field.type is FieldType.TEXT:
+        wanted = fold(str(value))
+        return lambda record: (found := read(record)) is not None and wanted in fold(found)
+    test = _TESTS[op]
+    return lambda record: (found := read(record)) is not None and test(found, value)
 
 
 def _moving(read: Read, op: Op, value: Callable[[], Any]) -> Holds:
-    if op is Op.EQ:
-        return lambda record: read(record) == value()
-    if op is Op.NE:
-        return lambda record: read(record) != value()
-    order = _ORDER[op]
-
-    def ordered(record: Any) -> bool:
-        found = read(record)
-        return found is not None and order(found, value())
-
-    return ordered
+    if op in (Op.EQ, Op.NE):
+        return lambda record: (read(record) == value()) is (op is Op.EQ)
+    test = _TESTS[op]
+    return lambda record: (found := read(record)) is not None and test(found, value())
 
 
 def _among(read: Read, field: Field, values: tuple[Any, ...], clock: Clock | None) -> Holds:
@@ -178,44 +155,4 @@ def _among(read: Read, field: Field, values: tuple[Any, ...], clock: Clock | Non
     fixed = frozenset(value for value in values if resolver(field.type, value, clock) is None)
     if not movers:
         return lambda record: read(record) in fixed
-
-    def among(record: Any) -> bool:
-        found = read(record)
-        return found in fixed or any(found == mover() for mover in movers)
-
-    return among
-
-
-def _exists(read: Read) -> Holds:
-    def exists(record: Any) -> bool:
-        found = read(record)
-        return found is not None and not (isinstance(found, Sized) and len(found) == 0)
-
-    return exists
-
-
-def _has(read: Read, field: Field, wanted: str) -> Holds:
-    if field.type is not FieldType.TEXT:
-
-        def member(record: Any) -> bool:
-            found = read(record)
-            return found is not None and wanted in found
-
-        return member
-    folded = fold(wanted)
-
-    def contains(record: Any) -> bool:
-        found = read(record)
-        return found is not None and folded in fold(found)
-
-    return contains
-
-
-def _affix(read: Read, op: Op, wanted: str) -> Holds:
-    test = str.startswith if op is Op.STARTS_WITH else str.endswith
-
-    def affix(record: Any) -> bool:
-        found = read(record)
-        return found is not None and test(found, wanted)
-
-    return affix
+    return lambda record: (found := read(record)) in fixed or any(found == mover() for mover in movers)

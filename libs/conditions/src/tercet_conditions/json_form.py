@@ -25,10 +25,10 @@ _NAMES = (*map(str, Op), _MISSING)
 def parse_json(value: object, schema: Schema, *, kinds: Kinds = NO_KINDS, limits: Limits = LIMITS) -> Node:
     """Reads a decoded JSON condition. Refuses (ConditionError, all faults found) at JSON pointers."""
     check = Check(schema, limits, kinds)
-    return check.done(read(value, check))
+    return check.done(read_inner(value, check))
 
 
-def read(value: object, check: Check, pointer: str = "") -> Node | None:
+def read_inner(value: object, check: Check, pointer: str = "") -> Node | None:
     """One node; None after noting its faults. Kinds of nodes read the conditions inside them with it."""
     with check.level(pointer):
         return _read(value, check, pointer)
@@ -46,7 +46,7 @@ def _read(value: object, check: Check, pointer: str) -> Node | None:
         case "all" | "any":
             return _read_terms(str(key), inner, check, f"{pointer}/{key}")
         case "not":
-            term = read(inner, check, f"{pointer}/not")
+            term = read_inner(inner, check, f"{pointer}/not")
             return term and Not(term)
         case "search" if isinstance(inner, str):
             return check.search(inner, f"{pointer}/search")
@@ -63,7 +63,7 @@ def _read_terms(key: str, items: object, check: Check, pointer: str) -> Node | N
     if not isinstance(items, list | tuple) or (not items and (key, check.depth) != ("all", 1)):
         check.refuse(Reason.BAD_SHAPE, f"{key} takes a list of conditions: add one or leave {key} out", pointer)
         return None
-    terms = [read(item, check, f"{pointer}/{index}") for index, item in enumerate(items)]
+    terms = [read_inner(item, check, f"{pointer}/{index}") for index, item in enumerate(items)]
     known = tuple(term for term in terms if term is not None)
     if len(known) < len(terms):
         return None

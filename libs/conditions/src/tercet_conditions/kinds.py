@@ -23,13 +23,16 @@ Getter = Callable[[str], Callable[[Any], Any]]
 class Kind(Protocol):
     """One kind of node: how it is written in JSON, compiled both ways, and told to a person."""
 
-    key: str
-    """Its key in JSON: `{"<key>": ...}`."""
-    node: type[Node]
+    @property
+    def key(self) -> str:
+        """Its key in JSON: `{"<key>": ...}`."""
+
+    @property
+    def node(self) -> type[Node]: ...
 
     def parse(self, value: Any, check: Check, pointer: str) -> Node | None:
         """The node; None after telling `check.refuse` why not. Conditions inside it are read by
-        `json_form.read(value, check.within(their schema), pointer)`."""
+        `read_inner(value, check.within(their schema), pointer)`."""
 
     def to_json(self, node: Any) -> Any: ...
 

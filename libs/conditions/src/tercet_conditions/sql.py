@@ -11,26 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    ColumnElement,
-    Date,
-    DateTime,
-    Numeric,
-    Text,
-    Uuid,
-    and_,
-    any_,
-    case,
-    cast,
-    func,
-    literal,
-    literal_column,
-    not_,
-    or_,
-    true,
-)
+import sqlalchemy as sa
+from sqlalchemy import ColumnElement, Text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.types import TypeEngine
 
@@ -60,13 +42,13 @@ Predicate = ColumnElement[bool]
 Resolve = Callable[[str], SqlColumn]
 
 _TYPES: Mapping[FieldType, TypeEngine[Any]] = {
-    FieldType.INTEGER: BigInteger(),
-    FieldType.DECIMAL: Numeric(),
-    FieldType.MONEY: Numeric(),
-    FieldType.BOOLEAN: Boolean(),
-    FieldType.INSTANT: DateTime(timezone=True),
-    FieldType.DATE: Date(),
-    FieldType.UUID: Uuid(),
+    FieldType.INTEGER: sa.BigInteger(),
+    FieldType.DECIMAL: sa.Numeric(),
+    FieldType.MONEY: sa.Numeric(),
+    FieldType.BOOLEAN: sa.Boolean(),
+    FieldType.INSTANT: sa.DateTime(timezone=True),
+    FieldType.DATE: sa.Date(),
+    FieldType.UUID: sa.Uuid(),
 }
 _TEXTUAL = (FieldType.TEXT, FieldType.ENUM)
 _ORDER: Mapping[Op, Callable[[Any, Any], Any]] = {
@@ -79,8 +61,8 @@ _ORDER: Mapping[Op, Callable[[Any, Any], Any]] = {
 
 def folded(text: ColumnElement[str]) -> ColumnElement[str]:
     """The form in which letter case and width make no difference: `values.fold` in SQL. Immutable, so indexable."""
-    composed = func.normalize(text, literal_column("NFKC"), type_=Text())
-    return func.casefold(composed.collate("pg_unicode_fast"), type_=Text())
+    composed = sa.func.normalize(text, sa.literal_column("NFKC"), type_=Text())
+    return sa.func.casefold(composed.collate("pg_unicode_fast"), type_=Text())
 
 
 def compile_sql(
@@ -100,11 +82,11 @@ def compile_sql(
     def node(tree: Node) -> Predicate:
         match tree:
             case And(terms):
-                return and_(true(), *map(node, terms))
+                return sa.and_(sa.true(), *map(node, terms))
             case Or(terms):
-                return or_(*map(node, terms))
+                return sa.or_(*map(node, terms))
             case Not(term):
-                return not_(node(term).self_group())
+                return sa.not_(node(term).self_group())
             case Compare(path):
                 return _compare(tree, schema[path], resolve(path), clock)
             case Search(text):
@@ -118,7 +100,7 @@ def compile_sql(
 
 
 def _present(test: Predicate, column: SqlColumn) -> Predicate:
-    return and_(test, column.expression.is_not(None)) if column.nullable else test
+    return sa.and_(test, column.expression.is_not(None)) if column.nullable else test
 
 
 def _compare(term: Compare, field: Field, column: SqlColumn, clock: Clock | None) -> Predicate:
@@ -143,7 +125,7 @@ def _test(
     op, value = term.op, term.value
     if op is Op.IN and isinstance(value, tuple):
         members = [_resolved(field_type, item, clock) for item in value]
-        return expression == any_(literal(members, ARRAY(_TYPES.get(field_type, Text()))))
+        return expression == sa.any_(sa.literal(members, ARRAY(_TYPES.get(field_type, Text()))))
     if op is Op.HAS:
         haystack = folded(expression) if column.folded is None else column.folded
         return haystack.like(f"%{_escaped(values.fold(str(value)))}%")
@@ -163,7 +145,7 @@ def _test(
 def _stored(term: Compare, field_type: FieldType, column: SqlColumn, clock: Clock | None) -> Predicate:
     """A value out of JSON, read by `values.stored` on the other side: another type is missing and nothing raises."""
     document = column.expression
-    value = document if column.key is None else document.op("->", return_type=JSONB())(literal(column.key, Text()))
+    value = document if column.key is None else document.op("->", return_type=JSONB())(sa.literal(column.key, Text()))
     if field_type in (FieldType.LIST, FieldType.JSON):
         return _document(term, value, field_type, column)
     typed = _extracted(value, field_type)
@@ -171,55 +153,55 @@ def _stored(term: Compare, field_type: FieldType, column: SqlColumn, clock: Cloc
         # Days written 2026-03-31 order as texts do; drivers bind the last day of 9999 as infinity, a text never.
         term, field_type = replace(term, value=_iso(term.value, clock)), FieldType.TEXT
     if term.op is Op.EXISTS:
-        return and_(typed.is_not(None), typed != "") if field_type in _TEXTUAL else typed.is_not(None)
+        return sa.and_(typed.is_not(None), typed != "") if field_type in _TEXTUAL else typed.is_not(None)
     if term.op is Op.NE:
         return typed.is_distinct_from(_bind(field_type, term.value, clock))
     if term.op is Op.EQ and column.key is not None and isinstance(term.value, str | bool):
-        contained = document.op("@>", return_type=Boolean())(literal({column.key: term.value}, JSONB()))
+        contained = document.op("@>", return_type=sa.Boolean())(sa.literal({column.key: term.value}, JSONB()))
         return _present(contained, column)  # served by a GIN index on the document
-    return func.coalesce(_test(term, typed, field_type, column, clock), False)
+    return sa.func.coalesce(_test(term, typed, field_type, column, clock), False)
 
 
 def _document(term: Compare, value: ColumnElement[Any], field_type: FieldType, column: SqlColumn) -> Predicate:
     is_list = field_type is FieldType.LIST
     empty: Any = [] if is_list else {}
-    kind = func.jsonb_typeof(value) == literal("array" if is_list else "object", Text())
+    kind = sa.func.jsonb_typeof(value) == sa.literal("array" if is_list else "object", Text())
     if term.op is Op.EXISTS:
-        return func.coalesce(and_(kind, value != literal(empty, JSONB())), False)
+        return sa.func.coalesce(sa.and_(kind, value != sa.literal(empty, JSONB())), False)
     contains = (
-        value.op("@>", return_type=Boolean())(literal([term.value], JSONB()))
+        value.op("@>", return_type=sa.Boolean())(sa.literal([term.value], JSONB()))
         if is_list
-        else value.op("?", return_type=Boolean())(literal(term.value, Text()))
+        else value.op("?", return_type=sa.Boolean())(sa.literal(term.value, Text()))
     )
     if is_list and column.key is not None:
-        inside = column.expression.op("@>", return_type=Boolean())(literal({column.key: [term.value]}, JSONB()))
+        inside = column.expression.op("@>", return_type=sa.Boolean())(sa.literal({column.key: [term.value]}, JSONB()))
         return _present(inside, column)
-    return and_(contains, kind, value.is_not(None))
+    return sa.and_(contains, kind, value.is_not(None))
 
 
 def _extracted(value: ColumnElement[Any], field_type: FieldType) -> ColumnElement[Any]:
     """The JSON value as its SQL type, or NULL. CASE keeps PostgreSQL from converting what was not tested first."""
-    kind = func.jsonb_typeof(value)
-    text = value.op("#>>", return_type=Text())(literal_column("'{}'::text[]"))
+    kind = sa.func.jsonb_typeof(value)
+    text = value.op("#>>", return_type=Text())(sa.literal_column("'{}'::text[]"))
 
     def shaped(form: str) -> Predicate:
-        return and_(kind == "string", text.regexp_match(f"^({form})$"))
+        return sa.and_(kind == "string", text.regexp_match(f"^({form})$"))
 
     def valid(form: str, name: str) -> Predicate:
-        return case((shaped(form), func.pg_input_is_valid(text, literal(name, Text()))), else_=False)
+        return sa.case((shaped(form), sa.func.pg_input_is_valid(text, sa.literal(name, Text()))), else_=False)
 
     match field_type:
         case FieldType.BOOLEAN:
-            return case((kind == "boolean", cast(text, Boolean)))
+            return sa.case((kind == "boolean", sa.cast(text, sa.Boolean)))
         case FieldType.INTEGER | FieldType.DECIMAL | FieldType.MONEY:
-            return case((or_(kind == "number", shaped(values.NUMBER)), cast(text, Numeric)))
+            return sa.case((sa.or_(kind == "number", shaped(values.NUMBER)), sa.cast(text, sa.Numeric)))
         case FieldType.INSTANT:
-            return case((valid(values.INSTANT, "timestamptz"), cast(text, DateTime(timezone=True))))
+            return sa.case((valid(values.INSTANT, "timestamptz"), sa.cast(text, sa.DateTime(timezone=True))))
         case FieldType.DATE:
-            return case((valid(values.DATE, "date"), text))
+            return sa.case((valid(values.DATE, "date"), text))
         case FieldType.UUID:
-            return case((shaped(values.UUID_FORM), cast(text, Uuid)))
-    return case((kind == "string", text))
+            return sa.case((shaped(values.UUID_FORM), sa.cast(text, sa.Uuid)))
+    return sa.case((kind == "string", text))
 
 
 def _iso(value: Value, clock: Clock | None) -> Value:
@@ -234,7 +216,7 @@ def _resolved(field_type: FieldType, value: Any, clock: Clock | None) -> Any:
 
 
 def _bind(field_type: FieldType, value: Any, clock: Clock | None) -> ColumnElement[Any]:
-    return literal(_resolved(field_type, value, clock), _TYPES.get(field_type, Text()))
+    return sa.literal(_resolved(field_type, value, clock), _TYPES.get(field_type, Text()))
 
 
 def _escaped(text: str) -> str:
