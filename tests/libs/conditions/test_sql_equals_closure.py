@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from support.conditions import CLOCK, RECORDS, SAMPLES, SCHEMA, TREES, resolve
 from tercet_conditions import (
@@ -27,7 +27,10 @@ from tercet_conditions import (
     compile_sql,
     fold,
     folded,
+    mapping_getter,
+    sql_value,
 )
+from tercet_conditions.closure import reader
 
 from .conftest import Database
 
@@ -99,3 +102,13 @@ def test_positive_comparisons_can_use_an_index(database: Database, tree: Node, i
         assert "probe" in database.plan(compile_sql(tree, SCHEMA, resolve, clock=CLOCK))
     finally:
         database.run("DROP INDEX probe")
+
+
+@pytest.mark.parametrize("path", ["score", "custom.size", "custom.since", "custom.due", "custom.level"])
+def test_records_can_be_ordered_by_any_path(database: Database, path: str) -> None:
+    value = sql_value(path, SCHEMA, resolve)
+    field = SCHEMA[path]
+    read = reader(path, field, mapping_getter)
+    ordered = database.all(select(RECORDS.c.id, value).where(value.is_not(None)).order_by(value))
+    expected = sorted(found for record in SAMPLES if (found := read(record)) is not None)
+    assert [read(SAMPLES[number]) for number, _ in ordered] == expected

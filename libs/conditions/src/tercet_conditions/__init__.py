@@ -16,12 +16,13 @@ from .json_form import json_schema, parse_json, read_inner, to_json
 from .kinds import NO_KINDS, Getter, Holds, Kind, Kinds
 from .orders import OrderBy, parse_order_by
 from .schema import Field, FieldType, Schema
-from .text_form import parse_text, to_text
+from .text_form import parse_text
 from .tree import And, Compare, Node, Not, Now, Op, Or, Search, Unit, walk
+from .unparse import to_text
 from .values import fold
 
 if TYPE_CHECKING:
-    from .sql import SqlColumn, compile_sql, folded
+    from .sql import SqlColumn, compile_sql, folded, sql_value
 
 # fmt: off
 __all__ = [
@@ -29,13 +30,13 @@ __all__ = [
     "Getter", "Holds", "Kind", "Kinds", "Leaf", "Limits", "Node", "Not", "Now", "Op", "Or", "OrderBy",
     "Problem", "Reason", "Schema", "Search", "SqlColumn", "Unit", "compile_closure", "compile_sql", "explain",
     "fold", "folded", "json_schema", "mapping_getter", "parse_json", "parse_order_by", "parse_text", "paths",
-    "read_inner", "to_json", "to_text", "walk",
+    "read_inner", "sql_value", "to_json", "to_text", "walk",
 ]
 # fmt: on
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("SqlColumn", "compile_sql", "folded"):
+    if name in ("SqlColumn", "compile_sql", "folded", "sql_value"):
         from . import sql
 
         return getattr(sql, name)

@@ -99,6 +99,17 @@ def compile_sql(
     return node(tree)
 
 
+def sql_value(path: str, schema: Schema, resolve: Resolve) -> ColumnElement[Any]:
+    """The value a path has, typed, NULL where it is missing: what to order, group or page by."""
+    field, column = schema[path], resolve(path)
+    return _extracted(_inside(column), field.type) if field.stored_json else column.expression
+
+
+def _inside(column: SqlColumn) -> ColumnElement[Any]:
+    document = column.expression
+    return document if column.key is None else document.op("->", return_type=JSONB())(sa.literal(column.key, Text()))
+
+
 def _present(test: Predicate, column: SqlColumn) -> Predicate:
     return sa.and_(test, column.expression.is_not(None)) if column.nullable else test
 
@@ -144,8 +155,7 @@ def _test(
 
 def _stored(term: Compare, field_type: FieldType, column: SqlColumn, clock: Clock | None) -> Predicate:
     """A value out of JSON, read by `values.stored` on the other side: another type is missing and nothing raises."""
-    document = column.expression
-    value = document if column.key is None else document.op("->", return_type=JSONB())(sa.literal(column.key, Text()))
+    document, value = column.expression, _inside(column)
     if field_type in (FieldType.LIST, FieldType.JSON):
         return _document(term, value, field_type, column)
     typed = _extracted(value, field_type)
@@ -196,7 +206,9 @@ def _extracted(value: ColumnElement[Any], field_type: FieldType) -> ColumnElemen
         case FieldType.INTEGER | FieldType.DECIMAL | FieldType.MONEY:
             return sa.case((sa.or_(kind == "number", shaped(values.NUMBER)), sa.cast(text, sa.Numeric)))
         case FieldType.INSTANT:
-            return sa.case((valid(values.INSTANT, "timestamptz"), sa.cast(text, sa.DateTime(timezone=True))))
+            moment = sa.cast(text, _TYPES[FieldType.INSTANT])
+            known = moment < sa.literal_column("'10000-01-01T00:00:00Z'::timestamptz")  # Python ends there
+            return sa.case((valid(values.INSTANT, "timestamptz"), sa.case((known, moment))))
         case FieldType.DATE:
             return sa.case((valid(values.DATE, "date"), text))
         case FieldType.UUID:

@@ -180,15 +180,15 @@ def _stored_form(matches: Callable[[str], Any], convert: Callable[[str], Any]) -
             return None
         try:
             return convert(raw)
-        except ValueError:
-            return None  # the shape of a date that no calendar has
+        except (ValueError, OverflowError):
+            return None  # the shape of a time that no calendar has, or beyond the year 9999 in UTC
 
     return read
 
 
 _STORED: Mapping[FieldType, Callable[[Any], Any]] = {
     FieldType.BOOLEAN: _stored_boolean,
-    FieldType.INSTANT: _stored_form(_instant, datetime.fromisoformat),
+    FieldType.INSTANT: _stored_form(_instant, lambda raw: datetime.fromisoformat(raw).astimezone(UTC)),
     FieldType.DATE: _stored_form(_date, date.fromisoformat),
     FieldType.UUID: _stored_form(_uuid, UUID),
     FieldType.LIST: _stored_list,
