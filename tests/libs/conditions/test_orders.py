@@ -25,7 +25,7 @@ def test_an_order_means(text: str, orders: tuple[OrderBy, ...]) -> None:
     ("text", "reason", "position"),
     [
         ("scor", Reason.UNKNOWN_PATH, 0),
-        ("score, phone", Reason.NOT_SORTABLE, 7),
+        ("score, phone", Reason.NOT_FILTERABLE, 7),
         ("tags", Reason.NOT_SORTABLE, 0),
         ("score down", Reason.SYNTAX, 0),
         ("score,", Reason.SYNTAX, 6),

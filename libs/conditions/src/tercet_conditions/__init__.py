@@ -17,7 +17,7 @@ from .kinds import NO_KINDS, Getter, Holds, Kind, Kinds
 from .orders import OrderBy, parse_order_by
 from .schema import Field, FieldType, Schema
 from .text_form import parse_text
-from .tree import And, Compare, Node, Not, Now, Op, Or, Search, Unit, walk
+from .tree import And, Compare, Node, Not, Now, Op, Or, Search, Unit
 from .unparse import to_text
 from .values import fold
 
@@ -30,7 +30,7 @@ __all__ = [
     "Getter", "Holds", "Kind", "Kinds", "Leaf", "Limits", "Node", "Not", "Now", "Op", "Or", "OrderBy",
     "Problem", "Reason", "Schema", "Search", "SqlColumn", "Unit", "compile_closure", "compile_sql", "explain",
     "fold", "folded", "json_schema", "mapping_getter", "parse_json", "parse_order_by", "parse_text", "paths",
-    "read_inner", "sql_value", "to_json", "to_text", "walk",
+    "read_inner", "sql_value", "to_json", "to_text",
 ]
 # fmt: on
 

@@ -60,11 +60,10 @@ class Check:
         """The refusal of something that cannot be read on from, with what was found before it."""
         return ConditionError(*self._problems, Problem(reason, message, position))
 
-    def done(self, tree: Node | None) -> Node:
-        """The tree read. Refuses with every fault noted."""
-        if self._problems or tree is None:
+    def done(self) -> None:
+        """Ends the reading. Refuses with every fault noted."""
+        if self._problems:
             raise ConditionError(*self._problems)
-        return tree
 
     @property
     def depth(self) -> int:
@@ -97,7 +96,7 @@ class Check:
             hint = f"did you mean {like}?" if like else "see the resource's fields"
             self.refuse(Reason.UNKNOWN_PATH, f"there is no field {path[:64]!r}: {hint}", position)
         elif not field.filterable:
-            message = f"the field {path} is masked for you or cannot be filtered by: leave it out or ask for the right"
+            message = f"the field {path} is masked for you or cannot be asked for: leave it out or ask for the right"
             self.refuse(Reason.NOT_FILTERABLE, message, position)
             return None
         return field

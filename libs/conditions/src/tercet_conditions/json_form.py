@@ -25,7 +25,11 @@ _NAMES = (*map(str, Op), _MISSING)
 def parse_json(value: object, schema: Schema, *, kinds: Kinds = NO_KINDS, limits: Limits = LIMITS) -> Node:
     """Reads a decoded JSON condition. Refuses (ConditionError, all faults found) at JSON pointers."""
     check = Check(schema, limits, kinds)
-    return check.done(read_inner(value, check))
+    tree = read_inner(value, check)
+    check.done()
+    if tree is None:
+        raise TypeError("a kind of node gave no tree and noted no fault")
+    return tree
 
 
 def read_inner(value: object, check: Check, pointer: str = "") -> Node | None:

@@ -84,7 +84,7 @@ def compile_sql(
             case And(terms):
                 return sa.and_(sa.true(), *map(node, terms))
             case Or(terms):
-                return sa.or_(*map(node, terms))
+                return sa.or_(sa.false(), *map(node, terms))
             case Not(term):
                 return sa.not_(node(term).self_group())
             case Compare(path):

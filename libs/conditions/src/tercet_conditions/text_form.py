@@ -34,7 +34,8 @@ def parse_text(text: str, schema: Schema, *, limits: Limits = LIMITS) -> Node:
         raise check.stop(Reason.TOO_LONG, message, 0)
     tree = _Parser(text, check).whole()
     check.fits(depth(tree), 0)
-    return check.done(tree)
+    check.done()
+    return tree
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ Two-valued: a comparison with a missing value is false, `!=` with a missing valu
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -65,9 +64,7 @@ class Node:
 
 
 @dataclass(frozen=True)
-class And(Node):
-    """Every term holds; of no terms, always true (the empty filter)."""
-
+class _Joined(Node):
     terms: tuple[Node, ...] = ()
 
     @property
@@ -76,14 +73,13 @@ class And(Node):
 
 
 @dataclass(frozen=True)
-class Or(Node):
-    """At least one term holds."""
+class And(_Joined):
+    """Every term holds; of no terms, always true (the empty filter)."""
 
-    terms: tuple[Node, ...]
 
-    @property
-    def children(self) -> tuple[Node, ...]:
-        return self.terms
+@dataclass(frozen=True)
+class Or(_Joined):
+    """At least one term holds; of no terms, never."""
 
 
 @dataclass(frozen=True)
@@ -111,13 +107,6 @@ class Search(Node):
     """Free text, wherever the caller's search looks."""
 
     text: str
-
-
-def walk(tree: Node) -> Iterator[Node]:
-    """Yields the tree's nodes, each before its children."""
-    yield tree
-    for child in tree.children:
-        yield from walk(child)
 
 
 def depth(tree: Node) -> int:
