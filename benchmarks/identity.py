@@ -21,7 +21,7 @@ from identity_data import read_folder
 
 from tercet_leads.cleaning import clean_lead
 from tercet_leads.identity.evidence import evidence_of
-from tercet_leads.identity.memory import PartyIndex
+from tercet_leads.identity.memory import numbered
 
 
 def main() -> None:
@@ -36,7 +36,7 @@ def main() -> None:
     started = time.perf_counter()
     cleaned = [clean_lead(lead) for lead in data.leads]
     after_cleaning = time.perf_counter()
-    index = PartyIndex()
+    index = numbered()
     clusters: dict[str, str] = {}
     states: dict[str, int] = {}
     for lead, clean in zip(data.leads, cleaned, strict=True):

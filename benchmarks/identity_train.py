@@ -13,6 +13,7 @@ import argparse
 import zlib
 from collections import Counter, defaultdict
 from collections.abc import Mapping
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from identity_data import Labelled, evidences, read_folder
 
 from tercet_leads.identity.blocking import strong_keys, weak_keys
 from tercet_leads.identity.evidence import Evidence
-from tercet_leads.identity.memory import PartyIndex
+from tercet_leads.identity.memory import PartyIndex, numbered
 from tercet_leads.identity.rules import VETOES, Model, Thresholds
 from tercet_leads.identity.rules_agreement import Agreement, compare
 
@@ -66,7 +67,7 @@ def fold_of(entity: str) -> int:
 
 def training_pairs(data: Labelled, traces: list[Evidence]) -> dict[str, list[Pair]]:
     """Each record against the true profiles its keys lead to, by kind of lead."""
-    index = PartyIndex()
+    index = numbered()
     party_of: dict[str, int] = {}
     entity_of: dict[int, str] = {}
     pairs: dict[str, list[Pair]] = defaultdict(list)
@@ -116,11 +117,11 @@ def fit(pairs: list[Pair], expected: Mapping[Agreement, float]) -> tuple[float, 
     return float(weights[0]), {name: float(weights[i]) for name, i in column.items()}
 
 
-class FoldIndex(PartyIndex):
+class FoldIndex(PartyIndex[int]):
     """An index whose weights depend on the record: those learned without its entity."""
 
     def __init__(self, by_fold: list[dict[str, Model]]) -> None:
-        super().__init__()
+        super().__init__(count().__next__)
         self._by_fold = by_fold
 
     def decide(self, trace: Evidence, fold: int) -> int:
@@ -129,7 +130,7 @@ class FoldIndex(PartyIndex):
         return self.recognise(trace).party
 
 
-def stream(data: Labelled, traces: list[Evidence], index: PartyIndex, by_fold: bool = False) -> Measure:
+def stream(data: Labelled, traces: list[Evidence], index: PartyIndex[int], by_fold: bool = False) -> Measure:
     """Every record decided on arrival, in file order."""
     clusters = {}
     for lead, trace in zip(data.leads, traces, strict=True):
