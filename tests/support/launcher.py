@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 from pathlib import Path
 
 from tercet_local.cli.local import serve
 from tercet_local.errors import LocalError
 from tercet_local.folder import DataFolder
+from tercet_local.process import follow_parent
 from tercet_local.provisioning import SERVICES
 from tercet_local.services import Service
 from tercet_local.supervisor import Supervisor
@@ -20,6 +22,7 @@ def _say(line: str) -> None:
 
 
 def main() -> None:
+    follow_parent(signal.SIGTERM)
     folder = DataFolder(Path(sys.argv[1]))
     port = int(sys.argv[2])
     services = [Service(name, "support.stand_in") for name in SERVICES]

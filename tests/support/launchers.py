@@ -81,11 +81,12 @@ class Launchers:
     def __init__(self) -> None:
         self._started: list[Launcher] = []
 
-    def begin(self, folder: Path, http_port: int | None = None, **environment: str) -> Launcher:
-        """Start one without waiting."""
+    def begin(self, folder: Path, http_port: int | None = None, *, under: str = "", **environment: str) -> Launcher:
+        """Start one without waiting; `under` a shell when that is the shell's script, its `"$@"` the launcher."""
         port = http_port or ports.pick()
+        command = [sys.executable, "-m", "support.launcher", str(folder), str(port)]
         process = subprocess.Popen(
-            [sys.executable, "-m", "support.launcher", str(folder), str(port)],
+            ["sh", "-c", under, "sh", *command] if under else command,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -95,9 +96,9 @@ class Launchers:
         self._started.append(launcher)
         return launcher
 
-    def up(self, folder: Path, http_port: int | None = None, **environment: str) -> Launcher:
+    def up(self, folder: Path, http_port: int | None = None, *, under: str = "") -> Launcher:
         """Start one and wait until it says that all is ready."""
-        launcher = self.begin(folder, http_port, **environment)
+        launcher = self.begin(folder, http_port, under=under)
         if read_document(launcher.process.stdout) is None:
             pytest.fail(launcher.stderr())
         return launcher

@@ -69,6 +69,17 @@ def test_kill_9_of_the_launcher_leaves_no_process_and_no_damage(folder: Path, la
     assert again.ports() == launcher.ports()
 
 
+def test_kill_9_of_what_started_the_launcher_ends_all_too(folder: Path, launchers: Launchers) -> None:
+    # As `make run` does: a shell or make above, the launcher below.
+    shell = launchers.up(folder, under='"$@"; true')
+    family = shell.family()
+    assert len(family) > len(SERVICES) + 3
+    shell.process.kill()
+    shell.process.wait()
+    assert all_gone(family)
+    assert "database system is shut down" in (folder / "logs" / "postgres.log").read_text()
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_all_in_order(folder: Path, launchers: Launchers, number: signal.Signals) -> None:
     launcher = launchers.up(folder)

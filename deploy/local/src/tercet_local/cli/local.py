@@ -106,6 +106,6 @@ def status(data: Data = DEFAULT, as_json: AsJson = False) -> None:
     folder = DataFolder(data)
     parts = asyncio.run(read_status(folder))
     rows: list[dict[str, Any]] = [part.as_row() for part in parts]
-    show_rows("", ("part", "state", "address", "pid", "memory_mib", "log"), rows, as_json)
+    show_rows("", ("part", "state", "address", "pid", "memory_mib"), rows, as_json)
     if folder.holder() is None:
         raise typer.Exit(3)
