@@ -41,8 +41,15 @@ lint: setup ## Style, import rules and proto rules
 types: setup ## Check all types strictly
 	$(BIN)/mypy $(CODE)
 
+.PHONY: migrations
+migrations: setup ## Prove that the migrations build what the models say, up, down and up again
+	rm -rf $(VENV)/migration-trial
+	for service in $(notdir $(wildcard services/*)); do for step in "migrate" "migrate --to base" "migrate" "check-migrations"; do \
+	  $(BIN)/tercet service $$service --data $(VENV)/migration-trial $$step || { echo "$$service: $$step failed"; exit 1; }; done; done
+	rm -rf $(VENV)/migration-trial
+
 .PHONY: ci
-ci: lint types test ## All that must be green before a change lands
+ci: lint types migrations test ## All that must be green before a change lands
 
 ##@ Work
 .PHONY: format
@@ -55,6 +62,11 @@ format: setup ## Format code and protos, fix what can be fixed
 protos: $(VENV)/.installed ## Compile the protos again, in place
 	@rm -f proto/gen/.compiled
 	@$(MAKE) proto/gen/.compiled
+
+.PHONY: migration
+migration: setup ## Write the next migration from the models (SERVICE=leads NAME="add grade")
+	$(BIN)/tercet service $(SERVICE) --data $(VENV)/migration-trial migrate
+	$(BIN)/tercet service $(SERVICE) --data $(VENV)/migration-trial new-migration "$(NAME)"
 
 .PHONY: lock
 lock: ## Resolve all third-party versions anew into constraints.txt
@@ -72,7 +84,7 @@ clean: ## Remove .venv and all that was generated; data in .tercet/ stays
 
 .PHONY: help
 help: ## Show this help
-	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n\033[1m%s\033[0m\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  \033[36m%-8s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n\033[1m%s\033[0m\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  \033[36m%-10s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

@@ -45,19 +45,22 @@ class Nats:
         for _ in range(5):
             port = self._fixed_port or ports.pick()
             monitor_port = self._fixed_monitor_port or ports.pick()
-            password = self._folder.secret("nats")
             log = LogFile(self._folder.logs / "nats.log")
             config = self._folder.secrets / "nats.conf"
-            write_private(config, self._config(port, monitor_port, password))
+            write_private(config, self._config(port, monitor_port))
             with log.open() as output:
                 self.process = spawn([binary(), "-c", config], when_launcher_dies=signal.SIGTERM, output=output)
             if self._await_ready(self.process, monitor_port):
                 self.monitor_url = f"http://{ports.HOST}:{monitor_port}"
-                return f"nats://{USER}:{password}@{ports.HOST}:{port}"
+                return self.url(port)
             failure = self._explain(log)
             if not isinstance(failure, PortTaken) or (self._fixed_port and self._fixed_monitor_port):
                 raise failure
         raise failure
+
+    def url(self, port: int) -> str:
+        """The address with user and password when the server of this folder listens on the port."""
+        return f"nats://{USER}:{self._folder.secret('nats')}@{ports.HOST}:{port}"
 
     def stop(self) -> None:
         """End the server after it has written its streams to disk."""
@@ -70,14 +73,14 @@ class Nats:
         self.stop()
         shutil.rmtree(self._folder.nats, ignore_errors=True)
 
-    def _config(self, port: int, monitor_port: int, password: str) -> str:
+    def _config(self, port: int, monitor_port: int) -> str:
         # JSON is valid in NATS's configuration language, and quotes everything rightly.
         return json.dumps(
             {
                 "server_name": "tercet-local",
                 "listen": f"{ports.HOST}:{port}",
                 "http": f"{ports.HOST}:{monitor_port}",
-                "authorization": {"user": USER, "password": password},
+                "authorization": {"user": USER, "password": self._folder.secret("nats")},
                 "jetstream": {
                     "store_dir": str(self._folder.nats),
                     "sync_interval": "1s",

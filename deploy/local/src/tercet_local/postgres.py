@@ -98,14 +98,17 @@ class Postgres:
         else:
             self._create(identity)
         self._port = self._launch(identity)
-        roles = [SUPERUSER, *(role(service) for service in SERVICES for role in (owner_role, app_role))]
-        info = PostgresInfo(self._port, {role: self._password(role) for role in roles})
         try:
             self._provision()
         except BaseException:
             self.stop()
             raise
-        return info
+        return self.info(self._port)
+
+    def info(self, port: int) -> PostgresInfo:
+        """How to enter the cluster of this folder when its server listens on the port."""
+        roles = [SUPERUSER, *(role(service) for service in SERVICES for role in (owner_role, app_role))]
+        return PostgresInfo(port, {role: self._password(role) for role in roles})
 
     def stop(self) -> None:
         """End the server cleanly: sessions are cut, everything committed is on disk."""

@@ -43,6 +43,11 @@ class Service:
 ALL = tuple(Service(name, "tercet_" + name.replace("-", "_")) for name in SERVICES)
 
 
+def port_names() -> list[str]:
+    """Every port of the system by name."""
+    return ["http", "postgres", "nats", "nats-monitor", *SERVICES, *(f"{name}-metrics" for name in SERVICES)]
+
+
 @dataclass(frozen=True)
 class Surroundings:
     """What the services share: servers, ports, keys."""

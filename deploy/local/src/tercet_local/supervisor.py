@@ -20,7 +20,7 @@ from tercet_local.postgres import Postgres
 from tercet_local.process import ended, spawn
 from tercet_local.provisioning import SERVICES
 from tercet_local.readiness import until_ready
-from tercet_local.services import ALL, Service, Surroundings
+from tercet_local.services import ALL, Service, Surroundings, port_names
 
 logger = logging.getLogger(__name__)
 
@@ -101,8 +101,9 @@ class Supervisor:
     async def _start(self) -> None:
         ports = Ports(self._folder.path / "ports.json")
         ports.fix("http", self._http_port)
-        for name in ("postgres", "nats", "nats-monitor", *SERVICES, *(f"{name}-metrics" for name in SERVICES)):
-            ports.get(name)
+        for name in port_names():
+            if name != "http":
+                ports.get(name)
         ports.save()
         numbers = ports.all()
         began = time.monotonic()
