@@ -8,6 +8,8 @@ import pytest
 
 from support.servers import Servers, running_servers
 
+pytest_plugins = ["support.services"]
+
 
 @pytest.fixture(scope="session")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:

@@ -1,0 +1,130 @@
+"""Calls to other services: one channel a peer, the caller's identity and deadline passed on, rich refusals read back."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import grpc
+from google.protobuf.message import Message
+
+from tercet_chassis.context import Context
+from tercet_chassis.contract import Method, methods_of, proto_package
+from tercet_chassis.errors import DeadlineSpent, Refusal, Unavailable
+from tercet_chassis.status import remote_refusal
+
+if TYPE_CHECKING:
+    from tercet_chassis.runtime import Runtime
+
+_RETRIES = {
+    "methodConfig": [{
+        "name": [{}],
+        "retryPolicy": {
+            "maxAttempts": 4, "initialBackoff": "0.05s", "maxBackoff": "1s", "backoffMultiplier": 3, "retryableStatusCodes": ["UNAVAILABLE"],
+        },
+    }],
+    "loadBalancingConfig": [{"round_robin": {}}],
+}
+CHANNEL_OPTIONS = [
+    ("grpc.keepalive_time_ms", 30_000), ("grpc.keepalive_timeout_ms", 10_000), ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.max_receive_message_length", 8 << 20), ("grpc.service_config", json.dumps(_RETRIES)),
+]
+_DEFAULT_SECONDS = 10.0
+
+
+class ServiceUnavailable(Unavailable):
+    """Another service did not answer."""
+
+    text = "The service {service} does not answer just now ({cause}); try again in a moment."
+
+
+class Channels:
+    """One channel for each peer, opened on first use."""
+
+    def __init__(self, peers: Mapping[str, str]) -> None:
+        self._peers = peers
+        self._open: dict[str, grpc.aio.Channel] = {}
+
+    def to(self, service: str) -> grpc.aio.Channel:
+        """The channel to a peer; refuses one that the settings do not name."""
+        if service not in self._open:
+            if service not in self._peers:
+                raise ServiceUnavailable(service=service, cause="it is not in TERCET_PEERS")
+            self._open[service] = grpc.aio.insecure_channel(f"dns:///{self._peers[service]}", options=CHANNEL_OPTIONS)
+        return self._open[service]
+
+    async def close(self) -> None:
+        """Closes all."""
+        for channel in self._open.values():
+            await channel.close()
+
+
+@cache
+def remote_methods(service: str) -> Mapping[str, Method]:
+    """The RPCs of a service by name."""
+    return {method.name: method for method in methods_of(proto_package(service))}
+
+
+@dataclass(slots=True)
+class Parts:
+    """What a view gathered: answers by name, and for each one missing the reason."""
+
+    answers: dict[str, Any] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
+
+    def get(self, name: str) -> Any:
+        """The answer of that name, or None."""
+        return self.answers.get(name)
+
+
+class Calls:
+    """What a view works with: calls on behalf of its caller, within its deadline."""
+
+    def __init__(self, runtime: Runtime, context: Context) -> None:
+        self.runtime, self._context = runtime, context
+
+    @property
+    def context(self) -> Context:
+        """Who asks and until when."""
+        return self._context
+
+    async def __call__(self, service: str, rpc: str, request: Message, *, request_id: str = "", timeout: float | None = None) -> Any:
+        """Calls an RPC of another service; its refusals come back as they are, its silence as UNAVAILABLE."""
+        method = remote_methods(service)[rpc]
+        left = self._context.seconds_left()
+        seconds = min(value for value in (left and left * 0.9, timeout, _DEFAULT_SECONDS) if value)
+        metadata = [("authorization", f"Bearer {self.runtime.signer.token(self._context.principal)}")]
+        if request_id:
+            metadata.append(("tercet-request-id", request_id))
+        if self._context.traceparent:
+            metadata.append(("traceparent", self._context.traceparent))
+        call = self.runtime.channels.to(service).unary_unary(
+            method.path, request_serializer=method.request.SerializeToString, response_deserializer=method.response.FromString
+        )
+        try:
+            return await call(request, metadata=metadata, timeout=seconds)
+        except grpc.aio.AioRpcError as error:
+            refusal = remote_refusal(error)
+            if refusal is not None:
+                raise refusal from error
+            if error.code() == grpc.StatusCode.DEADLINE_EXCEEDED and left is not None:
+                raise DeadlineSpent from error
+            raise ServiceUnavailable(service=service, cause=error.code().name.lower(), retry_after=1.0) from error
+
+    async def gather(self, parts: Mapping[str, Awaitable[Any]]) -> Parts:
+        """All calls at once under the one deadline; a part that fails is named in `missing`, the others are given."""
+        names = list(parts)
+        results = await asyncio.gather(*(parts[name] for name in names), return_exceptions=True)
+        gathered = Parts()
+        for name, result in zip(names, results, strict=True):
+            if isinstance(result, Refusal):
+                gathered.missing[name] = result.reason
+            elif isinstance(result, BaseException):
+                raise result
+            else:
+                gathered.answers[name] = result
+        return gathered

@@ -1,0 +1,124 @@
+"""The tenant's own fields: definitions are rows, values lie in `custom`, and both are checked wherever a value comes in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select
+from tercet_conditions import Field, FieldType
+
+from tercet_chassis.entity import Entity
+from tercet_chassis.errors import InvalidArgument, Violation
+from tercet_chassis.tables import custom_fields
+
+if TYPE_CHECKING:
+    from tercet_chassis.transaction import Tx
+
+TYPES = ("TEXT", "INTEGER", "DECIMAL", "BOOLEAN", "DATE", "TIME", "CHOICE", "CHOICES")
+_LONGEST_TEXT = 4_000
+_FIELD_TYPES = {
+    "TEXT": FieldType.TEXT, "INTEGER": FieldType.INTEGER, "DECIMAL": FieldType.DECIMAL, "BOOLEAN": FieldType.BOOLEAN,
+    "DATE": FieldType.DATE, "TIME": FieldType.INSTANT, "CHOICE": FieldType.ENUM, "CHOICES": FieldType.LIST,
+}
+
+
+class CustomFieldInvalid(InvalidArgument):
+    """A custom value has no definition or is not of its type."""
+
+    text = "Custom fields are not valid: {detail}"
+
+
+async def definitions(tx: Tx, entity: type[Entity]) -> Mapping[str, Mapping[str, Any]]:
+    """The tenant's definitions for one kind of resource, by key; read once a transaction."""
+    cache: dict[str, Mapping[str, Mapping[str, Any]]] = tx.session.sync_session.info.setdefault("custom_fields", {})
+    name = entity.__tablename__
+    if name not in cache:
+        query = select(custom_fields.c.key, custom_fields.c.definition).where(
+            custom_fields.c.tenant_id == tx.tenant_id, custom_fields.c.resource_type == name
+        )
+        cache[name] = {key: definition for key, definition in (await tx.session.execute(query)).all()}
+    return cache[name]
+
+
+def condition_field(definition: Mapping[str, Any], masks: frozenset[str]) -> Field:
+    """How a condition sees a custom field; a masked one is neither filtered nor sorted by."""
+    open_ = definition.get("personal_data", "") not in masks or not definition.get("personal_data")
+    return Field(_FIELD_TYPES[definition["type"]], values=tuple(definition.get("options", ())), filterable=open_, sortable=open_)
+
+
+async def checked(tx: Tx, entity: type[Entity], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values as they are stored; refuses unknown keys, wrong types and missing required ones, all at once."""
+    known = await definitions(tx, entity)
+    wrong: list[Violation] = []
+    stored: dict[str, Any] = {}
+    for key, value in values.items():
+        definition = known.get(key)
+        if definition is None:
+            wrong.append(Violation(f"custom.{key}", "CUSTOM_FIELD_UNKNOWN", f"There is no custom field {key}; define it first or leave it out."))
+            continue
+        if value is None:
+            continue
+        try:
+            stored[key] = _stored(definition, value)
+        except (ValueError, TypeError, InvalidOperation) as bad:
+            wrong.append(Violation(f"custom.{key}", "CUSTOM_FIELD_INVALID", f"{key} must be {definition['type'].lower()}: {bad}"))
+    for key, definition in known.items():
+        if definition.get("required") and key not in stored and key not in values:
+            wrong.append(Violation(f"custom.{key}", "CUSTOM_FIELD_REQUIRED", f"{key} is required."))
+    if wrong:
+        raise CustomFieldInvalid(detail="; ".join(item.message for item in wrong), violations=wrong)
+    return stored
+
+
+def _stored(definition: Mapping[str, Any], value: Any) -> Any:
+    match definition["type"]:
+        case "TEXT":
+            text = _text(value)
+            if len(text) > _LONGEST_TEXT:
+                raise ValueError(f"at most {_LONGEST_TEXT} characters")
+            return text
+        case "INTEGER":
+            if isinstance(value, bool) or not isinstance(value, int):
+                raise ValueError("a whole number")
+            return value
+        case "DECIMAL":
+            if isinstance(value, bool):
+                raise ValueError("a number")
+            number = Decimal(str(value))
+            if not number.is_finite():
+                raise ValueError("a finite number")
+            return f"{number:f}"
+        case "BOOLEAN":
+            if not isinstance(value, bool):
+                raise ValueError("true or false")
+            return value
+        case "DATE":
+            return date.fromisoformat(_text(value)).isoformat()
+        case "TIME":
+            moment = datetime.fromisoformat(_text(value))
+            if moment.tzinfo is None:
+                raise ValueError("a time with its zone")
+            return moment.isoformat()
+        case "CHOICE":
+            return _choice(definition, value)
+        case "CHOICES":
+            if not isinstance(value, list):
+                raise ValueError("a list")
+            return [_choice(definition, item) for item in value]
+    raise ValueError("its type is unknown")
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("text")
+    return value
+
+
+def _choice(definition: Mapping[str, Any], value: Any) -> str:
+    text = _text(value)
+    if text not in definition.get("options", ()):
+        raise ValueError(f"one of {', '.join(definition.get('options', ()))}")
+    return text

@@ -1,0 +1,176 @@
+"""Work that runs later or by the clock. Due in business time, leased in machine time; the row goes in the transaction of its effect."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import UUID
+
+import structlog
+from sqlalchemy import delete, func, select, text, update
+
+from tercet_chassis.context import Context
+from tercet_chassis.errors import Refusal
+from tercet_chassis.ids import derived_id
+from tercet_chassis.principal import Principal
+from tercet_chassis.tables import jobs, tenants
+
+if TYPE_CHECKING:
+    from tercet_chassis.runtime import Runtime
+
+log = structlog.get_logger(__name__)
+
+JobFunction = Callable[..., Awaitable[None]]
+J = TypeVar("J", bound=JobFunction)
+BATCH = 20
+POLL = 0.5
+LEASE = timedelta(seconds=60)
+MOST_ATTEMPTS = 12
+
+_CLAIM = text(
+    "UPDATE jobs SET lease_time = clock_timestamp() + :lease, attempts = attempts + 1 WHERE id IN ("
+    " SELECT id FROM jobs WHERE state = 'WAITING' AND due_time <= :now"
+    " AND (lease_time IS NULL OR lease_time < clock_timestamp()) AND (retry_time IS NULL OR retry_time <= clock_timestamp())"
+    " ORDER BY due_time LIMIT :batch FOR UPDATE SKIP LOCKED"
+    ") RETURNING id, tenant_id, name, key, arguments, due_time, attempts"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A function that jobs run. `period` is set for what runs by the clock, once a tenant."""
+
+    name: str
+    function: JobFunction
+    period: timedelta | None
+
+
+def job(function: J) -> J:
+    """Marks `async def f(tx, **arguments)` as something that `tx.schedule` may run later."""
+    function.__tercet_job__ = None  # type: ignore[attr-defined]
+    return function
+
+
+def every(**period: float) -> Callable[[J], J]:
+    """Marks `async def f(tx)` to run once a tenant and period, such as `@every(minutes=5)`."""
+
+    def mark(function: J) -> J:
+        function.__tercet_job__ = timedelta(**period)  # type: ignore[attr-defined]
+        return function
+
+    return mark
+
+
+def jobs_in(module: Any, slice_name: str) -> list[Job]:
+    """The marked functions of a slice's `jobs.py`."""
+    return [
+        Job(f"{slice_name}.{name}", value, value.__tercet_job__)
+        for name, value in vars(module).items()
+        if hasattr(value, "__tercet_job__") and value.__module__ == module.__name__
+    ]
+
+
+class JobRunner:
+    """Claims due jobs and runs each as a unit of its own; back-off on faults, a visible end after twelve attempts."""
+
+    def __init__(self, runtime: Runtime, known: Mapping[str, Job]) -> None:
+        self._runtime, self._known = runtime, known
+        self._wake = asyncio.Event()
+
+    def wake(self) -> None:
+        """A job may be due."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            try:
+                self._wake.clear()
+                ran = await self.run_due()
+                if ran < BATCH:
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(self._wake.wait(), POLL)
+            except asyncio.CancelledError:
+                raise
+            except Exception as fault:
+                log.warning("jobs.interrupted", cause=repr(fault))
+                await asyncio.sleep(0.5)
+
+    async def run_due(self) -> int:
+        """Runs one batch of due jobs; gives how many were claimed."""
+        async with self._runtime.database.connection() as connection:
+            claimed = (await connection.execute(_CLAIM, {"lease": LEASE, "now": self._runtime.clock.now(), "batch": BATCH})).all()
+        for row in claimed:
+            await self._run(row)
+        return len(claimed)
+
+    async def _run(self, row: Any) -> None:
+        known = self._known.get(row.name)
+        if known is None:
+            await self._failed(row, f"there is no job {row.name}", final=True)
+            return
+        principal = Principal.system(self._runtime.settings.service, row.tenant_id)
+        context = Context(principal=principal, method=f"job:{row.name}", request_id=str(row.id))
+        try:
+            async with self._runtime.transaction(context) as tx:
+                alive = await tx.session.execute(select(jobs.c.id).where(jobs.c.id == row.id, jobs.c.attempts == row.attempts).with_for_update())
+                if alive.first() is None:
+                    return
+                # First the row, so that a handler may schedule the same key anew.
+                if known.period is None:
+                    await tx.session.execute(delete(jobs).where(jobs.c.id == row.id))
+                else:
+                    await tx.session.execute(update(jobs).where(jobs.c.id == row.id).values(**_next(row.due_time, known.period, tx.now())))
+                await known.function(tx, **row.arguments)
+        except Refusal as refusal:
+            await self._failed(row, f"{refusal.reason}: {refusal.message}", final=known.period is None)
+        except Exception as fault:
+            log.exception("job.failed", job=row.name, attempt=row.attempts)
+            await self._failed(row, repr(fault)[:2000], final=known.period is None and row.attempts >= MOST_ATTEMPTS)
+
+    async def _failed(self, row: Any, error: str, *, final: bool) -> None:
+        delay = timedelta(seconds=min(3600, 2 ** min(row.attempts, 12)))
+        values: dict[str, Any] = {"error": error, "lease_time": None, "retry_time": func.clock_timestamp() + delay}
+        if final:
+            values["state"] = "FAILED"
+            log.error("job.given_up", job=row.name, error=error)
+        async with self._runtime.database.connection() as connection:
+            await connection.execute(update(jobs).where(jobs.c.id == row.id).values(**values))
+
+    async def due(self) -> int:
+        """Jobs that should have run by now and have not."""
+        async with self._runtime.database.connection() as connection:
+            query = select(func.count()).select_from(jobs).where(jobs.c.state == "WAITING", jobs.c.due_time <= self._runtime.clock.now())
+            return int((await connection.execute(query)).scalar_one())
+
+    async def arm(self, tenant_id: UUID | None = None) -> None:
+        """Puts what runs by the clock on the list of one tenant, or of all known ones."""
+        from sqlalchemy.dialects.postgresql import insert
+
+        async with self._runtime.database.connection() as connection:
+            if tenant_id is None:
+                found = [row.id for row in (await connection.execute(select(tenants.c.id))).all()]
+            else:
+                found = [tenant_id]
+            now = self._runtime.clock.now()
+            rows = [
+                {
+                    "id": derived_id(tenant, known.name), "tenant_id": tenant, "name": known.name, "key": "every", "arguments": {},
+                    "due_time": now + known.period,
+                }
+                for tenant in found for known in self._known.values() if known.period is not None
+            ]
+            if rows:
+                await connection.execute(insert(jobs).values(rows).on_conflict_do_nothing())
+
+
+def _next(due: datetime, period: timedelta, now: datetime) -> dict[str, Any]:
+    following = due + period
+    if following <= now:
+        # What was missed while nothing ran is made up for once, not once a period.
+        following = now + period
+    return {"due_time": following, "attempts": 0, "retry_time": None, "lease_time": None, "error": None}

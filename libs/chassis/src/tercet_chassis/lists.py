@@ -1,0 +1,262 @@
+"""Lists: filter, order, free text, the caller's reach and a keyset page, read through the owner's view so that indexes work."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from functools import cache
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import orjson
+from google.protobuf.message import Message
+from sqlalchemy import ColumnElement, Numeric, Text, and_, case, cast, func, literal, or_, select
+from sqlalchemy.dialects.postgresql import TSQUERY
+from sqlalchemy.orm import aliased
+from tercet_conditions import Clock, ConditionError, Field, FieldType, OrderBy, Schema, parse_order_by, parse_text
+from tercet_conditions.sql import SqlColumn, compile_sql
+
+from tercet_chassis import custom_fields
+from tercet_chassis.binding import Binding, Bound
+from tercet_chassis.entity import Custom, Entity, Searchable, view
+from tercet_chassis.errors import ConditionInvalid, PageTokenInvalid, Violation
+from tercet_chassis.scopes import reach
+from tercet_chassis.search import query_words
+
+if TYPE_CHECKING:
+    from tercet_chassis.transaction import Tx
+
+DEFAULT_PAGE, LARGEST_PAGE = 50, 500
+COUNTED_UP_TO = 10_000
+_PYTHON_TYPES = {UUID: FieldType.UUID, date: FieldType.DATE, Decimal: FieldType.DECIMAL, int: FieldType.INTEGER, bool: FieldType.BOOLEAN}
+
+
+def _field_type(binding: Binding, bound: Bound) -> tuple[FieldType, tuple[str, ...]] | None:
+    match bound.kind:
+        case "enum":
+            return FieldType.ENUM, tuple(value.name for value in bound.descriptor.enum_type.values)
+        case "time":
+            return FieldType.INSTANT, ()
+        case "list" | "enums":
+            return FieldType.LIST, ()
+        case "text" | "scalar":
+            mapped = binding.entity.__mapper__.columns.get(bound.name)
+            if mapped is None:
+                return None
+            try:
+                return _PYTHON_TYPES.get(mapped.type.python_type, FieldType.TEXT), ()
+            except NotImplementedError:
+                return FieldType.TEXT, ()
+    return None
+
+
+@cache
+def _fields(binding: Binding, masks: frozenset[str]) -> dict[str, Field]:
+    fields: dict[str, Field] = {}
+    for bound in binding.fields.values():
+        open_ = bound.personal not in masks or not bound.personal
+        if bound.kind == "money":
+            fields[f"{bound.name}.amount"] = Field(FieldType.MONEY, filterable=open_, sortable=open_)
+            fields[f"{bound.name}.currency_code"] = Field(FieldType.TEXT, filterable=open_, sortable=open_)
+        elif bound.kind == "external":
+            fields["external_ref.system"] = fields["external_ref.id"] = Field(FieldType.TEXT)
+        elif (typed := _field_type(binding, bound)) is not None:
+            fields[bound.name] = Field(typed[0], values=typed[1], filterable=open_, sortable=open_)
+    return fields
+
+
+async def schema_of(tx: Tx, entity: type[Entity]) -> Schema:
+    """The paths that this caller may filter and sort this kind of resource by."""
+    masks = tx.principal.masks
+    custom = None
+    if issubclass(entity, Custom):
+        known = await custom_fields.definitions(tx, entity)
+
+        def custom(key: str) -> Field | None:
+            return custom_fields.condition_field(known[key], masks) if key in known else None
+
+    return Schema(_fields(tx.runtime.bindings.of(entity), masks), custom=custom, search=issubclass(entity, Searchable))
+
+
+def _resolver(columns: Any, table: Any) -> Any:
+    def resolve(path: str) -> SqlColumn:
+        if path.startswith("custom."):
+            return SqlColumn(columns.custom, key=path.removeprefix("custom."))
+        name = {".amount": "_amount", ".currency_code": "_currency"}
+        for suffix, replacement in name.items():
+            if path.endswith(suffix):
+                path = path.removesuffix(suffix) + replacement
+        path = {"external_ref.system": "external_system", "external_ref.id": "external_id"}.get(path, path)
+        return SqlColumn(table.c[path], nullable=bool(table.c[path].nullable))
+
+    return resolve
+
+
+def text_matches(entity: type[Entity], text: str) -> ColumnElement[bool]:
+    """Rows whose search words hold all words of `text`; a text without letters or digits finds everything."""
+    words = query_words(text)
+    if not words:
+        return literal(True)
+    query = " & ".join("'" + word.replace("\\", "\\\\").replace("'", "''") + "'" for word in words)
+    return view(entity).c.search.op("@@")(cast(literal(query, Text), TSQUERY))
+
+
+async def page(tx: Tx, entity: type[Entity], request: Any, response: type[Message], where: Sequence[Any]) -> Message:
+    """One page as the list's response. Refuses a filter or order that does not parse, and a page token of another query."""
+    names = request.DESCRIPTOR.fields_by_name
+    source = view(entity)
+    schema = await schema_of(tx, entity)
+    conditions: list[Any] = [reach(entity, source.c, tx.principal, tx.context.permission), *where]
+    clock = Clock(tx.now, ZoneInfo(tx.principal.zone or "UTC"))
+    order: tuple[OrderBy, ...] = ()
+    try:
+        if "filter" in names and request.filter:
+            tree = parse_text(request.filter, schema)
+            conditions.append(
+                compile_sql(tree, schema, _resolver(source.c, source), clock=clock, search=lambda text: text_matches(entity, text))
+            )
+    except ConditionError as wrong:
+        raise _refusal("filter", wrong) from wrong
+    try:
+        if "order_by" in names and request.order_by:
+            order = parse_order_by(request.order_by, schema)
+    except ConditionError as wrong:
+        raise _refusal("order_by", wrong) from wrong
+    if "q" in names and request.q and issubclass(entity, Searchable):
+        conditions.append(text_matches(entity, request.q))
+    keys = _order_keys(order, source, schema)
+    digest = _digest(tx, entity, request, names)
+    total = await _count(tx, source, conditions) if "count" in names and request.count else None
+    if "page_token" in names and request.page_token:
+        conditions.append(_after(keys, _read_token(tx, request.page_token, digest, len(keys))))
+    size = min(max(request.page_size, 0) or DEFAULT_PAGE, LARGEST_PAGE) if "page_size" in names else DEFAULT_PAGE
+    rows = aliased(entity, source, adapt_on_names=True)
+    extra = [expression.label(f"key_{at}") for at, (expression, _, kind) in enumerate(keys) if kind == "json"]
+    query = select(rows, *extra).where(*conditions).order_by(*(_sorted(key) for key in keys)).limit(size + 1)
+    found = (await tx.session.execute(query)).unique().all()
+    answer: Any = response()
+    items = getattr(answer, _resources_field(answer))
+    binding = tx.runtime.bindings.of(entity)
+    for row in found[:size]:
+        items.append(binding.render(row[0]))
+    if len(found) > size:
+        answer.next_page_token = _token(tx, digest, _values(keys, found[size - 1]))
+    if total is not None and "total_size" in answer.DESCRIPTOR.fields_by_name:
+        answer.total_size = total
+    return answer
+
+
+def _refusal(field: str, wrong: ConditionError) -> ConditionInvalid:
+    return ConditionInvalid(
+        detail=str(wrong), violations=[Violation(field, str(problem.reason), str(problem)) for problem in wrong.problems]
+    )
+
+
+def _resources_field(answer: Any) -> str:
+    return next(field.name for field in answer.DESCRIPTOR.fields if field.message_type is not None and field.is_repeated)
+
+
+def _order_keys(order: Sequence[OrderBy], source: Any, schema: Schema) -> list[tuple[Any, bool, str]]:
+    """(expression, descending, name) of each sort key; the id makes the order total."""
+    resolve = _resolver(source.c, source)
+    keys: list[tuple[Any, bool, str]] = []
+    for item in order:
+        spot = resolve(item.path)
+        if spot.key is not None:
+            numeric = schema[item.path].type in (FieldType.INTEGER, FieldType.DECIMAL)
+            text = spot.expression[spot.key].astext
+            keys.append((_number(text) if numeric else text, item.descending, "json"))
+        else:
+            keys.append((spot.expression, item.descending, spot.expression.key))
+    descending = keys[-1][1] if keys else True
+    return [*keys, (source.c.id, descending, "id")]
+
+
+def _number(text: Any) -> Any:
+    return case((text.op("~")(r"^-?\d+(\.\d+)?$"), cast(text, Numeric)))
+
+
+def _sorted(key: tuple[Any, bool, str]) -> Any:
+    expression, descending, name = key
+    ordered = expression.desc() if descending else expression.asc()
+    nullable = name == "json" or getattr(expression, "nullable", False)
+    return ordered.nulls_last() if nullable and descending else ordered
+
+
+def _after(keys: Sequence[tuple[Any, bool, str]], values: Sequence[Any]) -> ColumnElement[bool]:
+    """Rows behind the last one of the page before: in every key order, missing values last."""
+    options: list[Any] = []
+    same: list[Any] = []
+    for (expression, descending, name), value in zip(keys, values, strict=True):
+        nullable = name == "json" or bool(getattr(expression, "nullable", False))
+        typed = literal(_typed(value, expression), expression.type)
+        if value is None:
+            same.append(expression.is_(None))
+            continue
+        later = expression < typed if descending else expression > typed
+        options.append(and_(*same, or_(later, expression.is_(None)) if nullable else later))
+        same.append(expression == typed)
+    return or_(*options)
+
+
+def _values(keys: Sequence[tuple[Any, bool, str]], row: Any) -> list[Any]:
+    values: list[Any] = []
+    for at, (_, __, name) in enumerate(keys):
+        value = getattr(row, f"key_{at}") if name == "json" else _attribute(row[0], name)
+        values.append(value)
+    return values
+
+
+def _attribute(entity: Any, column: str) -> Any:
+    return getattr(entity, type(entity).__mapper__.get_property_by_column(type(entity).__table__.c[column]).key)
+
+
+def _typed(value: Any, expression: Any) -> Any:
+    if value is None:
+        return None
+    try:
+        kind = expression.type.python_type
+    except NotImplementedError:
+        return value
+    parse: Any = {UUID: UUID, datetime: datetime.fromisoformat, date: date.fromisoformat, Decimal: Decimal}.get(kind)
+    return parse(value) if parse and isinstance(value, str) else value
+
+
+def _digest(tx: Tx, entity: type[Entity], request: Any, names: Any) -> str:
+    plain = type(request)()
+    plain.CopyFrom(request)
+    for name in ("page_token", "page_size", "count"):
+        if name in names:
+            plain.ClearField(name)
+    seed = f"{tx.tenant_id}|{entity.__tablename__}|{tx.principal.subject}|".encode() + plain.SerializeToString(deterministic=True)
+    return hashlib.sha256(seed).hexdigest()[:20]
+
+
+def _token(tx: Tx, digest: str, values: Sequence[Any]) -> str:
+    body = orjson.dumps([digest, list(values)], default=str)
+    mark = hmac.digest(tx.runtime.page_secret, body, "sha256")[:12]
+    return base64.urlsafe_b64encode(mark + body).decode().rstrip("=")
+
+
+def _read_token(tx: Tx, token: str, digest: str, count: int) -> list[Any]:
+    try:
+        raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
+        mark, body = raw[:12], raw[12:]
+        if not hmac.compare_digest(mark, hmac.digest(tx.runtime.page_secret, body, "sha256")[:12]):
+            raise PageTokenInvalid
+        known, values = orjson.loads(body)
+    except (ValueError, TypeError) as wrong:
+        raise PageTokenInvalid from wrong
+    if known != digest or len(values) != count:
+        raise PageTokenInvalid
+    return list(values)
+
+
+async def _count(tx: Tx, source: Any, conditions: Sequence[Any]) -> int:
+    some = select(source.c.id).where(*conditions).limit(COUNTED_UP_TO).subquery()
+    return int((await tx.session.execute(select(func.count()).select_from(some))).scalar_one())

@@ -1,0 +1,65 @@
+"""`python -m tercet_<service> serve | migrate | check-migrations | new-migration`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+from collections.abc import Sequence
+
+import uvloop
+
+from tercet_chassis import migrations, telemetry
+from tercet_chassis.runtime import Runtime
+from tercet_chassis.service import Service
+from tercet_chassis.settings import Settings
+
+
+def run(service: Service, arguments: Sequence[str] | None = None) -> None:
+    """The service's command line."""
+    parser = argparse.ArgumentParser(prog=service.module, description=f"The {service.name} service of Tercet.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("serve", help="serve until SIGTERM")
+    commands.add_parser("migrate", help="bring the database to the newest version").add_argument("--to", default="head", choices=["head", "base"])
+    commands.add_parser("check-migrations", help="fail when models and database differ")
+    commands.add_parser("new-migration", help="write the next migration from the models").add_argument("message")
+    options = parser.parse_args(arguments)
+    settings = Settings.from_environment(service.name)
+    if options.command == "serve":
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(serve(service, settings))
+        return
+    if not settings.database_owner_url:
+        sys.exit("set TERCET_DATABASE_OWNER_URL: migrations run as the tables' owner")
+    if options.command == "migrate":
+        migrations.migrate(service, settings.database_owner_url, settings.database_url, options.to)
+        return
+    service.assemble()
+    if options.command == "new-migration":
+        asyncio.run(migrations.with_owner(
+            settings.database_owner_url, lambda c: migrations.new_revision(service, settings.database_url, c, options.message)
+        ))
+    else:
+        asyncio.run(migrations.with_owner(settings.database_owner_url, lambda c: migrations.differences(service, settings.database_url, c)))
+
+
+async def serve(service: Service, settings: Settings) -> None:
+    """Serves until SIGTERM or SIGINT, then drains."""
+    runtime = Runtime(service, settings)
+    telemetry.start(settings, runtime.database.engine)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stop.set)
+    await runtime.start()
+    faces = [asyncio.create_task(hook(runtime, stop)) for hook in service.hooks]
+    waits = asyncio.create_task(stop.wait())
+    # A face that ends by itself has failed: the whole process goes, and whoever supervises it starts it anew.
+    await asyncio.wait([*faces, waits], return_when=asyncio.FIRST_COMPLETED)
+    stop.set()
+    results = await asyncio.gather(*faces, return_exceptions=True)
+    await runtime.stop()
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result

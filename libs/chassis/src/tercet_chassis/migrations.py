@@ -1,0 +1,243 @@
+"""Migrations: Alembic with two operations of ours, `op.fence(table)` and `op.chassis_tables()`.
+
+A fence is row-level security on the table and, beside it, the owner's view through which lists read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from alembic import command
+from alembic.autogenerate import renderers
+from alembic.autogenerate.api import AutogenContext
+from alembic.config import Config
+from alembic.operations import MigrateOperation, Operations
+from alembic.operations.ops import AddColumnOp, AlterColumnOp, CreateTableOp, DropColumnOp, ModifyTableOps, OpContainer
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, pool, text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from tercet_chassis import tables
+from tercet_chassis.database import async_url
+from tercet_chassis.entity import FENCED_SCHEMA
+from tercet_chassis.service import Service
+
+
+
+@Operations.register_operation("fence")
+class FenceOp(MigrateOperation):
+    """Fences a table by tenant, or makes its view anew after its columns changed."""
+
+    def __init__(self, table: str) -> None:
+        self.table = table
+
+    @classmethod
+    def fence(cls, operations: Operations, table: str) -> None:
+        """Row-level security on `table`, and the owner's view of it in the schema `fenced`."""
+        operations.invoke(cls(table))
+
+    def reverse(self) -> MigrateOperation:
+        return UnfenceOp(self.table)
+
+
+@Operations.register_operation("unfence")
+class UnfenceOp(MigrateOperation):
+    """Drops a table's view, so that the table can be changed or dropped."""
+
+    def __init__(self, table: str) -> None:
+        self.table = table
+
+    @classmethod
+    def unfence(cls, operations: Operations, table: str) -> None:
+        """Drops the fenced view of `table`."""
+        operations.invoke(cls(table))
+
+    def reverse(self) -> MigrateOperation:
+        return FenceOp(self.table)
+
+
+@Operations.implementation_for(FenceOp)
+def _fence(operations: Operations, operation: FenceOp) -> None:
+    table, role = operation.table, _app_role(operations)
+    tenant = "tenant_id = current_setting('app.tenant')::uuid"
+    operations.execute(f'ALTER TABLE "{table}" ENABLE ROW LEVEL SECURITY')
+    operations.execute(f'DROP POLICY IF EXISTS tenant_fence ON "{table}"')
+    operations.execute(f'CREATE POLICY tenant_fence ON "{table}" USING ({tenant}) WITH CHECK ({tenant})')
+    operations.execute(f'DROP VIEW IF EXISTS {FENCED_SCHEMA}."{table}"')
+    operations.execute(f'CREATE VIEW {FENCED_SCHEMA}."{table}" AS SELECT * FROM "{table}" WHERE {tenant}')
+    operations.execute(f'GRANT SELECT, INSERT, UPDATE, DELETE ON "{table}" TO "{role}"')
+    operations.execute(f'GRANT SELECT ON {FENCED_SCHEMA}."{table}" TO "{role}"')
+
+
+@Operations.implementation_for(UnfenceOp)
+def _unfence(operations: Operations, operation: UnfenceOp) -> None:
+    operations.execute(f'DROP VIEW IF EXISTS {FENCED_SCHEMA}."{operation.table}"')
+
+
+@renderers.dispatch_for(FenceOp)
+def _render_fence(_: AutogenContext, operation: FenceOp) -> str:
+    return f"op.fence({operation.table!r})"
+
+
+@renderers.dispatch_for(UnfenceOp)
+def _render_unfence(_: AutogenContext, operation: UnfenceOp) -> str:
+    return f"op.unfence({operation.table!r})"
+
+
+@Operations.register_operation("chassis_tables")
+class ChassisTablesOp(MigrateOperation):
+    """Makes the chassis's own tables; the first operation of a service's first migration."""
+
+    @classmethod
+    def chassis_tables(cls, operations: Operations) -> None:
+        """Makes outbox, inbox, jobs and the rest, and the schema of the fenced views."""
+        operations.invoke(cls())
+
+
+@Operations.implementation_for(ChassisTablesOp)
+def _chassis_tables(operations: Operations, _: ChassisTablesOp) -> None:
+    role = _app_role(operations)
+    connection = operations.get_bind()
+    tables.metadata.create_all(connection)
+    for table in tables.metadata.tables:
+        operations.execute(f'GRANT SELECT, INSERT, UPDATE, DELETE ON "{table}" TO "{role}"')
+    operations.execute(f'GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO "{role}"')
+    # Audit rows are written once: the app role may mark them sealed and nothing else.
+    operations.execute(f'REVOKE UPDATE, DELETE ON audit, audit_seals FROM "{role}"')
+    operations.execute(f'GRANT UPDATE (sealed) ON audit TO "{role}"')
+    operations.execute(f"CREATE SCHEMA IF NOT EXISTS {FENCED_SCHEMA}")
+    operations.execute(f'GRANT USAGE ON SCHEMA {FENCED_SCHEMA} TO "{role}"')
+
+
+@Operations.register_operation("drop_chassis_tables")
+class DropChassisTablesOp(MigrateOperation):
+    """Takes the chassis's own tables away."""
+
+    @classmethod
+    def drop_chassis_tables(cls, operations: Operations) -> None:
+        """Drops what `chassis_tables` made."""
+        operations.invoke(cls())
+
+
+@Operations.implementation_for(DropChassisTablesOp)
+def _drop_chassis_tables(operations: Operations, _: DropChassisTablesOp) -> None:
+    tables.metadata.drop_all(operations.get_bind())
+    operations.execute(f"DROP SCHEMA IF EXISTS {FENCED_SCHEMA} CASCADE")
+
+
+def _app_role(operations: Operations) -> str:
+    role: str = operations.migration_context.opts["app_role"]
+    return role
+
+
+def build_from_models(service: Service, app_url: str, connection: Connection) -> None:
+    """Makes all tables from the models, fenced as migrations fence them: for tests, whose models may be ahead of the migrations."""
+    context = MigrationContext.configure(connection, opts={"app_role": urlsplit(app_url).username})
+    operations: Any = Operations(context)
+    operations.chassis_tables()
+    service.metadata.create_all(connection)
+    for table in service.metadata.sorted_tables:
+        operations.fence(table.name)
+
+
+def add_fences(_: MigrationContext, __: Any, directives: list[Any]) -> None:
+    """Adds the fences to what autogenerate wrote: for each new table, and around each table whose columns change."""
+    for script in directives:
+        for container, forward in ((script.upgrade_ops, True), (script.downgrade_ops, False)):
+            container.ops = _fenced(container, forward)
+
+
+def _fenced(container: OpContainer, forward: bool) -> list[Any]:
+    result: list[Any] = []
+    for operation in container.ops:
+        changed = isinstance(operation, ModifyTableOps) and any(
+            isinstance(inner, AddColumnOp | DropColumnOp | AlterColumnOp) for inner in operation.ops
+        )
+        if changed:
+            result += [UnfenceOp(operation.table_name), operation, FenceOp(operation.table_name)]
+        elif isinstance(operation, CreateTableOp):
+            result += [operation, FenceOp(operation.table_name)]
+        elif type(operation).__name__ == "DropTableOp":
+            result += [UnfenceOp(operation.table_name), operation]
+        else:
+            result.append(operation)
+    # Indexes of a new table come after its fence; the order between them does not matter.
+    return result
+
+
+def folder_of(service: Service) -> Path:
+    """Where the service's versions lie: beside its sources in a checkout, inside the package when installed."""
+    module = importlib.import_module(service.module)
+    package = Path(next(iter(module.__path__)))
+    inside = package / "migrations" / "versions"
+    return inside if inside.exists() else package.parents[1] / "migrations" / "versions"
+
+
+def _config(service: Service, app_url: str, connection: Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "alembic"))
+    config.set_main_option("version_locations", str(folder_of(service)))
+    config.set_main_option("path_separator", "newline")
+    config.attributes.update(metadata=service.metadata, connection=connection, app_role=urlsplit(app_url).username or "")
+    return config
+
+
+def upgrade_connection(service: Service, app_url: str, connection: Connection, to: str = "head") -> None:
+    """Migrates on an open owner's connection; `to` may be `base` to take everything back."""
+    config = _config(service, app_url, connection)
+    (command.downgrade if to == "base" else command.upgrade)(config, to)
+
+
+def new_revision(service: Service, app_url: str, connection: Connection, message: str) -> None:
+    """Writes the next version from the difference between models and database."""
+    number = len(list(folder_of(service).glob("*.py"))) + 1
+    command.revision(_config(service, app_url, connection), message, autogenerate=True, rev_id=f"{number:04d}")
+
+
+def differences(service: Service, app_url: str, connection: Connection) -> None:
+    """Raises when the models and the migrated database differ."""
+    command.check(_config(service, app_url, connection))
+
+
+def head(service: Service) -> str | None:
+    """The newest revision in the code."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "alembic"))
+    config.set_main_option("version_locations", str(folder_of(service)))
+    config.set_main_option("path_separator", "newline")
+    return ScriptDirectory.from_config(config).get_current_head()
+
+
+async def with_owner(owner_url: str, work: Callable[[Connection], None]) -> None:
+    """Runs synchronous work on one connection of the tables' owner."""
+    engine = create_async_engine(async_url(owner_url), poolclass=pool.NullPool)
+    try:
+        async with engine.connect() as connection:
+            await connection.run_sync(work)
+            await connection.commit()
+    finally:
+        await engine.dispose()
+
+
+async def current(owner_url: str) -> str | None:
+    """The revision the database is at."""
+    engine = create_async_engine(async_url(owner_url), poolclass=pool.NullPool)
+    try:
+        async with engine.connect() as connection:
+            if not (await connection.execute(text("SELECT to_regclass('alembic_version')"))).scalar():
+                return None
+            return (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalar()
+    finally:
+        await engine.dispose()
+
+
+def migrate(service: Service, owner_url: str, app_url: str, to: str = "head") -> None:
+    """Brings the database to the code's newest revision, under a lock; does nothing when it is there."""
+    service.assemble()
+    asyncio.run(with_owner(owner_url, lambda connection: upgrade_connection(service, app_url, connection, to)))

@@ -1,0 +1,93 @@
+"""The relay takes committed events from the outbox to the stream, in order, at least once; one relay a database at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import structlog
+from sqlalchemy import delete, func, select, text, update
+
+from tercet_chassis.tables import outbox
+
+if TYPE_CHECKING:
+    from tercet_chassis.runtime import Runtime
+
+log = structlog.get_logger(__name__)
+
+BATCH = 500
+POLL = 0.25
+KEEP = timedelta(days=7)
+_LOCK = 7_300_001
+
+
+class Relay:
+    """Woken after each commit in this process, and by a short poll for commits elsewhere."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._wake = asyncio.Event()
+
+    def wake(self) -> None:
+        """There is something to publish."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Until cancelled. Loses nothing when the database or the broker goes away: it begins anew."""
+        while True:
+            try:
+                await self._lead()
+            except asyncio.CancelledError:
+                raise
+            except Exception as fault:
+                log.warning("relay.interrupted", cause=repr(fault))
+                await asyncio.sleep(0.5)
+
+    async def _lead(self) -> None:
+        # The lock belongs to the connection: when this process dies, another replica's relay takes over.
+        async with self._runtime.database.engine.connect() as connection:
+            connection = await connection.execution_options(isolation_level="AUTOCOMMIT")
+            while not (await connection.execute(select(func.pg_try_advisory_lock(_LOCK)))).scalar():
+                await asyncio.sleep(1.0)
+            await self._runtime.broker.ensure_stream(self._runtime.settings.service)
+            while True:
+                self._wake.clear()
+                moved = await self.publish_once()
+                if moved < BATCH:
+                    await connection.execute(text("SELECT 1"))
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(self._wake.wait(), POLL)
+
+    async def publish_once(self) -> int:
+        """Publishes the oldest unpublished events; gives how many were taken from the outbox."""
+        async with self._runtime.database.connection() as connection:
+            columns = (outbox.c.id, outbox.c.subject, outbox.c.payload, outbox.c.headers, outbox.c.event_id)
+            query = select(*columns).where(outbox.c.publish_time.is_(None)).order_by(outbox.c.id).limit(BATCH)
+            rows = (await connection.execute(query)).all()
+        if not rows:
+            return 0
+        taken = await self._runtime.broker.publish(
+            [(row.subject, bytes(row.payload), {**row.headers, "Nats-Msg-Id": str(row.event_id)}) for row in rows]
+        )
+        done = [row.id for row, ok in zip(rows, taken, strict=True) if ok]
+        if done:
+            async with self._runtime.database.connection() as connection:
+                await connection.execute(update(outbox).where(outbox.c.id.in_(done)).values(publish_time=func.clock_timestamp()))
+        if len(done) < len(rows):
+            raise ConnectionError(f"{len(rows) - len(done)} events were not taken by the stream")
+        return len(rows)
+
+    async def pending(self) -> int:
+        """Events that wait to be published."""
+        async with self._runtime.database.connection() as connection:
+            query = select(func.count()).select_from(outbox).where(outbox.c.publish_time.is_(None))
+            return int((await connection.execute(query)).scalar_one())
+
+    async def forget(self) -> None:
+        """Removes published events older than a week."""
+        async with self._runtime.database.connection() as connection:
+            await connection.execute(
+                delete(outbox).where(outbox.c.publish_time.is_not(None), outbox.c.create_time < func.now() - KEEP)
+            )

@@ -1,0 +1,200 @@
+"""What a running service is made of, and its life: start, ready, drain, stop."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+from uuid import UUID
+
+import structlog
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm.exc import StaleDataError
+
+from tercet_chassis import telemetry
+from tercet_chassis.audit_seal import Sealer
+from tercet_chassis.binding import Bindings
+from tercet_chassis.broker import Broker
+from tercet_chassis.calls import Channels
+from tercet_chassis.clock import Clock
+from tercet_chassis.consumers import Dispatcher
+from tercet_chassis.context import Context
+from tercet_chassis.copies import linked
+from tercet_chassis.database import Database
+from tercet_chassis.entity import Entity
+from tercet_chassis.errors import Aborted
+from tercet_chassis.handlers import PROCESS
+from tercet_chassis.jobs import JobRunner
+from tercet_chassis.process import ProcessRunner
+from tercet_chassis.relay import Relay
+from tercet_chassis.server import Server
+from tercet_chassis.service import SERVICES, Service
+from tercet_chassis.settings import Settings
+from tercet_chassis.tokens import Signer, Verifier
+from tercet_chassis.transaction import Tx, refusal_of
+
+log = structlog.get_logger(__name__)
+_HOUSEKEEPING = 3600.0
+
+
+class ChangedMeanwhile(Aborted):
+    """Another transaction changed the row first."""
+
+    text = "Somebody else changed this at the same moment; read it again and repeat."
+
+
+class TrigramsBlind(SystemExit):
+    """The database's locale hides Chinese from text indexes."""
+
+
+class Runtime:
+    """One running service. Everything in it belongs to one event loop."""
+
+    def __init__(self, service: Service, settings: Settings) -> None:
+        self.service, self.settings = service.assemble(), settings
+        self.clock = Clock()
+        self.database = Database(settings.database_url, pool_size=settings.pool_size, overflow=settings.pool_overflow, name=f"tercet-{service.name}")
+        self.broker = Broker(settings.nats_url, f"tercet-{service.name}", settings.stream_replicas)
+        self.signer = Signer(service.name, settings.keys_dir)
+        self.verifier = Verifier(settings.keys_dir)
+        self.channels = Channels(settings.peers)
+        self.relay = Relay(self)
+        self.jobs = JobRunner(self, service.jobs)
+        self.processes = ProcessRunner(self)
+        self.dispatcher = Dispatcher(self, service.consumers, SERVICES)
+        self.sealer = Sealer(self.database)
+        self.server = Server(self, service.methods)
+        self.linked_entities = linked(service.entities)
+        self.page_secret = hashlib.sha256(f"pages|{self.signer.secret}".encode()).digest()
+        self._unique = _unique_keys(service.entities)
+        self._tasks: list[asyncio.Task[None]] = []
+        for bound in service.methods.values():
+            if bound.shape == PROCESS:
+                self.processes.register(bound.method, bound.handler)
+
+    @property
+    def bindings(self) -> Bindings:
+        """Entities and their messages."""
+        return self.service.bindings
+
+    @asynccontextmanager
+    async def transaction(self, context: Context) -> AsyncIterator[Tx]:
+        """One unit of work outside a request: for consumers, jobs and process steps."""
+        async with self.database.session() as session:
+            async with session.begin():
+                tx = Tx(self, session, context)
+                await tx.enter()
+                yield tx
+                await tx.finish()
+            tx.committed()
+
+    @contextmanager
+    def integrity(self, tx: Tx) -> Iterator[None]:
+        """Turns broken unique keys and lost races into refusals."""
+        try:
+            yield
+        except IntegrityError as broken:
+            refusal = refusal_of(broken, tx)
+            if refusal is None:
+                raise
+            raise refusal from broken
+        except StaleDataError as stale:
+            raise ChangedMeanwhile from stale
+
+    def unique_field(self, table: str, constraint: str) -> tuple[str, str]:
+        """The request field and the resource that a unique constraint is about."""
+        return self._unique.get(constraint, ("id", table))
+
+    def job_name(self, function: Callable[..., Any]) -> str:
+        """The name under which a job function is known; a programming error when it is not."""
+        return next(job.name for job in self.service.jobs.values() if job.function is function)
+
+    def wake_relay(self) -> None:
+        """There are events to publish."""
+        self.relay.wake()
+
+    def wake_jobs(self) -> None:
+        """A job may be due."""
+        self.jobs.wake()
+
+    def arm(self, tenant_id: UUID) -> None:
+        """Starts what runs by the clock for a tenant."""
+        task = asyncio.create_task(self.jobs.arm(tenant_id))
+        self._tasks.append(task)
+        task.add_done_callback(lambda done: self._tasks.remove(done) if done in self._tasks else None)
+
+    async def start(self) -> None:
+        """Connects, listens, and takes up what was left: ready when this returns."""
+        await self._check_database()
+        await self.broker.connect()
+        await self.broker.ensure_stream(self.settings.service)
+        await self.server.start()
+        await self.jobs.arm()
+        loops = (self.relay.run, self.dispatcher.run, self.jobs.run, self.processes.run, self.sealer.run, self.watch, self._housekeeping)
+        self._tasks += [asyncio.create_task(loop(), name=loop.__qualname__) for loop in loops]
+        await self.server.set_ready(True)
+        log.info("service.ready", grpc_port=self.server.port)
+
+    async def stop(self, grace: float = 25.0) -> None:
+        """Leaves the balancer, ends running calls, then background work, then connections."""
+        await self.server.stop(grace)
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.processes.drain()
+        await self.channels.close()
+        await self.broker.close()
+        await self.database.close()
+
+    async def _check_database(self) -> None:
+        async with self.database.connection() as connection:
+            if not (await connection.execute(text("SELECT show_trgm('尚祈科技') <> '{}'"))).scalar():
+                raise TrigramsBlind("the database's LC_CTYPE hides Chinese from text search; create it with LC_CTYPE C.UTF-8")
+
+    async def _housekeeping(self) -> None:
+        while True:
+            await asyncio.sleep(_HOUSEKEEPING)
+            try:
+                await self.relay.forget()
+                async with self.database.connection() as connection:
+                    await connection.execute(text("DELETE FROM idempotency WHERE create_time < now() - interval '24 hours'"))
+                    await connection.execute(text("DELETE FROM inbox WHERE create_time < now() - interval '30 days'"))
+            except Exception as fault:
+                log.warning("housekeeping.interrupted", cause=repr(fault))
+
+    async def backlog(self) -> dict[str, int]:
+        """What waits: unpublished events, unhandled ones, due jobs, running processes."""
+        async with self.database.connection() as connection:
+            running = (await connection.execute(text("SELECT count(*) FROM processes WHERE state = 'RUNNING'"))).scalar_one()
+        return {
+            "unpublished_events": await self.relay.pending(),
+            "unhandled_events": await self.dispatcher.pending(),
+            "due_jobs": await self.jobs.due(),
+            "running_processes": int(running),
+        }
+
+    async def watch(self) -> None:
+        """Keeps the gauges of what waits true, until cancelled."""
+        while True:
+            await asyncio.sleep(10)
+            waits = await self.backlog()
+            name = self.settings.service
+            telemetry.OUTBOX_ROWS.labels(name).set(waits["unpublished_events"])
+            telemetry.CONSUMER_ROWS.labels(name).set(waits["unhandled_events"])
+            telemetry.JOBS_DUE.labels(name).set(waits["due_jobs"])
+
+
+def _unique_keys(entities: list[type[Entity]]) -> dict[str, tuple[str, str]]:
+    keys: dict[str, tuple[str, str]] = {}
+    for entity in entities:
+        table = entity.__table__
+        for constraint in table.constraints:
+            if constraint.name and "field" in constraint.info:
+                keys[str(constraint.name)] = (str(constraint.info["field"]), entity.__name__)
+        for index_ in table.indexes:
+            if index_.unique and index_.name:
+                keys[str(index_.name)] = (str(index_.info.get("field", "id")), entity.__name__)
+    return keys

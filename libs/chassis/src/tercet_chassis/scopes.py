@@ -1,0 +1,49 @@
+"""Record scopes as SQL: one condition that get, list, search, count and export share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, exists, false, or_, select, true
+
+from tercet_chassis.entity import Entity, Owned
+from tercet_chassis.principal import Principal
+from tercet_chassis.tables import shares, units
+
+
+def reach(entity: type[Entity], columns: Any, principal: Principal, permission: str) -> ColumnElement[bool]:
+    """The rows of `entity` that the principal may touch with this permission; `columns` is the table or view that is read."""
+    held = principal.scopes(permission) if permission else frozenset({"all"})
+    if "all" in held or principal.is_system:
+        return true()
+    if not issubclass(entity, Owned):
+        # Configuration and catalogue rows belong to nobody: whoever holds the permission at all sees them.
+        return true() if held else false()
+    return or_(false(), *(_one(scope, entity, columns, principal) for scope in sorted(held)))
+
+
+def _one(scope: str, entity: type[Entity], columns: Any, principal: Principal) -> ColumnElement[bool]:
+    if scope == "own":
+        return columns.owner_id == principal.user_id if principal.user_id else false()
+    if scope == "unit":
+        return columns.unit_id.in_(principal.unit_ids)
+    if scope == "unit_below":
+        roots = units.alias("roots")
+        below = units.alias("below")
+        inside = (
+            select(below.c.id)
+            .join(roots, and_(below.c.tenant_id == roots.c.tenant_id, below.c.path.startswith(roots.c.path)))
+            .where(roots.c.tenant_id == principal.tenant_id, roots.c.id.in_(principal.unit_ids))
+        )
+        return or_(columns.unit_id.in_(principal.unit_ids), columns.unit_id.in_(inside))
+    if scope == "partner":
+        return columns.partner_party_id == principal.partner_party_id if principal.partner_party_id else false()
+    if scope == "shared":
+        subjects = [principal.subject, *(str(unit) for unit in principal.unit_ids)]
+        return exists().where(
+            shares.c.tenant_id == principal.tenant_id,
+            shares.c.resource_type == entity.__tablename__,
+            shares.c.resource_id == columns.id,
+            shares.c.subject.in_(subjects),
+        )
+    return false()

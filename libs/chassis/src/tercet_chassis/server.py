@@ -1,0 +1,198 @@
+"""The gRPC face of a service: one generic handler for all methods, health, reflection, graceful drain."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import grpc
+import structlog
+from google.protobuf.message import DecodeError, Message
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1.health import aio as health_aio
+from grpc_reflection.v1alpha import reflection
+
+from tercet_chassis import telemetry
+from tercet_chassis.boundary import authorize, run_unit, show, validated
+from tercet_chassis.calls import Calls
+from tercet_chassis.context import Context
+from tercet_chassis.contract import Access, Method
+from tercet_chassis.errors import InvalidArgument, Refusal, TokenInvalid
+from tercet_chassis.principal import Principal
+from tercet_chassis.status import abort, fault_status, status_of
+
+if TYPE_CHECKING:
+    from tercet_chassis.runtime import Runtime
+
+log = structlog.get_logger(__name__)
+
+OPTIONS = [
+    ("grpc.max_concurrent_streams", 1000), ("grpc.max_connection_age_ms", 300_000), ("grpc.max_connection_age_grace_ms", 30_000),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 20_000), ("grpc.max_receive_message_length", 8 << 20), ("grpc.so_reuseport", 0),
+]
+READINESS, LIVENESS = "readiness", "liveness"
+
+
+class RequestUnreadable(InvalidArgument):
+    """The bytes are not the request's message."""
+
+    text = "The request is not a {type}."
+
+
+class Bound:
+    """A method with its handler and the handler's shape: unit, process, view or stream."""
+
+    def __init__(self, method: Method, handler: Callable[..., Any], shape: str) -> None:
+        self.method, self.handler, self.shape = method, handler, shape
+
+
+class Server(grpc.GenericRpcHandler):
+    """Looks a call up by its path and runs it through the boundary."""
+
+    def __init__(self, runtime: Runtime, methods: Mapping[str, Bound]) -> None:
+        self._runtime, self._methods = runtime, methods
+        self._server: grpc.aio.Server | None = None
+        self._health = health_aio.HealthServicer()
+        self.port = 0
+
+    def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any] | None:
+        bound = self._methods.get(handler_call_details.method)
+        if bound is None:
+            return None
+
+        async def unary(body: bytes, context: Any) -> bytes:
+            return await self._unary(bound, body, context)
+
+        async def streaming(body: bytes, context: Any) -> Any:
+            async for message in self._streaming(bound, body, context):
+                yield message
+
+        async def uploading(bodies: Any, context: Any) -> bytes:
+            return await self._uploading(bound, bodies, context)
+
+        if bound.method.takes_stream:
+            return grpc.stream_unary_rpc_method_handler(uploading)
+        return grpc.unary_stream_rpc_method_handler(streaming) if bound.method.streams else grpc.unary_unary_rpc_method_handler(unary)
+
+    async def _unary(self, bound: Bound, body: bytes, call: Any) -> bytes:
+        started = time.perf_counter()
+        metadata = dict(call.invocation_metadata() or ())
+        outcome = "OK"
+        with telemetry.server_span(bound.method.full_name, metadata) as span:
+            try:
+                context = self._context(bound.method, metadata, call)
+                request = _parsed(bound.method, body)
+                reply = await self._answer(bound, request, context)
+                return reply.SerializeToString()
+            except Refusal as refusal:
+                outcome = refusal.reason
+                status = status_of(refusal)
+            except Exception:
+                outcome = "INTERNAL"
+                log.exception("request.failed", method=bound.method.full_name)
+                status = fault_status(telemetry.trace_id(span))
+            finally:
+                telemetry.request_done(bound.method.full_name, outcome, time.perf_counter() - started)
+            await abort(call, status)
+            return b""
+
+    async def _answer(self, bound: Bound, request: Message, context: Context) -> Message:
+        validated(bound.method, request)
+        if bound.shape == "process":
+            reply = await self._runtime.processes.start(bound.method, request, context)
+        elif bound.shape == "view":
+            reply = await bound.handler(request, Calls(self._runtime, context))
+        else:
+            reply = await run_unit(self._runtime, bound.method, bound.handler, request, context)
+        return show(reply, context)
+
+    async def _streaming(self, bound: Bound, body: bytes, call: Any) -> Any:
+        try:
+            context = self._context(bound.method, dict(call.invocation_metadata() or ()), call)
+            request = _parsed(bound.method, body)
+            validated(bound.method, request)
+            async for message in bound.handler(request, Calls(self._runtime, context)):
+                yield show(message, context).SerializeToString()
+            return
+        except Refusal as refusal:
+            status = status_of(refusal)
+        except Exception:
+            log.exception("stream.failed", method=bound.method.full_name)
+            status = fault_status("")
+        await abort(call, status)
+
+    async def _uploading(self, bound: Bound, bodies: Any, call: Any) -> bytes:
+        try:
+            context = self._context(bound.method, dict(call.invocation_metadata() or ()), call)
+
+            async def messages() -> Any:
+                async for body in bodies:
+                    message = _parsed(bound.method, body)
+                    validated(bound.method, message)
+                    yield message
+
+            reply: Message = await bound.handler(messages(), self._runtime, context)
+            return reply.SerializeToString()
+        except Refusal as refusal:
+            status = status_of(refusal)
+        except Exception:
+            log.exception("upload.failed", method=bound.method.full_name)
+            status = fault_status("")
+        await abort(call, status)
+        return b""
+
+    def _context(self, method: Method, metadata: Mapping[str, Any], call: Any) -> Context:
+        token = str(metadata.get("authorization", "")).removeprefix("Bearer ")
+        if token:
+            principal = self._runtime.verifier.principal(token)
+        elif method.rule.access == Access.ANYONE:
+            principal = Principal(tenant_id=None, subject="", kind="anonymous")
+        else:
+            raise TokenInvalid(cause="none was sent")
+        left = call.time_remaining()
+        context = Context(
+            principal=principal,
+            method=method.full_name,
+            permission=method.rule.permission,
+            request_id=str(metadata.get("tercet-request-id", "")),
+            deadline=time.monotonic() + left if left is not None else None,
+            traceparent=telemetry.traceparent() or str(metadata.get("traceparent", "")),
+        )
+        authorize(method, context)
+        return context
+
+    async def start(self) -> int:
+        """Listens; gives the port. Not ready until `set_ready`."""
+        self._server = grpc.aio.server(options=OPTIONS, maximum_concurrent_rpcs=2000)
+        self._server.add_generic_rpc_handlers((self,))
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        await self._health.set(LIVENESS, health_pb2.HealthCheckResponse.SERVING)
+        await self.set_ready(False)
+        if self._runtime.settings.development:
+            names = sorted({bound.method.service for bound in self._methods.values()})
+            reflection.enable_server_reflection([*names, reflection.SERVICE_NAME], self._server)
+        self.port = self._server.add_insecure_port(self._runtime.settings.grpc_address)
+        await self._server.start()
+        return self.port
+
+    async def set_ready(self, ready: bool) -> None:
+        """What the readiness probe and the balancer see."""
+        state = health_pb2.HealthCheckResponse.SERVING if ready else health_pb2.HealthCheckResponse.NOT_SERVING
+        await self._health.set(READINESS, state)
+        await self._health.set("", state)
+
+    async def stop(self, grace: float) -> None:
+        """Takes no new calls and lets the running ones end within `grace` seconds."""
+        await self._health.enter_graceful_shutdown()
+        if self._server is not None:
+            await self._server.stop(grace)
+
+
+def _parsed(method: Method, body: bytes) -> Message:
+    try:
+        return method.request.FromString(body)
+    except DecodeError as bad:
+        raise RequestUnreadable(type=method.request.DESCRIPTOR.name) from bad
+
+

@@ -1,0 +1,130 @@
+"""A service put together from its slices: what it serves, what it listens to, what runs by the clock. Nothing is registered by hand."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any
+
+from sqlalchemy import MetaData
+
+from tercet_chassis.binding import Bindings
+from tercet_chassis.consumers import Consumer, consumers_in
+from tercet_chassis.contract import ContractBroken, methods_of, module_name, proto_package
+from tercet_chassis.copies import built_in_consumers
+from tercet_chassis.entity import Entity, metadata_of
+from tercet_chassis.handlers import UNIT, Handlers, shape_of
+from tercet_chassis.jobs import Job, jobs_in
+from tercet_chassis.server import Bound
+from tercet_chassis.standard import free_method
+
+SERVICES = ("leads", "sales", "marketing", "service-desk", "gateway")
+_PARTS = ("model", "service", "consumers", "jobs")
+Check = Callable[..., Any]
+
+
+@dataclass
+class Service:
+    """One service by name and slices. Reads `model`, `service`, `consumers` and `jobs` of each slice, where they are.
+
+    `hooks` run beside the gRPC server (the gateway's HTTP face); `checks` add invariants of the service's own.
+    """
+
+    name: str
+    slices: Sequence[str]
+    hooks: Sequence[Callable[..., Any]] = ()
+    entities: list[type[Entity]] = field(default_factory=list)
+    consumers: list[Consumer] = field(default_factory=list)
+    jobs: dict[str, Job] = field(default_factory=dict)
+    checks: list[Check] = field(default_factory=list)
+    methods: dict[str, Bound] = field(default_factory=dict)
+
+    @property
+    def package(self) -> str:
+        """Its proto package."""
+        return proto_package(self.name)
+
+    @property
+    def module(self) -> str:
+        """Its import package."""
+        return module_name(self.name)
+
+    @property
+    def metadata(self) -> MetaData:
+        """Its tables."""
+        return metadata_of(self.module)
+
+    def assemble(self) -> Service:
+        """Imports all slices and binds contract and code; refuses whatever does not fit. Calling it again changes nothing."""
+        if self.methods:
+            return self
+        handlers: dict[str, Handlers] = {}
+        for slice_name in self.slices:
+            for part in _PARTS:
+                module = _import(f"{self.module}.{slice_name}.{part}")
+                if module is not None:
+                    self._read(slice_name, part, module, handlers)
+        self.consumers += built_in_consumers()
+        self.bindings = Bindings(self.package)
+        for entity in self.entities:
+            self.bindings.bind(entity)
+        self._bind_methods(handlers)
+        return self
+
+    def _read(self, slice_name: str, part: str, module: ModuleType, handlers: dict[str, Handlers]) -> None:
+        if part == "model":
+            self.entities += [
+                value for value in vars(module).values()
+                if isinstance(value, type) and issubclass(value, Entity) and "__tablename__" in value.__dict__ and value.__module__ == module.__name__
+            ]
+        elif part == "service":
+            for name, value in vars(module).items():
+                if isinstance(value, type) and issubclass(value, Handlers) and value.__module__ == module.__name__:
+                    handlers[name] = value()
+            self.checks += [value for value in vars(module).values() if getattr(value, "__tercet_check__", False)]
+        elif part == "consumers":
+            self.consumers += consumers_in(module, slice_name)
+        else:
+            self.jobs.update({job.name: job for job in jobs_in(module, slice_name)})
+
+    def _bind_methods(self, handlers: dict[str, Handlers]) -> None:
+        from tercet_chassis.served import CHASSIS_HANDLERS
+
+        served = set()
+        missing = []
+        groups = [(self.package, handlers), ("tercet.chassis.v1", CHASSIS_HANDLERS)]
+        for package, known in groups:
+            for method in methods_of(package):
+                owner = known.get(method.service.rsplit(".", 1)[1])
+                served.add(type(owner))
+                own = getattr(owner, method.name, None) if owner is not None else None
+                handler = own or free_method(method, package, self.bindings)
+                if handler is None:
+                    missing.append(method.full_name)
+                    continue
+                self.methods[method.path] = Bound(method, handler, shape_of(own) if own else UNIT)
+        if missing:
+            raise ContractBroken(f"{self.name} has no handler for {', '.join(missing)}")
+        stray = [name for name, owner in handlers.items() if type(owner) not in served]
+        if stray:
+            raise ContractBroken(f"{self.name}: no proto service is named {', '.join(stray)}")
+
+
+def invariant(function: Check) -> Check:
+    """Marks `async def f(tx) -> Finding` in a slice's `service.py` as an invariant that `CheckInvariants` looks at."""
+    function.__tercet_check__ = True  # type: ignore[attr-defined]
+    return function
+
+
+def _import(name: str) -> ModuleType | None:
+    parent = name.rsplit(".", 1)[0]
+    try:
+        found = importlib.util.find_spec(name)
+    except ModuleNotFoundError as missing:
+        raise ContractBroken(f"there is no slice {parent}") from missing
+    return importlib.import_module(name) if found is not None else None
+
+

@@ -1,0 +1,72 @@
+"""Refusals <-> `google.rpc.Status` with reason, metadata, field violations and retry delay; the same facts in gRPC and REST."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import grpc
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.message import Message
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+
+from tercet_chassis.errors import Refusal, RemoteRefusal, Violation
+
+DOMAIN = "tercet"
+_TRAILER = "grpc-status-details-bin"
+_CODES = {status.value[0]: status for status in grpc.StatusCode}
+
+
+def _packed(message: Message) -> AnyMessage:
+    packed = AnyMessage()
+    packed.Pack(message)
+    return packed
+
+
+def status_of(refusal: Refusal) -> status_pb2.Status:
+    """A refusal as a rich status."""
+    code = getattr(refusal, "remote_code", refusal.code)
+    details = [_packed(error_details_pb2.ErrorInfo(reason=refusal.reason, domain=DOMAIN, metadata=refusal.metadata))]
+    if refusal.violations:
+        bad = error_details_pb2.BadRequest()
+        for violation in refusal.violations:
+            bad.field_violations.add(field=violation.field, reason=violation.reason, description=violation.message)
+        details.append(_packed(bad))
+    if refusal.retry_after is not None:
+        retry = error_details_pb2.RetryInfo()
+        retry.retry_delay.FromMilliseconds(int(refusal.retry_after * 1000))
+        details.append(_packed(retry))
+    return status_pb2.Status(code=code, message=refusal.message, details=details)
+
+
+def fault_status(trace_id: str) -> status_pb2.Status:
+    """What a caller learns of a fault of ours: that it happened and by which trace we find it."""
+    info = error_details_pb2.ErrorInfo(reason="INTERNAL", domain=DOMAIN, metadata={"trace_id": trace_id} if trace_id else {})
+    return status_pb2.Status(code=code_pb2.INTERNAL, message="Something went wrong on our side.", details=[_packed(info)])
+
+
+async def abort(context: Any, status: status_pb2.Status) -> None:
+    """Ends the call with the status and its details."""
+    await context.abort(_CODES[status.code], status.message, ((_TRAILER, status.SerializeToString()),))
+
+
+_FINAL = frozenset({
+    grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND, grpc.StatusCode.ALREADY_EXISTS, grpc.StatusCode.PERMISSION_DENIED,
+    grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.ABORTED, grpc.StatusCode.OUT_OF_RANGE, grpc.StatusCode.UNAUTHENTICATED,
+})
+
+
+def remote_refusal(error: grpc.aio.AioRpcError) -> RemoteRefusal | None:
+    """What another service refused; None when the call failed for reasons that may pass."""
+    if error.code() not in _FINAL:
+        return None
+    reason, metadata, violations = error.code().name, {}, []
+    for key, value in error.trailing_metadata() or ():
+        if key == _TRAILER and isinstance(value, bytes):
+            for detail in status_pb2.Status.FromString(value).details:
+                info, bad = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
+                if detail.Unpack(info):
+                    reason, metadata = info.reason, dict(info.metadata)
+                elif detail.Unpack(bad):
+                    violations = [Violation(item.field, item.reason, item.description) for item in bad.field_violations]
+    code: int = error.code().value[0]
+    return RemoteRefusal(code, reason, error.details() or "", metadata, violations)

@@ -1,0 +1,107 @@
+"""One trace from REST to the consumer, metrics for each RPC and queue, JSON logs with the trace id and without personal values."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
+from typing import Any
+
+import structlog
+from opentelemetry import propagate, trace
+from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+from opentelemetry.instrumentation.sqlalchemy import SQLAlchemyInstrumentor
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+from prometheus_client import Counter, Gauge, Histogram, start_http_server
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from tercet_chassis.settings import Settings
+
+_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+REQUESTS = Histogram("tercet_rpc_seconds", "Duration of calls by method and outcome.", ["method", "outcome"], buckets=_BUCKETS)
+HANDLED = Histogram("tercet_event_seconds", "Seconds from commit to handled, by consumer.", ["consumer"], buckets=_BUCKETS)
+DEAD = Counter("tercet_dead_letters_total", "Events given up, by consumer.", ["consumer"])
+SUPERSEDED = Counter("tercet_events_superseded_total", "Older versions that a projection left out.", ["consumer"])
+OUTBOX_ROWS = Gauge("tercet_outbox_rows", "Events that wait to be published.", ["service"])
+CONSUMER_ROWS = Gauge("tercet_consumer_pending", "Events that wait to be handled.", ["service"])
+JOBS_DUE = Gauge("tercet_jobs_due", "Jobs that should have run.", ["service"])
+
+_PERSONAL_KEYS = frozenset({
+    "name", "full_name", "phone", "mobile", "email", "address", "id_no", "wechat", "openid", "password", "token", "secret", "payload", "raw",
+})
+_tracer = trace.get_tracer("tercet")
+
+
+def _with_trace(_: Any, __: str, record: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    context = trace.get_current_span().get_span_context()
+    if context.is_valid:
+        record["trace_id"], record["span_id"] = f"{context.trace_id:032x}", f"{context.span_id:016x}"
+    return record
+
+
+def redacted(_: Any, __: str, record: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Hides values under keys that name personal data or secrets."""
+    for key in _PERSONAL_KEYS & record.keys():
+        record[key] = "[hidden]"
+    return record
+
+
+def start(settings: Settings, engine: AsyncEngine) -> None:
+    """Sets logs, traces and metrics up for this process; SQL spans are tested to be there, since the instrumentation can decline silently."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars, structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _with_trace, redacted, structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(settings.log_level.upper())),
+        cache_logger_on_first_use=True,
+    )
+    structlog.contextvars.bind_contextvars(service=settings.service)
+    resource = Resource.create({"service.name": f"tercet-{settings.service}"})
+    provider = TracerProvider(resource=resource, sampler=ParentBased(TraceIdRatioBased(settings.trace_share)))
+    if settings.otlp_endpoint:
+        provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=settings.otlp_endpoint)))
+        SQLAlchemyInstrumentor().instrument(engine=engine.sync_engine, skip_dep_check=True)
+    trace.set_tracer_provider(provider)
+    if settings.metrics_port:
+        start_http_server(settings.metrics_port)
+
+
+@contextmanager
+def server_span(method: str, metadata: Mapping[str, Any]) -> Iterator[Span]:
+    """The span of one call, child of the caller's."""
+    parent = propagate.extract({key: str(value) for key, value in metadata.items() if key in ("traceparent", "tracestate")})
+    with _tracer.start_as_current_span(method, context=parent, kind=SpanKind.SERVER, record_exception=False) as span:
+        yield span
+
+
+@contextmanager
+def consumer_span(name: str, traceparent: str) -> Iterator[Span]:
+    """The span of one handling of an event, linked to the trace that announced it."""
+    origin = trace.get_current_span(propagate.extract({"traceparent": traceparent})).get_span_context() if traceparent else None
+    links = [trace.Link(origin)] if origin is not None and origin.is_valid else []
+    with _tracer.start_as_current_span(name, kind=SpanKind.CONSUMER, links=links) as span:
+        yield span
+
+
+def traceparent() -> str:
+    """The current trace as a header, empty when there is none."""
+    carrier: dict[str, str] = {}
+    propagate.inject(carrier)
+    return carrier.get("traceparent", "")
+
+
+def trace_id(span: Span) -> str:
+    """The span's trace as hexadecimal; marks it as failed."""
+    span.set_status(Status(StatusCode.ERROR))
+    context = span.get_span_context()
+    return f"{context.trace_id:032x}" if context.is_valid else ""
+
+
+def request_done(method: str, outcome: str, seconds: float) -> None:
+    """Counts one call."""
+    REQUESTS.labels(method, outcome).observe(seconds)

@@ -1,0 +1,323 @@
+"""The transaction that a handler works in. It alone commits: state, events, jobs, audit and the reply's record, all or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import UUID
+
+import orjson
+from google.protobuf.field_mask_pb2 import FieldMask
+from google.protobuf.message import Message
+from sqlalchemy import event, select, text
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session
+
+from tercet_chassis import audit, custom_fields, lists, patching
+from tercet_chassis.context import Context, EventMeta
+from tercet_chassis.database import enter_tenant
+from tercet_chassis.entity import Custom, Entity, Linked, Owned, Searchable
+from tercet_chassis.errors import EtagMismatch, ResourceAlreadyExists, ResourceNotFound, Violation
+from tercet_chassis.ids import new_id
+from tercet_chassis.outbox import Emission, OutboxRow, row_of
+from tercet_chassis.principal import Principal
+from tercet_chassis.scopes import reach
+from tercet_chassis.search import index_words
+from tercet_chassis.tables import jobs, party_links
+
+if TYPE_CHECKING:
+    from tercet_chassis.runtime import Runtime
+
+E = TypeVar("E", bound=Entity)
+
+_WRITE_OUTBOX = text(
+    "INSERT INTO outbox (tenant_id, event_id, subject, resource_id, version, headers, payload) "
+    "SELECT :tenant, * FROM unnest(CAST(:ids AS uuid[]), CAST(:subjects AS text[]), CAST(:resources AS uuid[]), "
+    "CAST(:versions AS bigint[]), CAST(:headers AS jsonb[]), CAST(:payloads AS bytea[]))"
+)
+_WRITE_AUDIT = text(
+    "INSERT INTO audit (id, tenant_id, actor_kind, actor_id, method, request_id, resource_type, resource_id, action, changes) "
+    "SELECT a.id, :tenant, :actor_kind, :actor_id, :method, :request_id, a.type, a.resource, a.action, a.changes "
+    "FROM unnest(CAST(:ids AS uuid[]), CAST(:types AS text[]), CAST(:resources AS uuid[]), CAST(:actions AS text[]), "
+    "CAST(:changes AS jsonb[])) AS a(id, type, resource, action, changes)"
+)
+
+
+class Tx:
+    """One unit of work in one tenant. Handlers use it and never commit."""
+
+    def __init__(self, runtime: Runtime, session: AsyncSession, context: Context) -> None:
+        self.runtime, self.session, self.context = runtime, session, context
+        self._emissions: list[Emission] = []
+        self._audit: list[tuple[str, UUID, str, bytes]] = []
+        self._jobs: list[dict[str, Any]] = []
+        self._after_commit: list[Callable[[], None]] = []
+        self._now = runtime.clock.now()
+        session.sync_session.info["tx"] = self
+
+    # -- who and when -------------------------------------------------------------------------------------------------
+    @property
+    def tenant_id(self) -> UUID:
+        """The tenant; a programming error in work that has none."""
+        if self.context.tenant_id is None:
+            raise RuntimeError(f"{self.context.method} has no tenant")
+        return self.context.tenant_id
+
+    @property
+    def principal(self) -> Principal:
+        """Who is asking."""
+        return self.context.principal
+
+    @property
+    def origin(self) -> str:
+        """live, import, replay or simulation."""
+        return self.context.origin
+
+    @property
+    def event(self) -> EventMeta:
+        """The event being consumed; a programming error outside a consumer."""
+        if self.context.event is None:
+            raise RuntimeError("only a consumer has an event")
+        return self.context.event
+
+    def now(self) -> datetime:
+        """Business time, the same through the whole transaction."""
+        return self._now
+
+    # -- reading ------------------------------------------------------------------------------------------------------
+    async def find(self, entity: type[E], id: str | UUID, *, lock: bool = False) -> E | None:
+        """The row in the caller's reach, or None. `lock` holds it until the end of the transaction."""
+        try:
+            key = id if isinstance(id, UUID) else UUID(id)
+        except ValueError:
+            return None
+        query = select(entity).where(entity.id == key, reach(entity, entity, self.principal, self.context.permission))
+        if lock:
+            query = query.with_for_update().execution_options(populate_existing=True)
+        return (await self.session.scalars(query)).one_or_none()
+
+    async def get(self, entity: type[E], id: str | UUID, *, etag: str = "", lock: bool = False) -> E:
+        """The row in the caller's reach; refuses with NOT_FOUND, and with ABORTED when `etag` is given and is not the current one."""
+        found = await self.find(entity, id, lock=lock)
+        if found is None:
+            raise ResourceNotFound(type=entity.__name__, id=id)
+        check_etag(found, etag)
+        return found
+
+    async def page(self, entity: type[Entity], request: Message, *, response: type[Message], where: Sequence[Any] = ()) -> Message:
+        """One page of a list: the request's filter, order, search and page token, the caller's reach, and more conditions on `view(entity)`."""
+        return await lists.page(self, entity, request, response, where)
+
+    def render(self, entity: Entity) -> Message:
+        """The entity as its message, nothing masked."""
+        return self.runtime.bindings.of(type(entity)).render(entity)
+
+    # -- writing ------------------------------------------------------------------------------------------------------
+    def add(self, entity: E) -> E:
+        """Puts a new row into the transaction. An owned one without owner or unit becomes the caller's."""
+        if isinstance(entity, Owned):
+            if entity.owner_id is None and self.principal.kind == "user":
+                entity.owner_id = self.principal.user_id
+            if entity.unit_id is None:
+                entity.unit_id = self.principal.unit_id
+        self.session.add(entity)
+        return entity
+
+    async def delete(self, entity: Entity) -> None:
+        """Removes the row."""
+        await self.session.delete(entity)
+
+    async def flush(self) -> None:
+        """Writes what has changed so far, so that later queries see it and unique keys are checked."""
+        with self.runtime.integrity(self):
+            await self.session.flush()
+
+    async def create(self, entity: type[E], message: Message) -> E:
+        """A new row from what a client sent; output-only fields are ignored, custom fields checked."""
+        values = self.runtime.bindings.of(entity).values(message, creating=True)
+        if issubclass(entity, Custom) and values.get("custom"):
+            values["custom"] = await custom_fields.checked(self, entity, values["custom"])
+        return self.add(entity(**values))
+
+    async def patch(self, entity: E, message: Message, mask: FieldMask | None = None) -> E:
+        """Changes an entity by what a client sent under its mask; refuses fields it may not set and a result that breaks a rule."""
+        return await patching.patch(self, entity, message, mask)
+
+    async def bulk_insert(self, entity: type[Entity], rows: Sequence[Mapping[str, Any]]) -> None:
+        """Inserts many rows in one statement; no audit rows and no events come of it. Keys are attribute names."""
+        if not rows:
+            return
+        stamped = [
+            {"id": new_id(), "create_time": self._now, "update_time": self._now, "row_version": 1, **row, "tenant_id": self.tenant_id}
+            for row in rows
+        ]
+        table = entity.__table__
+        if issubclass(entity, Searchable):
+            binding = self.runtime.bindings.of(entity)
+            for row in stamped:
+                row.setdefault("search", index_words(str(row.get(name) or "") for name in binding.searchable))
+        with self.runtime.integrity(self):
+            await self.session.execute(table.insert(), stamped)
+
+    # -- telling ------------------------------------------------------------------------------------------------------
+    def emit(
+        self, event: type[Message], entity: Entity | None, *, occur_time: datetime | None = None, origin: str | None = None, **fields: Any
+    ) -> None:
+        """Announces an event about the entity as it is at the end of the transaction; `fields` are the event's further fields."""
+        self._emissions.append(Emission(event, entity, occur_time, origin, fields))
+
+    def schedule(self, job: Callable[..., Any], *, due: datetime, key: str, **arguments: Any) -> None:
+        """Has `job` run at business time `due`; the same key again moves the job that waits. Arguments are JSON."""
+        self._jobs.append({"name": self.runtime.job_name(job), "key": key, "due": due, "arguments": arguments})
+
+    def after_commit(self, action: Callable[[], None]) -> None:
+        """Calls a plain function once the transaction is committed; for waking things, never for effects."""
+        self._after_commit.append(action)
+
+    # -- the boundary's part ------------------------------------------------------------------------------------------
+    async def enter(self) -> None:
+        """Begins: puts the tenant on the transaction."""
+        await enter_tenant(self.session, self.context.tenant_id)
+
+    async def finish(self) -> None:
+        """Flushes and writes events, jobs and audit rows; the caller commits."""
+        await self.flush()
+        await self._write_jobs()
+        await self._write_events()
+        await self._write_audit()
+
+    def committed(self) -> None:
+        """Wakes the relay and the job runner after the commit."""
+        if self._emissions:
+            self.runtime.wake_relay()
+        if self._jobs:
+            self.runtime.wake_jobs()
+        for action in self._after_commit:
+            action()
+
+    async def _write_events(self) -> None:
+        rows: list[OutboxRow] = []
+        rendered: dict[int, Message] = {}
+        for emission in self._emissions:
+            message = None
+            if emission.entity is not None:
+                message = rendered.get(id(emission.entity))
+                if message is None:
+                    message = rendered[id(emission.entity)] = self.render(emission.entity)
+            rows.append(row_of(emission, message, self.context, self._now, self.runtime.settings.service))
+        if rows:
+            await self.session.execute(
+                _WRITE_OUTBOX,
+                {
+                    "tenant": self.tenant_id,
+                    "ids": [row.event_id for row in rows],
+                    "subjects": [row.subject for row in rows],
+                    "resources": [row.resource_id for row in rows],
+                    "versions": [row.version for row in rows],
+                    "headers": [orjson.dumps(row.headers).decode() for row in rows],
+                    "payloads": [row.payload for row in rows],
+                },
+            )
+
+    async def _write_jobs(self) -> None:
+        from sqlalchemy.dialects.postgresql import insert
+
+        for item in self._jobs:
+            values = {
+                "id": new_id(), "tenant_id": self.tenant_id, "name": item["name"], "key": item["key"],
+                "due_time": item["due"], "arguments": item["arguments"],
+            }
+            fresh = {"due_time": item["due"], "arguments": item["arguments"], "attempts": 0, "retry_time": None, "state": "WAITING"}
+            await self.session.execute(
+                insert(jobs).values(values).on_conflict_do_update(index_elements=["tenant_id", "name", "key"], set_=fresh)
+            )
+
+    async def _write_audit(self) -> None:
+        if not self._audit:
+            return
+        await self.session.execute(
+            _WRITE_AUDIT,
+            {
+                "tenant": self.tenant_id,
+                "actor_kind": self.principal.kind,
+                "actor_id": self.principal.subject,
+                "method": self.context.method,
+                "request_id": self.context.request_id,
+                "ids": [new_id() for _ in self._audit],
+                "types": [row[0] for row in self._audit],
+                "resources": [row[1] for row in self._audit],
+                "actions": [row[2] for row in self._audit],
+                "changes": [row[3].decode() for row in self._audit],
+            },
+        )
+
+    def stamp(self, session: Session) -> None:
+        """Before each flush: tenant, times, search words, party links and audit rows of what changed."""
+        for entity in list(session.new):
+            if isinstance(entity, Entity):
+                entity.tenant_id = self.tenant_id
+                entity.create_time = entity.create_time or self._now
+                entity.update_time = self._now
+                self._index(entity)
+                self._record(entity, "CREATE")
+        for entity in list(session.dirty):
+            if isinstance(entity, Entity) and session.is_modified(entity):
+                entity.update_time = self._now
+                self._index(entity)
+                self._record(entity, "UPDATE")
+        for entity in list(session.deleted):
+            if isinstance(entity, Entity):
+                self._record(entity, "DELETE")
+        self._link([entity for entity in session.new if isinstance(entity, Linked)], session)
+
+    def _index(self, entity: Entity) -> None:
+        if isinstance(entity, Searchable) and (binding := self.runtime.bindings.find(type(entity))):
+            entity.search = index_words(binding.search_texts(entity))
+
+    def _record(self, entity: Entity, action: str) -> None:
+        changes = audit.changes_of(entity, self.runtime.bindings) if action != "DELETE" else {}
+        self._audit.append((entity.__tablename__, entity.id, action, orjson.dumps(changes, default=str)))
+
+    def _link(self, entities: Sequence[Any], session: Session) -> None:
+        # A party may have moved while the row that quotes it was on its way: what we know of the identity wins.
+        if not entities:
+            return
+        identities = {entity.identity_id for entity in entities if entity.identity_id is not None}
+        rows = session.execute(
+            select(party_links.c.identity_id, party_links.c.party_id).where(
+                party_links.c.tenant_id == self.tenant_id, party_links.c.identity_id.in_(identities)
+            )
+        ).all()
+        known = {identity: party for identity, party in rows}
+        for entity in entities:
+            entity.party_id = known.get(entity.identity_id, entity.party_id)
+
+
+def check_etag(entity: Entity, etag: str) -> None:
+    """Refuses when the client's etag is not the entity's."""
+    given = etag.strip().removeprefix("W/").strip('"')
+    if given and given != entity.etag:
+        raise EtagMismatch(type=type(entity).__name__, given=given, current=entity.etag)
+
+
+@event.listens_for(Session, "before_flush")
+def _before_flush(session: Session, _: Any, __: Any) -> None:
+    tx = session.info.get("tx")
+    if tx is not None:
+        tx.stamp(session)
+
+
+def refusal_of(error: IntegrityError, tx: Tx) -> ResourceAlreadyExists | None:
+    """A broken named unique key as ALREADY_EXISTS with its field; None when it is something else."""
+    cause: Any = getattr(error.orig, "__cause__", None) or error.orig
+    name, table = getattr(cause, "constraint_name", None), getattr(cause, "table_name", None)
+    if getattr(cause, "sqlstate", "") != "23505":
+        return None
+    field, type_name = tx.runtime.unique_field(table, name)
+    text_ = f"Another {type_name} has this {field}; choose another value."
+    return ResourceAlreadyExists(type=type_name, fields=field, violations=[Violation(field, "ALREADY_EXISTS", text_)])
+
+
+
