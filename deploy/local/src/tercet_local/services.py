@@ -37,7 +37,12 @@ class Service:
         spec = find_spec(self.module)
         if spec is None or spec.origin is None:
             return None
-        return head_of(Path(spec.origin).parents[2] / "migrations" / "versions")
+        package = Path(spec.origin).parent
+        # Beside `src` in a checkout, inside the package once installed from a wheel.
+        for folder in (package.parents[1] / "migrations" / "versions", package / "migrations" / "versions"):
+            if folder.is_dir():
+                return head_of(folder)
+        return None
 
 
 ALL = tuple(Service(name, "tercet_" + name.replace("-", "_")) for name in SERVICES)
