@@ -1,0 +1,158 @@
+"""What a deal has to know before it is written: who buys, which unit sells, what its lines cost. A few queries, however many lines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from google.protobuf import json_format
+from sqlalchemy import select, text
+from tercet.type.v1.party_pb2 import PartyRole
+from tercet_chassis import Tx
+from tercet_chassis.errors import Violation
+from tercet_chassis.money import Money
+from tercet_chassis.tables import tenants, units
+
+from tercet_sales.catalogue import store as catalogue
+from tercet_sales.customers.model import Customer
+from tercet_sales.pricing import rules
+from tercet_sales.pricing.rules import Json, Priced, ProductFacts, Terms
+
+_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))")
+
+
+@dataclass(frozen=True, slots=True)
+class UnitFacts:
+    """Zone and reporting currency of a selling unit."""
+
+    zone: str
+    currency: str
+
+    def day(self, moment: datetime) -> date:
+        """The calendar day in the unit's zone."""
+        return moment.astimezone(ZoneInfo(self.zone)).date()
+
+
+@dataclass(slots=True)
+class Prepared:
+    """A deal's message with its blanks filled in, and everything that is wrong with it so far."""
+
+    message: Any
+    customer: Customer | None
+    unit: UnitFacts
+    faults: list[Violation]
+
+
+async def lock(tx: Tx, *key: object) -> None:
+    """Makes others who ask for the same key wait until the end of the transaction."""
+    await tx.session.execute(_LOCK, {"key": ":".join(str(part) for part in (tx.tenant_id, *key))})
+
+
+async def unit_facts(tx: Tx, unit_id: UUID | None) -> UnitFacts:
+    """Zone and currency of the unit; the tenant's while the unit is not known here yet."""
+    if unit_id is not None:
+        query = select(units.c.zone, units.c.reporting_currency).where(units.c.tenant_id == tx.tenant_id, units.c.id == unit_id)
+        row = (await tx.session.execute(query)).one_or_none()
+        if row is not None and row.zone and row.reporting_currency:
+            return UnitFacts(row.zone, row.reporting_currency)
+    row = (await tx.session.execute(select(tenants.c.zone, tenants.c.reporting_currency).where(tenants.c.id == tx.tenant_id))).one()
+    return UnitFacts(row.zone, row.reporting_currency)
+
+
+async def prepare(tx: Tx, message: Any) -> Prepared:
+    """Fills in a copy of the deal what the customer and the caller say: buyer, seller, owner, zone. Violations are collected, not raised."""
+    filled = type(message)()
+    filled.CopyFrom(message)
+    faults: list[Violation] = []
+    customer = await _customer(tx, filled, faults)
+    if customer is not None:
+        defaults = {
+            "identity_id": customer.identity_id, "party_id": customer.party_id, "seller_unit_id": customer.unit_id,
+            "owner_id": customer.owner_id, "partner_party_id": customer.partner_party_id, "time_zone": customer.time_zone,
+        }
+        _fill(filled, defaults)
+    elif not faults:
+        if not filled.identity_id:
+            text_ = "Name the customer who buys, or the identity and party of the buyer."
+            faults.append(Violation("customer_id", "BUYER_MISSING", text_))
+        _fill(filled, {"party_id": filled.identity_id})
+    _fill(filled, {"seller_unit_id": tx.principal.unit_id})
+    _fill(filled, {"unit_id": filled.seller_unit_id})
+    if not filled.seller_unit_id:
+        faults.append(Violation("seller_unit_id", "SELLER_MISSING", "Name the unit that sells: neither the customer nor you belong to one."))
+    unit = await unit_facts(tx, UUID(filled.seller_unit_id) if filled.seller_unit_id else None)
+    _zone(filled, unit, faults)
+    if not any(role.role == PartyRole.Role.SOLD_TO for role in filled.parties) and filled.party_id and filled.identity_id:
+        filled.parties.add(role=PartyRole.Role.SOLD_TO, identity_id=filled.identity_id, party_id=filled.party_id)
+    return Prepared(filled, customer, unit, faults)
+
+
+async def _customer(tx: Tx, message: Any, faults: list[Violation]) -> Customer | None:
+    if not message.customer_id:
+        return None
+    customer = await tx.find(Customer, message.customer_id)
+    if customer is None:
+        text_ = f"There is no customer {message.customer_id} in your reach; name one that is."
+        faults.append(Violation("customer_id", "CUSTOMER_UNKNOWN", text_))
+    return customer
+
+
+def _fill(message: Any, defaults: dict[str, Any]) -> None:
+    names = message.DESCRIPTOR.fields_by_name
+    for name, value in defaults.items():
+        if name in names and value and not getattr(message, name):
+            setattr(message, name, str(value))
+
+
+def _zone(message: Any, unit: UnitFacts, faults: list[Violation]) -> None:
+    if "time_zone" not in message.DESCRIPTOR.fields_by_name:
+        return
+    _fill(message, {"time_zone": unit.zone})
+    try:
+        ZoneInfo(message.time_zone)
+    except (ZoneInfoNotFoundError, ValueError):
+        text_ = f"There is no time zone {message.time_zone!r}; give an IANA name such as Asia/Shanghai."
+        faults.append(Violation("time_zone", "TIME_ZONE_UNKNOWN", text_))
+
+
+def lines_of(items: Any) -> list[Json]:
+    """Repeated messages as the JSON that is stored."""
+    return [json_format.MessageToDict(item, preserving_proto_field_name=True) for item in items]
+
+
+async def priced(
+    tx: Tx, lines: list[Json], adjustments: list[Json], *, currency: str, include_tax: bool, open_lines: bool, customer: Customer | None,
+    unit_id: UUID | None, day: date,
+) -> Priced:
+    """The document's lines with prices from the catalogue where they have none of their own; all faults in one list."""
+    products = await _products(tx, lines)
+    wanted = [index for index in rules.unpriced(lines) if lines[index]["product_code"] in products]
+    prices = await _prices(tx, lines, wanted, customer, unit_id, currency, day)
+    return rules.price(lines, adjustments, Terms(currency, include_tax, open_lines, products, prices))
+
+
+async def _products(tx: Tx, lines: list[Json]) -> dict[str, ProductFacts]:
+    codes = {line["product_code"] for line in lines if line.get("product_code")}
+    if not codes:
+        return {}
+    found = await catalogue.products_by_code(tx, codes)
+    return {code: ProductFacts(code, product.name, product.active is not False, product.tax_percent) for code, product in found.items()}
+
+
+async def _prices(
+    tx: Tx, lines: list[Json], wanted: list[int], customer: Customer | None, unit_id: UUID | None, currency: str, day: date
+) -> dict[int, Money]:
+    asks = []
+    known = []
+    for index in wanted:
+        quantity = rules.decimal_of(str(lines[index].get("quantity", "")))
+        if quantity is not None and quantity > 0:
+            known.append(index)
+            asks.append((lines[index]["product_code"], quantity))
+    if not asks:
+        return {}
+    found = await catalogue.resolve_prices(tx, asks, customer=customer, unit_id=unit_id, currency=currency, day=day)
+    return {index: price for index, price in zip(known, found, strict=True) if price is not None}
