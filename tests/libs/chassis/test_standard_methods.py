@@ -7,6 +7,6 @@ from tercet_chassis.testing import Client, refused
 
 
 async def test_created_resource_is_read_back(leads: Client) -> None:
-    made = await leads.CreateSource(pb.CreateSourceRequest(source=pb.Source(code="expo", name="上海展会", kind=pb.Source.Kind.OFFLINE_EVENT)))
+    made = await leads.CreateSource(pb.CreateSourceRequest(source=pb.Source(code="expo", display_name="上海展会", kind=pb.Source.Kind.OFFLINE_EVENT)))
     got = await leads.GetSource(pb.GetSourceRequest(id=made.id))
     assert got == made

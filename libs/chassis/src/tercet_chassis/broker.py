@@ -17,7 +17,6 @@ from nats.js.errors import NotFoundError
 log = structlog.get_logger(__name__)
 
 MAX_AGE = timedelta(days=14)
-MAX_BYTES = 8 << 30
 DUPLICATE_WINDOW = timedelta(minutes=10)
 MAX_DELIVER = -1
 ACK_WAIT = 30.0
@@ -31,8 +30,8 @@ def stream_name(service: str) -> str:
 class Broker:
     """One connection that reconnects for ever; whoever publishes or fetches meanwhile waits or fails and tries again."""
 
-    def __init__(self, url: str, name: str, replicas: int) -> None:
-        self._url, self._name, self._replicas = url, name, replicas
+    def __init__(self, url: str, name: str, *, replicas: int, max_bytes: int) -> None:
+        self._url, self._name, self._replicas, self._max_bytes = url, name, replicas, max_bytes
         self._client: Client | None = None
         self._jetstream: JetStreamContext | None = None
 
@@ -64,7 +63,7 @@ class Broker:
         """Makes or updates the stream that holds a service's events."""
         config = StreamConfig(
             name=stream_name(service), subjects=[f"tercet.{service.replace('-', '')}.>"], retention=RetentionPolicy.LIMITS,
-            storage=StorageType.FILE, discard=DiscardPolicy.OLD, max_age=MAX_AGE.total_seconds(), max_bytes=MAX_BYTES,
+            storage=StorageType.FILE, discard=DiscardPolicy.OLD, max_age=MAX_AGE.total_seconds(), max_bytes=self._max_bytes,
             duplicate_window=DUPLICATE_WINDOW.total_seconds(), num_replicas=self._replicas,
         )
         try:

@@ -131,7 +131,7 @@ class Dispatcher:
             except asyncio.CancelledError:
                 raise
             except Exception as fault:
-                log.warning("consumer.interrupted", source=source, cause=repr(fault))
+                log.warning("consumer.interrupted", source=source, cause=f"{fault!r} {fault}")
                 await asyncio.sleep(0.5)
 
     async def _guarded(self, message: Msg) -> None:
@@ -139,7 +139,7 @@ class Dispatcher:
             try:
                 await self._deliver(message)
             except Exception as fault:
-                log.warning("consumer.delivery_failed", subject=message.subject, cause=repr(fault))
+                log.warning("consumer.delivery_failed", subject=message.subject, cause=f"{fault!r} {fault}")
 
     async def _deliver(self, message: Msg) -> None:
         headers = dict(message.headers or {})

@@ -57,7 +57,7 @@ class Runtime:
         self.service, self.settings = service.assemble(), settings
         self.clock = Clock()
         self.database = Database(settings.database_url, pool_size=settings.pool_size, overflow=settings.pool_overflow, name=f"tercet-{service.name}")
-        self.broker = Broker(settings.nats_url, f"tercet-{service.name}", settings.stream_replicas)
+        self.broker = Broker(settings.nats_url, f"tercet-{service.name}", replicas=settings.stream_replicas, max_bytes=settings.stream_max_bytes)
         self.signer = Signer(service.name, settings.keys_dir)
         self.verifier = Verifier(settings.keys_dir)
         self.channels = Channels(settings.peers)

@@ -32,6 +32,7 @@ class Settings:
     pool_overflow: int = 5
     consumer_concurrency: int = 6
     stream_replicas: int = 1
+    stream_max_bytes: int = 1 << 30
     otlp_endpoint: str = ""
     trace_share: float = 0.1
 

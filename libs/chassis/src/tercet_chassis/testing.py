@@ -181,7 +181,7 @@ class Together:
         await migrations.with_owner(owner_url, lambda connection: migrations.build_from_models(service, app_url, connection))
         values = Settings(
             service=service.name, database_url=app_url, nats_url=self.nats_url, keys_dir=self.keys, peers=self._peers, environment="development",
-            pool_size=8, pool_overflow=4,
+            pool_size=8, pool_overflow=4, stream_max_bytes=64 << 20,
         )
         runtime = Runtime(service, replace(values, **settings))
         await runtime.start()
