@@ -59,7 +59,7 @@ def clean_address(raw: str, province: str = "", city: str = "") -> Address:
         flags.append("simplified")
     if not has_han(simplified):
         return Address(simplified, flags=(*flags, "not_chinese"))
-    text = re.sub(r"(?:^中国|^中华人民共和国|\s+)", "", simplified)
+    text = squeeze(re.sub(r"(?:^中国|^中华人民共和国|\s+)", "", simplified))
     without = _NOTES.sub("", text)
     if without and without != text:
         flags.append("note_removed")

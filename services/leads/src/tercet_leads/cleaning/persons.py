@@ -63,9 +63,8 @@ def clean_person(raw: str) -> PersonName:
     if simplified != text:
         flags.append("simplified")
     text = simplified
-    if has_han(text):
-        return _chinese(text, flags)
-    return _latin(text, flags)
+    found = _chinese(text, flags) if has_han(text) else _latin(text, flags)
+    return PersonName(flags=(*found.flags, "not_a_name")) if found.value and is_placeholder(found.value) else found
 
 
 def _chinese(text: str, flags: list[str]) -> PersonName:
@@ -74,7 +73,7 @@ def _chinese(text: str, flags: list[str]) -> PersonName:
     if bare != text:
         flags.append("note_removed")
         honorific = next((title for title in _LONG_TITLES if title in text[len(bare) :]), "")
-    words = bare.split(" ")
+    words = re.split(r"\s*[\s\-—_/]\s*", bare)
     if len(words) > 1 and words[-1] in _TITLES and len("".join(words[:-1])) >= 2:
         honorific, bare = words[-1], "".join(words[:-1])
     bare = _TAIL.sub("", bare.replace(" ", "")).replace("•", "·").replace("・", "·")
@@ -132,15 +131,15 @@ def _latin(text: str, flags: list[str]) -> PersonName:
     lower = [word.lower().replace("-", "").replace("'", "").replace("ü", "v") for word in words]
     if len(words) == 1:
         return PersonName(_titled(words[0]), "latin", "", _titled(words[0]), honorific, "", lower[0], (*flags, "single_word"))
-    if family_first or (is_surname_pinyin(lower[0]) and not (is_surname_pinyin(lower[-1]) and words[-1].isupper() and not words[0].isupper())):
+    both = is_surname_pinyin(lower[0]) and is_surname_pinyin(lower[-1])
+    leads = is_surname_pinyin(lower[0]) and not (both and words[-1].isupper() and not words[0].isupper())
+    if leads or family_first:
         family, given, spelling = words[0], " ".join(words[1:]), "".join(lower)
-        value = f"{_titled(family)} {_titled(given)}"
-    elif is_surname_pinyin(lower[-1]):
-        family, given, spelling = words[-1], " ".join(words[:-1]), lower[-1] + "".join(lower[:-1])
-        value = f"{_titled(family)} {_titled(given)}"
     else:
         family, given, spelling = words[-1], " ".join(words[:-1]), lower[-1] + "".join(lower[:-1])
-        value = " ".join(_titled(word) for word in words)
+    # A Chinese name is written family name first, any other given name first.
+    pair = (family, given) if is_surname_pinyin(family.lower()) else (given, family)
+    value = " ".join(_titled(word) for word in pair)
     return PersonName(value, "latin", _titled(family), _titled(given), honorific, "", spelling, tuple(flags))
 
 

@@ -92,7 +92,7 @@ def clean_phone(raw: str, *, region: str = "CN", city: str = "") -> Phone:
 
 def _mainland(text: str, extension: str, city: str, flags: list[str]) -> Phone:
     international = text.lstrip("(").startswith("+") or text.startswith("00")
-    if not extension:
+    if not extension and not _SERVICE.fullmatch(_NOT_DIGIT.sub("", text)):
         match = _DASH_EXTENSION.search(text)
         if match and _WHOLE_LANDLINE.fullmatch(_NOT_DIGIT.sub("", match.group(1))):
             extension, text = match.group(2), text[: match.end(1)]

@@ -77,8 +77,7 @@ for _line in _TABLE.strip().splitlines():
         CITY_BY_AREA.setdefault(_area, _city)
 
 _PROVINCE = re.compile(
-    "(" + "|".join(sorted(PROVINCES, key=len, reverse=True)) + ")"
-    "(?:壮族自治区|回族自治区|维吾尔自治区|特别行政区|自治区|省|市)?"
+    "(" + "|".join(sorted(PROVINCES, key=len, reverse=True)) + ")(?:壮族自治区|回族自治区|维吾尔自治区|特别行政区|自治区|省)?"
 )
 # A bare city name is taken unless a road or a district goes by that name: 中山路, 朝阳区.
 _CITY = re.compile(
@@ -97,6 +96,10 @@ def leading_region(text: str) -> tuple[Region, str]:
         if match.group(0) == province and province in CITY_PROVINCE and rest[len(province) : len(province) + 1] in "区县":
             return Region(), text
         rest = rest[match.end() :].lstrip(" ,，-/")
+        if rest.startswith("市") and province in CITY_PROVINCE:
+            if province not in MUNICIPALITIES:
+                return Region(province, province), rest[1:].lstrip(" ,，-/")  # 吉林市
+            rest = rest[1:].lstrip(" ,，-/")
     match = _CITY.match(rest)
     if match and (not province or CITY_PROVINCE[match.group(1)] == province):
         city = match.group(1)

@@ -16,7 +16,7 @@ _SHARED_HOSTS = frozenset(
 _WECHAT = re.compile(r"[A-Za-z][A-Za-z0-9_\-]{5,19}")
 _MOBILE = re.compile(r"(?:\+?86)?(1[3-9]\d{9})")
 _OPENID = re.compile(r"[A-Za-z0-9_\-]{28}")
-_LABEL = re.compile(r"^(?:微信号?|wechat|vx|wx|weixin|v信|薇信)\s*[::]?\s*", re.IGNORECASE)
+_LABEL = re.compile(r"^(?:(?:微信号?|v信|薇信)\s*[::]?|(?:wechat|vx|wx|weixin)\s*[::])\s*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,160 @@
+"""Recognition for other services, and what people decide about parties: merge, un-merge, split. All three are one event."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+from tercet.leads.v1 import events_pb2 as events
+from tercet.leads.v1.identity_service_pb2 import (
+    Evidence as EvidenceMessage,
+)
+from tercet.leads.v1.identity_service_pb2 import (
+    ExplainLinkRequest,
+    ExplainLinkResponse,
+    MergePartiesRequest,
+    PartyKind,
+    PartyMove,
+    RecognizeIdentityRequest,
+    RecognizeIdentityResponse,
+    SplitPartyRequest,
+    UnmergePartiesRequest,
+)
+from tercet_chassis import Handlers, Tx
+from tercet_chassis.copies import apply_move
+from tercet_chassis.errors import ResourceNotFound
+from tercet_chassis.ids import new_id
+
+from tercet_leads.cleaning import clean_lead
+from tercet_leads.identity import store
+from tercet_leads.identity.model import ACTIVE, MERGED, Identity, Party, PartyDecision
+from tercet_leads.identity.recognition import Trace, recognise
+from tercet_leads.identity.rules import CONFIRMED
+
+
+class IdentityService(Handlers):
+    """Serves tercet.leads.v1.IdentityService."""
+
+    async def RecognizeIdentity(self, request: RecognizeIdentityRequest, tx: Tx) -> RecognizeIdentityResponse:
+        """Recognises somebody and keeps the trace. Refuses nothing that passed validation."""
+        raw = {field.name: value for field, value in request.facts.ListFields()}
+        if request.kind:
+            raw["lead_type"] = PartyKind.Name(request.kind).lower()
+        trace = Trace(
+            clean_lead(raw),
+            UUID(request.identity_id) if request.identity_id else None,
+            request.origin or "other",
+            UUID(request.origin_id) if request.origin_id else None,
+        )
+        (found,) = await recognise(tx, [trace])
+        await tx.flush()
+        identity = await tx.get(Identity, found.identity_id)
+        return RecognizeIdentityResponse(
+            identity=tx.render(identity), is_new_party=found.is_new_party, evidence=_evidence(found.explanation)
+        )
+
+    async def ExplainLink(self, request: ExplainLinkRequest, tx: Tx) -> ExplainLinkResponse:
+        """Why an identity belongs to its party. Refuses one that is out of reach."""
+        identity = await tx.get(Identity, request.id)
+        return ExplainLinkResponse(
+            link_state=identity.link_state,
+            score=identity.score,
+            evidence=_evidence(identity.explanation) if identity.decided_by == "RULES" else [],
+            decided_by=identity.decided_by,
+        )
+
+    async def MergeParties(self, request: MergePartiesRequest, tx: Tx) -> PartyDecision:
+        """Moves every identity of the others into this party. Refuses merged parties, other kinds and itself."""
+        party = await tx.get(Party, request.id, etag=request.etag)
+        others = [await tx.get(Party, other) for other in request.other_party_ids]
+        locked = await store.lock_parties(tx, [party.id, *(other.id for other in others)])
+        party.check_mergeable(others)
+        moves, links = [], {}
+        for other in others:
+            leaving = await store.members(tx, locked[other.id].id)
+            links.update(_links(leaving))
+            moves += [identity.move(party.id, "PERSON", CONFIRMED) for identity in leaving]
+            other.state, other.merged_into_id, other.member_count = MERGED, party.id, 0
+            await store.replace_keys(tx, other.id, [])
+        await _rebuild(tx, [party])
+        return await _decide(tx, "MERGE", party.id, request.reason, moves, links)
+
+    async def UnmergeParties(self, request: UnmergePartiesRequest, tx: Tx) -> PartyDecision:
+        """Moves what a merge moved back. Refuses what is no merge into this party or was undone."""
+        party = await tx.get(Party, request.id)
+        decision = await store.lock_decision(tx, UUID(request.decision_id))
+        if decision is None:
+            raise ResourceNotFound(type="PartyDecision", id=request.decision_id)
+        decision.check_undoable(party.id)
+        origins = {UUID(move["identity_id"]): UUID(move["from_party_id"]) for move in decision.moves}
+        locked = await store.lock_parties(tx, [party.id, *set(origins.values())])
+        party.check_active()
+        moves = []
+        for identity in await store.members(tx, party.id):
+            if (origin := origins.get(identity.id)) is not None:
+                link = decision.links_before[str(identity.id)]
+                moves.append(identity.move(origin, link["decided_by"], link["link_state"]))
+        restored = [locked[origin] for origin in dict.fromkeys(origins.values())]
+        for other in restored:
+            other.state, other.merged_into_id = ACTIVE, None
+        await _rebuild(tx, [party, *restored])
+        undoing = await _decide(tx, "UNMERGE", party.id, request.reason, moves)
+        decision.undone_by_id = undoing.id
+        return undoing
+
+    async def SplitParty(self, request: SplitPartyRequest, tx: Tx) -> PartyDecision:
+        """Puts identities of a party into a new one. Refuses strangers and a party left empty."""
+        party = await tx.get(Party, request.id, etag=request.etag)
+        await store.lock_parties(tx, [party.id])
+        leaving = [await tx.get(Identity, identity) for identity in request.identity_ids]
+        party.check_split(leaving, await store.count_members(tx, party.id))
+        new = tx.add(Party(id=new_id(), kind=party.kind))
+        links = _links(leaving)
+        moves = [identity.move(new.id, "PERSON", CONFIRMED) for identity in leaving]
+        await _rebuild(tx, [party, new])
+        return await _decide(tx, "SPLIT", party.id, request.reason, moves, links)
+
+
+def _links(identities: Iterable[Identity]) -> dict[str, Any]:
+    return {str(identity.id): {"link_state": identity.link_state, "decided_by": identity.decided_by} for identity in identities}
+
+
+async def _rebuild(tx: Tx, parties: Sequence[Party]) -> None:
+    """Profiles and keys of parties anew, after their members moved."""
+    await tx.flush()
+    for party in parties:
+        members = await store.members(tx, party.id)
+        party.rebuild(members)
+        keys = [key for member in members for key in store.all_keys(member.comparable())]
+        await tx.flush()
+        await store.replace_keys(tx, party.id, keys)
+
+
+async def _decide(
+    tx: Tx, kind: str, party_id: UUID, reason: str, moves: Sequence[dict[str, Any]], links: dict[str, Any] | None = None
+) -> PartyDecision:
+    """Writes the decision down, applies its moves to this service's rows and tells them to everybody."""
+    told = [{name: value if isinstance(value, int) else str(value) for name, value in move.items()} for move in moves]
+    decision = tx.add(
+        PartyDecision(
+            id=new_id(),
+            kind=kind,
+            party_id=party_id,
+            reason=reason,
+            decide_time=tx.now(),
+            decided_by=str(tx.principal.subject),
+            moves=told,
+            links_before=links or {},
+        )
+    )
+    await tx.flush()
+    for move in moves:
+        await apply_move(tx, move["identity_id"], move["to_party_id"], move["version"])
+    if told:
+        tx.emit(events.PartyMembersMoved, None, moves=[PartyMove(**move) for move in told], decision_id=str(decision.id))
+    return decision
+
+
+def _evidence(explanation: Iterable[dict[str, Any]]) -> list[EvidenceMessage]:
+    return [EvidenceMessage(**part) for part in explanation]

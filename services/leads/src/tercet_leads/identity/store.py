@@ -1,0 +1,131 @@
+"""Queries of identities, parties and their keys; each serves a whole batch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+from typing import Any
+from uuid import UUID
+
+import orjson
+from sqlalchemy import delete, func, select, text
+from tercet_chassis import Tx
+
+from tercet_leads.identity.blocking import CROWDED, strong_keys, weak_keys
+from tercet_leads.identity.errors import PartyMergedMeanwhile
+from tercet_leads.identity.evidence import Evidence
+from tercet_leads.identity.model import Identity, Party, PartyDecision, party_keys
+
+# Strong keys share so many locks: one lock a key would overflow the server's lock table in a large batch.
+_LOCKS = 512
+
+_LOCK = text("SELECT count(pg_advisory_xact_lock(:space, k)) FROM (SELECT k FROM unnest(CAST(:locks AS int[])) AS k ORDER BY k) AS sorted")
+# Of a crowded key only as many holders are read as tell that it is crowded.
+_HOLDERS = text(
+    "SELECT asked.key, held.party_id FROM unnest(CAST(:keys AS bigint[])) AS asked(key) CROSS JOIN LATERAL ("
+    "SELECT party_id FROM party_keys WHERE party_keys.key = asked.key LIMIT :limit) AS held"
+)
+_ADD_KEYS = text(
+    "INSERT INTO party_keys (tenant_id, key, party_id) SELECT :tenant, k, p FROM unnest(CAST(:keys AS bigint[]), CAST(:parties AS uuid[])) AS a(k, p) "
+    "ON CONFLICT DO NOTHING"
+)
+_UPDATE_PARTIES = text(
+    "UPDATE parties SET evidence = n.evidence, phones = n.phones, emails = n.emails, member_count = parties.member_count + n.joined, "
+    "display_name = CASE WHEN n.display_name = '' THEN parties.display_name ELSE n.display_name END, "
+    "company_name = CASE WHEN n.company_name = '' THEN parties.company_name ELSE n.company_name END, "
+    "row_version = parties.row_version + 1, update_time = :now "
+    "FROM unnest(CAST(:ids AS uuid[]), CAST(:evidence AS jsonb[]), CAST(:phones AS jsonb[]), CAST(:emails AS jsonb[]), CAST(:joined AS int[]), "
+    "CAST(:names AS text[]), CAST(:companies AS text[])) AS n(id, evidence, phones, emails, joined, display_name, company_name) "
+    "WHERE parties.id = n.id AND parties.state = 'ACTIVE' RETURNING parties.id"
+)
+
+
+def digest(key: str) -> int:
+    """A key as the signed 64-bit number it is stored as."""
+    return int.from_bytes(blake2b(key.encode(), digest_size=8).digest(), "big", signed=True)
+
+
+def all_keys(evidence: Evidence) -> list[str]:
+    """Strong and weak keys."""
+    return strong_keys(evidence) + weak_keys(evidence)
+
+
+async def lock_strong_keys(tx: Tx, keys: Sequence[str]) -> None:
+    """Waits until no other transaction decides on one of the keys; in sorted order, so that two batches never wait for each other."""
+    locks = sorted({digest(key) % _LOCKS for key in keys})
+    if locks:
+        space = int.from_bytes(tx.tenant_id.bytes[-4:], "big", signed=True)
+        await tx.session.execute(_LOCK, {"space": space, "locks": locks})
+
+
+async def holders(tx: Tx, keys: Sequence[str]) -> list[tuple[str, UUID]]:
+    """Which parties hold the keys; of a crowded key just enough of them to tell."""
+    by_digest = {digest(key): key for key in keys}
+    if not by_digest:
+        return []
+    rows = await tx.session.execute(_HOLDERS, {"keys": list(by_digest), "limit": CROWDED + 1})
+    return [(by_digest[key], party_id) for key, party_id in rows.all()]
+
+
+async def profiles(tx: Tx, party_ids: Sequence[UUID]) -> dict[UUID, Evidence]:
+    """Profiles of parties."""
+    if not party_ids:
+        return {}
+    rows = await tx.session.execute(select(Party.id, Party.evidence).where(Party.id.in_(party_ids)))
+    return {party_id: Evidence.from_json(evidence) for party_id, evidence in rows.all()}
+
+
+async def add_keys(tx: Tx, pairs: Sequence[tuple[str, UUID]]) -> None:
+    """Remembers that parties hold keys."""
+    if pairs:
+        keys, parties = [digest(key) for key, _ in pairs], [party for _, party in pairs]
+        await tx.session.execute(_ADD_KEYS, {"tenant": tx.tenant_id, "keys": keys, "parties": parties})
+
+
+async def replace_keys(tx: Tx, party_id: UUID, keys: Sequence[str]) -> None:
+    """Lets a party hold exactly these keys."""
+    await tx.session.execute(delete(party_keys).where(party_keys.c.party_id == party_id))
+    await add_keys(tx, [(key, party_id) for key in dict.fromkeys(keys)])
+
+
+async def update_parties(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Writes the grown profiles of many parties; `joined` is by how many members each grew. Refuses one merged away meanwhile."""
+    if not rows:
+        return
+    as_json = {name: [orjson.dumps(row[name]).decode() for row in rows] for name in ("evidence", "phones", "emails")}
+    plain = {"ids": "id", "joined": "joined", "names": "display_name", "companies": "company_name"}
+    values = {parameter: [row[name] for row in rows] for parameter, name in plain.items()}
+    updated = set((await tx.session.execute(_UPDATE_PARTIES, {**as_json, **values, "now": tx.now()})).scalars())
+    if missing := [row["id"] for row in rows if row["id"] not in updated]:
+        raise PartyMergedMeanwhile(party_id=missing[0])
+
+
+async def identities_by_id(tx: Tx, ids: Sequence[UUID]) -> dict[UUID, Identity]:
+    """Identities that are known already."""
+    if not ids:
+        return {}
+    rows = await tx.session.scalars(select(Identity).where(Identity.id.in_(ids)).with_for_update())
+    return {identity.id: identity for identity in rows}
+
+
+async def lock_parties(tx: Tx, ids: Sequence[UUID]) -> dict[UUID, Party]:
+    """Parties held until the end of the transaction, in sorted order."""
+    query = select(Party).where(Party.id.in_(ids)).order_by(Party.id).with_for_update().execution_options(populate_existing=True)
+    return {party.id: party for party in await tx.session.scalars(query)}
+
+
+async def members(tx: Tx, party_id: UUID) -> list[Identity]:
+    """Identities of a party, oldest first."""
+    query = select(Identity).where(Identity.party_id == party_id).order_by(Identity.create_time, Identity.id).with_for_update()
+    return list(await tx.session.scalars(query))
+
+
+async def count_members(tx: Tx, party_id: UUID) -> int:
+    """How many identities a party has."""
+    return await tx.session.scalar(select(func.count()).select_from(Identity).where(Identity.party_id == party_id)) or 0
+
+
+async def lock_decision(tx: Tx, decision_id: UUID) -> PartyDecision | None:
+    """A decision held until the end of the transaction."""
+    found: PartyDecision | None = await tx.session.scalar(select(PartyDecision).where(PartyDecision.id == decision_id).with_for_update())
+    return found
