@@ -15,7 +15,7 @@ TESTS ?= tests
 # Every folder with a pyproject.toml below these is a distribution of ours.
 DISTS := $(patsubst %/pyproject.toml,%,$(wildcard proto/pyproject.toml libs/*/pyproject.toml services/*/pyproject.toml deploy/*/pyproject.toml))
 PROTOS := $(shell find proto/tercet -name '*.proto' 2>/dev/null)
-CODE := $(wildcard libs services deploy tests)
+CODE := $(wildcard libs services deploy tests benchmarks)
 
 ##@ Start
 .PHONY: run

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import shorten
 from typing import IO
 
 _ROTATE_AT_BYTES = 16 * 2**20
@@ -28,5 +29,7 @@ class LogFile:
             file.seek(self._start)
             return file.read().decode(errors="replace")
 
-    def last_words(self, lines: int = 3) -> str:
-        return " / ".join(line.strip() for line in self.said().strip().splitlines()[-lines:]) or "it said nothing."
+    def last_words(self, lines: int = 2) -> str:
+        """The end of what was said, short enough for one message."""
+        last = self.said().strip().splitlines()[-lines:]
+        return " / ".join(shorten(line, 300, placeholder=" …") for line in last) or "it said nothing."

@@ -85,7 +85,7 @@ class Nats:
                     "store_dir": str(self._folder.nats),
                     "sync_interval": "1s",
                     "max_memory_store": 256 * 2**20,
-                    "max_file_store": 16 * 2**30,
+                    "max_file_store": 32 * 2**30,
                 },
                 "max_payload": 4 * 2**20,
                 "max_connections": 512,
