@@ -51,6 +51,11 @@ migrations: setup ## Prove that the migrations build what the models say, up, do
 .PHONY: ci
 ci: lint types migrations test ## All that must be green before a change lands
 
+.PHONY: bench-identity
+bench-identity: setup ## Measure who-is-who on a labelled set (DATA=folder with leads.csv, truth.csv, notes.csv)
+	@test -n "$(DATA)" || { echo "name the folder: make bench-identity DATA=FOLDER"; exit 2; }
+	$(BIN)/python benchmarks/identity.py $(DATA)
+
 ##@ Work
 .PHONY: format
 format: setup ## Format code and protos, fix what can be fixed
@@ -84,7 +89,7 @@ clean: ## Remove .venv and all that was generated; data in .tercet/ stays
 
 .PHONY: help
 help: ## Show this help
-	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n\033[1m%s\033[0m\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  \033[36m%-10s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n\033[1m%s\033[0m\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  \033[36m%-14s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
