@@ -35,7 +35,7 @@ lint: setup ## Style, import rules and proto rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
-	cd proto && ../$(BIN)/buf lint && ../$(BIN)/buf format --diff --exit-code
+	cd proto && ../$(BIN)/buf lint && ../$(BIN)/buf format --diff --exit-code --path tercet
 
 .PHONY: types
 types: setup ## Check all types strictly
@@ -61,7 +61,7 @@ bench-identity: setup ## Measure who-is-who on a labelled set (DATA=folder with 
 format: setup ## Format code and protos, fix what can be fixed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	cd proto && ../$(BIN)/buf format --write
+	cd proto && ../$(BIN)/buf format --write --path tercet
 
 .PHONY: protos
 protos: $(VENV)/.installed ## Compile the protos again, in place
