@@ -67,7 +67,7 @@ def _get(entity: type[Entity], method: Method, _: type[Message] | None) -> Unit:
 
 def _list(entity: type[Entity], method: Method, _: type[Message] | None) -> Unit:
     async def list_(request: Any, tx: Tx) -> Message:
-        return await tx.page(entity, request, method.response)
+        return await tx.page(entity, request, response=method.response)
 
     return list_
 
