@@ -22,6 +22,7 @@ _SITE = re.compile(r"([\u4e00-\u9fff][\u4e00-\u9fff·A-Za-z]*?)(?=[A-Za-z]?\d|[A
 _BUILDING = re.compile(r"([A-Za-z]?\d+|[A-Za-z]|[一二三四五六七八九十]+)\s*(?:号楼|栋|幢|座|#楼|#|号|楼(?=\d))")
 _UNIT = re.compile(r"(\d+|[一二三四五六七八九十])\s*(?:单元|门)")
 _FLOOR = re.compile(r"(\d+)\s*(?:楼|层)(?:整层)?")
+_EDGES = ",，、。.-/ "
 _ROOM = re.compile(r"([A-Za-z]?\d{2,5}[A-Za-z]?)\s*(?:室|房|户|号房|铺|号)?\Z|([A-Za-z]?\d{2,5}[A-Za-z]?)(?:室|房|户|铺)")
 
 
@@ -60,7 +61,8 @@ def clean_address(raw: str, province: str = "", city: str = "") -> Address:
     if not has_han(simplified):
         return Address(simplified, flags=(*flags, "not_chinese"))
     text = squeeze(re.sub(r"(?:^中国|^中华人民共和国|\s+)", "", simplified))
-    without = _NOTES.sub("", text)
+    text = text.strip(_EDGES)
+    without = _NOTES.sub("", text).strip(_EDGES)
     if without and without != text:
         flags.append("note_removed")
         text = without
@@ -73,12 +75,12 @@ def clean_address(raw: str, province: str = "", city: str = "") -> Address:
     if given.city and region.city and given.city != region.city:
         flags.append("region_differs")
     address = _street(rest, region, flags)
-    return address
+    return NO_ADDRESS if is_placeholder(address.value) else address
 
 
 def _street(rest: str, region: Region, flags: list[str]) -> Address:
     district = town = road = number = site = building = unit = floor = room = ""
-    rest = rest.lstrip(",，、。.-/ ")
+    rest = rest.lstrip(_EDGES)
     start = rest
     if match := _DISTRICT.match(rest):
         district, rest = match.group(1), rest[match.end() :]

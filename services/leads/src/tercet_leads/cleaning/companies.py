@@ -57,12 +57,12 @@ def clean_company(raw: str) -> CompanyName:
     simplified = simplify(text)
     if simplified != text:
         flags.append("simplified")
-    text = join_han(simplified).strip(" -_,.、。;:/")
+    text = squeeze(join_han(simplified).replace(" ", "") if has_han(simplified) else simplified).strip(" -_,.、。;:/")
     if not text:
         return NO_COMPANY
     if not has_han(text):
         return _foreign(text, flags)
-    return _chinese(text.replace(" ", "") if text.count(" ") and has_han(text) else text, flags)
+    return _chinese(text, flags)
 
 
 def _foreign(text: str, flags: list[str]) -> CompanyName:

@@ -64,7 +64,11 @@ def clean_person(raw: str) -> PersonName:
         flags.append("simplified")
     text = simplified
     found = _chinese(text, flags) if has_han(text) else _latin(text, flags)
-    return PersonName(flags=(*found.flags, "not_a_name")) if found.value and is_placeholder(found.value) else found
+    return PersonName(flags=(*found.flags, "not_a_name")) if found.value and not _is_name(found.value) else found
+
+
+def _is_name(value: str) -> bool:
+    return any(character.isalpha() for character in value) and not is_placeholder(value)
 
 
 def _chinese(text: str, flags: list[str]) -> PersonName:
@@ -124,7 +128,7 @@ def _latin(text: str, flags: list[str]) -> PersonName:
         flags.append("honorific_removed")
     family_first = "," in bare
     words = [word for word in re.split(r"[\s,._]+", bare) if word]
-    words = [re.sub(r"[^A-Za-z\u00c0-\u024f'\-]", "", word) for word in words]
+    words = [re.sub(r"[^A-Za-z0-9\u00c0-\u024f'\-]", "", word) for word in words]
     words = [word for word in words if word.strip("-'")]
     if not words:
         return PersonName(flags=(*flags, "not_a_name"))
