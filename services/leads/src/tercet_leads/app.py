@@ -7,7 +7,18 @@ from tercet_chassis import Service
 service = Service(
     "leads",
     slices=[
-        "sources", "placements", "touches", "identity", "customers", "scoring", "qualification", "assignment", "pools", "leads",
-        "forms", "conversion", "imports",
+        "sources",
+        "placements",
+        "touches",
+        "identity",
+        "customers",
+        "scoring",
+        "qualification",
+        "assignment",
+        "pools",
+        "leads",
+        "forms",
+        "conversion",
+        "imports",
     ],
 )

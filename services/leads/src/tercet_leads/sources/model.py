@@ -6,7 +6,6 @@ from datetime import date
 
 from tercet_chassis.entity import Custom, Entity, Mapped, Searchable, column, index, money, unique
 from tercet_chassis.money import Money
-
 from tercet_leads.sources.errors import SourceDatesInvalid, SourceInUse, SourceTreeBroken
 from tercet_leads.sources.rules import DEEPEST, SourceFacts, level_of, path_of
 
@@ -40,7 +39,9 @@ class Source(Custom, Searchable, Entity):
             raise SourceTreeBroken(code=self.code, parent_code=self.parent_code, cause="it would stand below itself")
         path = path_of(self.code, parent.path if parent else "")
         if level_of(path) > DEEPEST:
-            raise SourceTreeBroken(code=self.code, parent_code=self.parent_code, cause=f"the tree has at most {DEEPEST} levels")
+            raise SourceTreeBroken(
+                code=self.code, parent_code=self.parent_code, cause=f"the tree has at most {DEEPEST} levels"
+            )
         self.path, self.level = path, level_of(path)
 
     def check_dates(self) -> None:

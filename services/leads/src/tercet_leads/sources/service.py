@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from google.protobuf.empty_pb2 import Empty
+
 from tercet.leads.v1 import events_pb2 as events
 from tercet.leads.v1.source_service_pb2 import (
     CreateSourceRequest,
@@ -12,7 +13,6 @@ from tercet.leads.v1.source_service_pb2 import (
     UpdateSourceRequest,
 )
 from tercet_chassis import Handlers, Tx
-
 from tercet_leads.sources import store
 from tercet_leads.sources.model import Source
 from tercet_leads.sources.rules import moved

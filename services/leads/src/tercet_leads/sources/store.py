@@ -8,10 +8,10 @@ from typing import Any
 
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
+
 from tercet_chassis import Tx
 from tercet_chassis.entity import view
 from tercet_chassis.ids import new_id
-
 from tercet_leads.sources.model import Source, UnknownSource
 from tercet_leads.sources.rules import UNKNOWN
 from tercet_leads.touches.model import Touch
@@ -34,7 +34,11 @@ async def has_children(tx: Tx, code: str) -> bool:
 
 async def below(tx: Tx, path: str) -> Sequence[Source]:
     """Every source of the branch but its root."""
-    return (await tx.session.scalars(select(Source).where(Source.path.startswith(path, autoescape=True), Source.path != path))).all()
+    return (
+        await tx.session.scalars(
+            select(Source).where(Source.path.startswith(path, autoescape=True), Source.path != path)
+        )
+    ).all()
 
 
 async def mark_used(tx: Tx, codes: Sequence[str]) -> None:
@@ -66,7 +70,15 @@ async def ensure_unknown(tx: Tx) -> Source:
 async def note_unknown(tx: Tx, codes: Sequence[str], day: date) -> list[str]:
     """Those of the codes that come for the first time that day."""
     rows = [
-        {"tenant_id": tx.tenant_id, "id": new_id(), "create_time": tx.now(), "update_time": tx.now(), "row_version": 1, "code": c, "day": day}
+        {
+            "tenant_id": tx.tenant_id,
+            "id": new_id(),
+            "create_time": tx.now(),
+            "update_time": tx.now(),
+            "row_version": 1,
+            "code": c,
+            "day": day,
+        }
         for c in sorted(set(codes))
     ]
     table: Any = UnknownSource.__table__

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from sqlalchemy import select
+
 from tercet_chassis import Tx
 from tercet_chassis.entity import view
-
 from tercet_leads.touches.model import Touch
 
 
@@ -23,4 +23,6 @@ async def leads_by_key(tx: Tx, keys: Sequence[str]) -> Mapping[str, UUID]:
 
 async def of_lead(tx: Tx, lead_id: UUID) -> Sequence[Touch]:
     """Every touch of a lead, oldest first."""
-    return (await tx.session.scalars(select(Touch).where(Touch.lead_id == lead_id).order_by(Touch.occur_time, Touch.id))).all()
+    return (
+        await tx.session.scalars(select(Touch).where(Touch.lead_id == lead_id).order_by(Touch.occur_time, Touch.id))
+    ).all()

@@ -1,0 +1,1 @@
+"""Assignment: which seller follows up which lead, and why."""

@@ -1,0 +1,1 @@
+"""Conversion: a lead becomes a customer with an opportunity in sales."""

@@ -1,0 +1,1 @@
+"""Forms: submissions from people who are not signed in."""

@@ -1,0 +1,1 @@
+"""Imports: files of leads, previewed, mapped, run in chunks, undone."""

@@ -1,0 +1,1 @@
+"""Leads: intake of whatever comes, follow-up, and the states on the way."""

@@ -1,0 +1,331 @@
+"""Admission: the one way in for every lead, one or ten thousand at a time, in a fixed number of queries a batch.
+
+Each submission is cleaned, recognised, and becomes a new lead or a touch of the party's open one; new leads are scored,
+qualified and given to somebody. What the submissions said is kept with the touches, whatever became of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from tercet.leads.v1 import events_pb2 as events
+from tercet_chassis import Refusal, Tx, new_id
+from tercet_chassis.custom_fields import checked as checked_custom
+from tercet_leads.customers import store as customer_store
+from tercet_leads.customers.rules import keeper
+from tercet_leads.identity.recognition import Recognition, Trace, recognise
+from tercet_leads.leads import deciding, store
+from tercet_leads.leads.intake import checked
+from tercet_leads.leads.model import Lead
+from tercet_leads.leads.rulebook import Rulebook, rulebook
+from tercet_leads.leads.rules import Submission, Understood, understand
+from tercet_leads.placements import store as placement_store
+from tercet_leads.placements.model import Placement
+from tercet_leads.pools.model import PoolMove
+from tercet_leads.scoring.facts import judging_at
+from tercet_leads.sources import store as source_store
+from tercet_leads.sources.rules import NOWHERE, SourceFacts
+from tercet_leads.touches.model import Touch
+from tercet_leads.touches.store import leads_by_key
+
+# Up to so many rows go through the session, which writes audit rows; more go in one statement a table.
+_SMALL = 20
+
+
+@dataclass(slots=True)
+class Admission:
+    """What became of one submission: a lead, or the refusal. `duplicate`: it became a touch of a lead that was there."""
+
+    lead: Lead | None = None
+    touch_id: UUID | None = None
+    duplicate: bool = False
+    # The same delivery was admitted before; nothing was written.
+    repeated: bool = False
+    refusal: Refusal | None = None
+
+
+@dataclass(slots=True)
+class _Item:
+    """A submission on its way through the batch."""
+
+    submission: Submission
+    admission: Admission
+    understood: Understood
+    source: SourceFacts
+    placement: Placement | None
+    recognition: Recognition | None = None
+    flags: tuple[str, ...] = ()
+
+
+async def admit(tx: Tx, batch: Sequence[Submission], *, origin: str | None = None) -> list[Admission]:
+    """Takes in a batch; answers in its order. A submission that is refused stops no other one.
+
+    `origin` marks the events, so that an import of old leads wakes no campaign.
+    """
+    judging_at(tx.now())
+    book = await rulebook(tx, loads=True)
+    admissions = [Admission() for _ in batch]
+    await _answer_repeated(tx, batch, admissions)
+    items = await _understand(tx, book, batch, admissions)
+    await _recognise(tx, items)
+    parties = [item.recognition.party_id for item in items if item.recognition and not item.recognition.is_new_party]
+    open_leads = dict(await store.open_leads(tx, parties))
+    customers = await customer_store.of_parties(tx, parties)
+    writing = _Writing(tx, book, origin)
+    for item in items:
+        writing.take(item, open_leads, customers)
+    await writing.write()
+    return admissions
+
+
+async def _answer_repeated(tx: Tx, batch: Sequence[Submission], admissions: list[Admission]) -> None:
+    """A delivery that was admitted before is answered with its lead: by its key, its chosen id or its name elsewhere."""
+    by_key = await leads_by_key(tx, [s.key for s in batch if s.key])
+    ids = {s.id for s in batch if s.id} | set(by_key.values())
+    by_id = await store.by_ids(tx, list(ids))
+    by_ref = await store.by_external_refs(tx, [s.external for s in batch if s.external])
+    for submission, admission in zip(batch, admissions, strict=True):
+        lead = by_id.get(by_key[submission.key]) if submission.key in by_key else None
+        lead = lead or (by_id.get(submission.id) if submission.id else None)
+        lead = lead or (by_ref.get(submission.external) if submission.external else None)
+        # A key whose lead was deleted since is still a repetition.
+        if lead is not None or submission.key in by_key:
+            admission.lead, admission.repeated = lead, True
+
+
+async def _understand(tx: Tx, book: Rulebook, batch: Sequence[Submission], admissions: list[Admission]) -> list[_Item]:
+    placements = await placement_store.by_ids(tx, [s.placement_id for s in batch if s.placement_id])
+    day = tx.now().date()
+    unknown: list[str] = []
+    items: list[_Item] = []
+    for submission, admission in zip(batch, admissions, strict=True):
+        if admission.repeated:
+            continue
+        try:
+            checked(submission)
+            if submission.custom:
+                submission.custom = await checked_custom(tx, Lead, submission.custom)
+        except Refusal as refused:
+            admission.refusal = refused
+            continue
+        placement = placements.get(submission.placement_id) if submission.placement_id else None
+        given = submission.source_given or (placement.source_code if placement else "")
+        source = book.sources.find(given) if given else None
+        flags = []
+        if source is None:
+            flags.append("source_unknown" if given else "source_missing")
+            unknown += [given] if given else []
+        elif not source.counts_on((submission.occur_time or tx.now()).date()):
+            flags.append("source_ended")
+        if submission.placement_id and placement is None:
+            flags.append("placement_unknown")
+        understood = understand(submission.values, submission.kind)
+        items.append(_Item(submission, admission, understood, source or NOWHERE, placement, None, tuple(flags)))
+    if unknown:
+        anywhere = await source_store.ensure_unknown(tx)
+        for code in await source_store.note_unknown(tx, unknown, day):
+            tx.emit(events.SourceUnknownSeen, anywhere, given_code=code)
+    used = {
+        item.source.code for item in items if item.source is not NOWHERE and item.source.code not in book.used_sources
+    }
+    if used:
+        await source_store.mark_used(tx, sorted(used))
+    return items
+
+
+async def _recognise(tx: Tx, items: Sequence[_Item]) -> None:
+    """Junk is nobody: it gets a trace of its own, so that it draws no real party towards it."""
+    serious = [item for item in items if not item.understood.junk]
+    for item in items:
+        item.submission.id = item.submission.id or new_id()
+    traces = [Trace(item.understood.clean, None, "lead", item.submission.id) for item in serious]
+    for item, recognition in zip(serious, await recognise(tx, traces) if traces else [], strict=True):
+        item.recognition = recognition
+
+
+class _Writing:
+    """What a batch decided, gathered so that it is written in a handful of statements."""
+
+    def __init__(self, tx: Tx, book: Rulebook, origin: str | None) -> None:
+        self._tx, self._book, self._origin = tx, book, origin
+        self._leads: dict[UUID, Lead] = {}
+        self._touches: list[dict[str, Any]] = []
+        self._moves: list[dict[str, Any]] = []
+        self._credits: list[tuple[UUID, UUID]] = []
+        self._touched: dict[UUID, tuple[Lead, UUID]] = {}
+        self._unmatched: set[UUID] = set()
+        self._keys: dict[str, Admission] = {}
+
+    def take(
+        self, item: _Item, open_leads: dict[UUID, Lead], customers: Mapping[UUID, list[customer_store.Standing]]
+    ) -> None:
+        """Decides about one submission."""
+        if item.submission.key and (first := self._keys.get(item.submission.key)):
+            item.admission.lead, item.admission.repeated = first.lead, True
+            return
+        party = item.recognition.party_id if item.recognition else None
+        lead = open_leads.get(party) if party else None
+        if lead is not None:
+            self._touch_again(lead, item)
+        else:
+            lead = self._open(item, customers.get(party, []) if party else [])
+            if party:
+                open_leads[party] = lead
+        if item.submission.key:
+            self._keys[item.submission.key] = item.admission
+
+    def _open(self, item: _Item, customers: Sequence[customer_store.Standing]) -> Lead:
+        lead = _new_lead(self._tx, item)
+        known = keeper(customers, lead.unit_id) if lead.link_state in ("PROBABLE", "CONFIRMED") else None
+        if known is not None:
+            lead.existing_customer, lead.customer_id = True, known.customer_id
+            lead.owner_id, lead.unit_id = lead.owner_id or known.owner_id, lead.unit_id or known.unit_id
+        facts = deciding.score(lead, self._book, self._tx.now(), item.understood, item.submission.entry)
+        if lead.state != "JUNK":
+            deciding.qualify_if_ripe(lead, facts, self._book, self._tx.now())
+            outcome = deciding.place(lead, facts, self._book, self._tx.now())
+            if outcome == deciding.UNMATCHED:
+                self._unmatched.add(lead.id)
+            if outcome != deciding.KEPT:
+                self._moves.append(_move(lead, self._tx))
+        self._leads[lead.id] = lead
+        if lead.placement_id and lead.state != "JUNK":
+            self._credits.append((lead.placement_id, lead.id))
+        item.admission.lead = lead
+        self._keep_touch(lead, item, duplicate=False)
+        return lead
+
+    def _touch_again(self, lead: Lead, item: _Item) -> None:
+        now = self._tx.now()
+        lead.touch_count += 1
+        lead.last_touch_time = max(lead.last_touch_time, item.submission.occur_time or now)
+        if item.source is not NOWHERE:
+            lead.last_source_code = item.source.code
+        for name, value in item.understood.values.items():
+            # A touch fills what was empty; what the seller sees is never written over by a form.
+            if value and not getattr(lead, name):
+                setattr(lead, name, value)
+        deciding.score(lead, self._book, now, None, item.submission.entry)
+        item.admission.lead, item.admission.duplicate = lead, True
+        touch_id = self._keep_touch(lead, item, duplicate=True)
+        if lead.id not in self._leads:
+            self._touched[lead.id] = (lead, touch_id)
+
+    def _keep_touch(self, lead: Lead, item: _Item, *, duplicate: bool) -> UUID:
+        submission = item.submission
+        touch_id = item.admission.touch_id = new_id()
+        self._touches.append(
+            {
+                "id": touch_id,
+                "lead_id": lead.id,
+                "identity_id": item.recognition.identity_id if item.recognition else lead.identity_id,
+                "party_id": lead.party_id,
+                "owner_id": lead.owner_id,
+                "unit_id": lead.unit_id,
+                "partner_party_id": lead.partner_party_id,
+                "entry": submission.entry,
+                "source_code": item.source.code,
+                "source_given": submission.source_given,
+                "placement_id": item.placement.id if item.placement else None,
+                "campaign_id": submission.campaign_id or (item.placement.campaign_id if item.placement else None),
+                "occur_time": submission.occur_time or self._tx.now(),
+                "raw": submission.raw,
+                "flags": [*item.flags, *item.understood.flags],
+                "duplicate": duplicate,
+                "key": submission.key,
+            }
+        )
+        return touch_id
+
+    async def write(self) -> None:
+        """Writes leads, touches and moves, and tells what happened."""
+        tx, leads = self._tx, list(self._leads.values())
+        if len(self._touches) <= _SMALL:
+            for lead in leads:
+                tx.session.add(lead)
+            tx.session.add_all([Touch(**row) for row in self._touches])
+            tx.session.add_all([PoolMove(**row) for row in self._moves])
+            # The touch's unique key and the lead's must be checked before events are rendered.
+            await tx.flush()
+        else:
+            for lead in leads:
+                lead.create_time = lead.update_time = tx.now()
+                lead.row_version = 1
+            await tx.bulk_insert(Lead, [store.column_values(lead) for lead in leads])
+            await tx.bulk_insert(Touch, self._touches)
+            await tx.bulk_insert(PoolMove, self._moves)
+        await placement_store.credit(tx, placement_store.LEAD, self._credits)
+        for lead in leads:
+            tx.emit(events.LeadCreated, lead, occur_time=lead.occur_time, origin=self._origin)
+            if lead.state == "QUALIFIED":
+                tx.emit(events.LeadQualified, lead, origin=self._origin)
+            if lead.id in self._unmatched:
+                tx.emit(
+                    events.LeadUnmatched,
+                    lead,
+                    origin=self._origin,
+                    reason="no assignment rule found a seller who is free",
+                )
+        for lead, touch_id in self._touched.values():
+            tx.emit(events.LeadTouched, lead, occur_time=lead.last_touch_time, origin=self._origin, touch_id=touch_id)
+
+
+def _new_lead(tx: Tx, item: _Item) -> Lead:
+    submission, understood, recognition = item.submission, item.understood, item.recognition
+    occur_time = submission.occur_time or tx.now()
+    own = new_id()
+    assert submission.id is not None
+    system, external_id = submission.external or (None, None)
+    return Lead(
+        id=submission.id,
+        identity_id=recognition.identity_id if recognition else own,
+        party_id=recognition.party_id if recognition else own,
+        link_state=recognition.link_state if recognition else "UNRESOLVED",
+        state="JUNK" if understood.junk else "OPEN",
+        state_reason=", ".join(understood.junk),
+        kind=understood.kind,
+        **understood.values,
+        longitude=submission.longitude,
+        latitude=submission.latitude,
+        interests=submission.interests,
+        findings=understood.findings,
+        custom=submission.custom,
+        external_system=system,
+        external_id=external_id,
+        owner_id=submission.owner_id,
+        unit_id=submission.unit_id or tx.principal.unit_id,
+        partner_party_id=submission.partner_party_id or tx.principal.partner_party_id,
+        source_code=item.source.code,
+        last_source_code=item.source.code,
+        placement_id=item.placement.id if item.placement else None,
+        campaign_id=submission.campaign_id or (item.placement.campaign_id if item.placement else None),
+        occur_time=occur_time,
+        last_touch_time=occur_time,
+        next_contact_time=submission.next_contact_time,
+        touch_count=1,
+        score=0,
+        grade="D",
+        contributions=[],
+        qualification="",
+        pool_code="",
+        assignment_rule_code="",
+        recycle_warned=False,
+        existing_customer=False,
+    )
+
+
+def _move(lead: Lead, tx: Tx) -> dict[str, Any]:
+    return {
+        "id": new_id(),
+        "lead_id": lead.id,
+        "owner_id": lead.owner_id,
+        "unit_id": lead.unit_id,
+        "partner_party_id": lead.partner_party_id,
+        "pool_code": lead.pool_code,
+        "kind": "ASSIGNED" if lead.owner_id else "POOLED",
+        "reason": lead.assignment_rule_code,
+        "move_time": tx.now(),
+    }

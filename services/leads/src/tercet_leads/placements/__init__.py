@@ -1,0 +1,1 @@
+"""Placements (投放): tracked links and their QR codes."""

@@ -1,0 +1,1 @@
+"""Qualification: versioned rules that say when a lead is ripe."""

@@ -1,0 +1,1 @@
+"""Scoring: points by rules, grades by thresholds."""
