@@ -93,6 +93,15 @@ def test_a_signal_ends_all_in_order(folder: Path, launchers: Launchers, number: 
     assert "database system is shut down" in (folder / "logs" / "postgres.log").read_text()
 
 
+async def test_a_signal_in_the_middle_of_the_start_ends_all_too(folder: Path, launchers: Launchers) -> None:
+    launcher = launchers.begin(folder)
+    await eventually(lambda: bool(launcher.children()))
+    launcher.process.send_signal(signal.SIGTERM)
+    family = launcher.family()
+    assert launcher.process.wait(30) in (0, -signal.SIGTERM)
+    assert all_gone(family)
+
+
 def test_a_second_launcher_on_the_same_folder_is_refused(folder: Path, launchers: Launchers) -> None:
     first = launchers.up(folder)
     second = launchers.begin(folder)
