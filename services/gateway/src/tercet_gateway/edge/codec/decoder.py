@@ -94,7 +94,7 @@ class Decoder:
         """Fills a message of any type from a JSON value and notes what is wrong."""
         if message.DESCRIPTOR.full_name in wellknown.READERS or message.DESCRIPTOR.full_name in wellknown.WRAPPERS:
             try:
-                self._reader(message.DESCRIPTOR)(value, message)
+                self.reader(message.DESCRIPTOR)(value, message)
             except Malformed as fault:
                 wrong(errors, "", value, str(fault), fault.reason)
         elif value.__class__ is dict:
@@ -182,7 +182,7 @@ class Decoder:
             full_name = field.message_type.full_name
             if full_name in wellknown.READERS or full_name in wellknown.WRAPPERS:
                 reader = f"r_{full_name.replace('.', '_')}"
-                self._names[reader] = self._reader(field.message_type)
+                self._names[reader] = self.reader(field.message_type)
                 # A null Value that stands alone cannot be told from an unset one: both are shown as null, both read as unset.
                 guard = f"if {value} is not None:" if null else "if True:"
                 call = f" try: {reader}({value}, {target})"
@@ -203,7 +203,8 @@ class Decoder:
             f" except Malformed as w: wrong(errors, {path}, {value}, str(w), w.reason)",
         ]  # fmt: skip
 
-    def _reader(self, descriptor: Descriptor) -> Callable[[Any, Any], None]:
+    def reader(self, descriptor: Descriptor) -> Callable[[Any, Any], None]:
+        """Function `(value, message)` for a well-known type; it raises `Malformed`."""
         if descriptor.full_name in wellknown.READERS:
             return wellknown.READERS[descriptor.full_name]
         scalar = self.scalar(descriptor.fields_by_name["value"])

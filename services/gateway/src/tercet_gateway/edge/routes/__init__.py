@@ -1,0 +1,23 @@
+"""The hand-written remainder: pages, files, tracking links. Same admission, errors and headers as the derived routes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tercet_chassis.calls import Channels
+
+from tercet_gateway.edge.backend import Backend
+from tercet_gateway.edge.codec import Encoder
+from tercet_gateway.edge.gate import Gate
+from tercet_gateway.edge.settings import EdgeSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What hand-written routes work with."""
+
+    settings: EdgeSettings
+    gate: Gate
+    backend: Backend
+    channels: Channels
+    encoder: Encoder
