@@ -1,0 +1,1 @@
+"""Access: from password, refresh token or API key to a principal."""

@@ -1,0 +1,1 @@
+"""Tenants: the register of the companies that share one installation."""

@@ -1,0 +1,1 @@
+"""Units: the one tree that owns every record."""

@@ -1,0 +1,1 @@
+"""Users and employees: the people who sign in, and where they work."""
