@@ -8,6 +8,7 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from tercet_chassis.money import Money, minor_digits
 from tercet_sales.pricing import rules
 from tercet_sales.pricing.rules import ProductFacts, Terms
@@ -24,7 +25,13 @@ def cny(amount: str) -> dict[str, str]:
 
 
 def terms(**changes: Any) -> Terms:
-    values: dict[str, Any] = {"currency": "CNY", "prices_include_tax": False, "open_lines": False, "products": PRODUCTS, "prices": {}}
+    values: dict[str, Any] = {
+        "currency": "CNY",
+        "prices_include_tax": False,
+        "open_lines": False,
+        "products": PRODUCTS,
+        "prices": {},
+    }
     return Terms(**{**values, **changes})
 
 
@@ -38,7 +45,18 @@ def reasons(priced: rules.Priced) -> dict[str, str]:
 
 
 def test_a_line_is_quantity_times_price_less_discounts_plus_tax() -> None:
-    priced = rules.price([line(quantity="3", price="99.99", discount_percent="10", adjustments=[{"source": "coupon", "amount": cny("5")}])], [], terms())
+    priced = rules.price(
+        [
+            line(
+                quantity="3",
+                price="99.99",
+                discount_percent="10",
+                adjustments=[{"source": "coupon", "amount": cny("5")}],
+            )
+        ],
+        [],
+        terms(),
+    )
     only = priced.lines[0]
     assert only["gross"] == cny("299.97")
     assert only["reduction"] == cny("35.00")
@@ -50,7 +68,9 @@ def test_a_line_is_quantity_times_price_less_discounts_plus_tax() -> None:
 
 def test_tax_inside_the_price_is_taken_out_of_it() -> None:
     priced = rules.price([line(price="113.00"), line("B2", price="10.60")], [], terms(prices_include_tax=True))
-    assert (priced.net, priced.tax, priced.total) == tuple(Money.of(amount, "CNY") for amount in ("110.00", "13.60", "123.60"))
+    assert (priced.net, priced.tax, priced.total) == tuple(
+        Money.of(amount, "CNY") for amount in ("110.00", "13.60", "123.60")
+    )
 
 
 def test_book_price_without_tax_is_grossed_up_when_prices_include_tax() -> None:
@@ -63,7 +83,10 @@ def test_discount_of_the_whole_document_is_split_to_the_cent() -> None:
     priced = rules.price(lines, [{"source": "campaign", "amount": cny("100.00"), "funded_by": "manufacturer"}], terms())
     shares = [item["adjustments"][0]["amount"]["amount"] for item in priced.lines]
     assert sorted(shares) == ["33.33", "33.33", "33.34"]
-    assert all(item["adjustments"][0]["shared"] and item["adjustments"][0]["funded_by"] == "manufacturer" for item in priced.lines)
+    assert all(
+        item["adjustments"][0]["shared"] and item["adjustments"][0]["funded_by"] == "manufacturer"
+        for item in priced.lines
+    )
     assert priced.total == Money.of("200.00", "CNY")
 
 
@@ -75,10 +98,20 @@ def test_pricing_again_gives_the_same() -> None:
 
 def test_all_faults_of_all_lines_come_together() -> None:
     lines = [
-        line("NONE"), line("OLD"), line(quantity="0"), line(quantity="drei"), line(price=None),
+        line("NONE"),
+        line("OLD"),
+        line(quantity="0"),
+        line(quantity="drei"),
+        line(price=None),
         {"product_code": "A1", "quantity": "1", "unit_price": {"currency_code": "USD", "amount": "5"}},
-        line(price="-1"), line(discount_percent="101"), line("", "1"), line(adjustments=[{"source": "gift", "amount": cny("200")}]),
-        line(quantity="1.00001"), line("NONE", quantity="-2"), line(quantity="999999999", price="999999999999999"), line(quantity="NaN"),
+        line(price="-1"),
+        line(discount_percent="101"),
+        line("", "1"),
+        line(adjustments=[{"source": "gift", "amount": cny("200")}]),
+        line(quantity="1.00001"),
+        line("NONE", quantity="-2"),
+        line(quantity="999999999", price="999999999999999"),
+        line(quantity="NaN"),
     ]
     found = reasons(rules.price(lines, [{"source": "coupon", "amount": cny("0")}], terms()))
     assert found == {
@@ -109,14 +142,19 @@ def test_more_off_than_there_is_to_pay_is_a_fault() -> None:
 def test_an_open_line_needs_words_and_a_price() -> None:
     open_terms = terms(open_lines=True)
     assert reasons(rules.price([{"quantity": "1"}], [], open_terms)) == {
-        "lines[0].description": "DESCRIPTION_MISSING", "lines[0].unit_price": "PRICE_MISSING",
+        "lines[0].description": "DESCRIPTION_MISSING",
+        "lines[0].unit_price": "PRICE_MISSING",
     }
-    assert not rules.price([{"quantity": "1", "description": "现场勘测", "unit_price": cny("300")}], [], open_terms).faults
+    assert not rules.price(
+        [{"quantity": "1", "description": "现场勘测", "unit_price": cny("300")}], [], open_terms
+    ).faults
 
 
 def test_currency_without_decimals_is_rounded_to_whole_units() -> None:
     yen = {"currency_code": "JPY", "amount": "333"}
-    priced = rules.price([{"product_code": "A1", "quantity": "1.5", "unit_price": yen, "tax_percent": "10"}], [], terms(currency="JPY"))
+    priced = rules.price(
+        [{"product_code": "A1", "quantity": "1.5", "unit_price": yen, "tax_percent": "10"}], [], terms(currency="JPY")
+    )
     assert [priced.lines[0][name]["amount"] for name in ("gross", "tax", "total")] == ["500", "50", "550"]
 
 
@@ -134,11 +172,13 @@ any_line = st.fixed_dictionaries(
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(any_line, min_size=1, max_size=12), st.booleans(), st.decimals(min_value=0, max_value=1, places=3))
-def test_header_equals_lines_and_shares_equal_their_whole(lines: list[dict[str, Any]], include: bool, part: Decimal) -> None:
+def test_header_equals_lines_and_shares_equal_their_whole(
+    lines: list[dict[str, Any]], include: bool, part: Decimal
+) -> None:
     plain = rules.price(lines, [], terms(prices_include_tax=include))
-    payable = Money.sum(
-        (rules.money_of(item["gross"]) or Money.zero("CNY") for item in plain.lines), "CNY"
-    ) - plain.reduction
+    payable = (
+        Money.sum((rules.money_of(item["gross"]) or Money.zero("CNY") for item in plain.lines), "CNY") - plain.reduction
+    )
     off = Money(payable.amount * part, "CNY").rounded()
     whole = [{"source": "campaign", "amount": rules.money_json(off)}] if off.amount > 0 else []
     priced = rules.price(lines, whole, terms(prices_include_tax=include))

@@ -7,11 +7,27 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from tercet_chassis.entity import Custom, Entity, External, Linked, Mapped, Owned, Searchable, column, index, money, unique
+from tercet_chassis.entity import (
+    Custom,
+    Entity,
+    External,
+    Linked,
+    Mapped,
+    Owned,
+    Searchable,
+    column,
+    index,
+    money,
+    unique,
+)
 from tercet_chassis.money import Money
 from tercet_sales.contracts import rules
 from tercet_sales.contracts.errors import (
-    ContractEndsBeforeStart, ContractNotDraft, ContractNotInForce, ContractNotSigned, ContractNotStarted,
+    ContractEndsBeforeStart,
+    ContractNotDraft,
+    ContractNotInForce,
+    ContractNotSigned,
+    ContractNotStarted,
 )
 
 
@@ -88,9 +104,14 @@ class Contract(Linked, Owned, Custom, External, Searchable, Entity):
         """Makes the next version of the terms and keeps the old ones; a new last day asks for a new renewal."""
         self._must_be_in_force()
         old = {
-            "version": self.version, "title": self.title, "start_date": self.start_date.isoformat(),
-            "end_date": self.end_date.isoformat() if self.end_date else "", "terms": self.terms or "", "reason": amendment.reason,
-            "effective_date": amendment.effective_date.isoformat(), "amend_time": now.isoformat().replace("+00:00", "Z"),
+            "version": self.version,
+            "title": self.title,
+            "start_date": self.start_date.isoformat(),
+            "end_date": self.end_date.isoformat() if self.end_date else "",
+            "terms": self.terms or "",
+            "reason": amendment.reason,
+            "effective_date": amendment.effective_date.isoformat(),
+            "amend_time": now.isoformat().replace("+00:00", "Z"),
         }
         if self.value is not None:
             old["value"] = {"currency_code": self.value.currency, "amount": self.value.text()}
@@ -119,7 +140,10 @@ class Contract(Linked, Owned, Custom, External, Searchable, Entity):
         """True from so many days before the last day on, until a renewal opportunity is there."""
         due = rules.renewal_date(self.end_date, self.renewal_notice_days)
         return (
-            self.state == "ACTIVE" and self.renewal_opportunity_id is None and due is not None and rules.today(self.time_zone, now) >= due
+            self.state == "ACTIVE"
+            and self.renewal_opportunity_id is None
+            and due is not None
+            and rules.today(self.time_zone, now) >= due
         )
 
     def _must_be_in_force(self) -> None:

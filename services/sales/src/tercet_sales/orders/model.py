@@ -6,12 +6,31 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from tercet_chassis.entity import Custom, Entity, External, Linked, Mapped, Owned, Searchable, column, index, money, unique
+from tercet_chassis.entity import (
+    Custom,
+    Entity,
+    External,
+    Linked,
+    Mapped,
+    Owned,
+    Searchable,
+    column,
+    index,
+    money,
+    unique,
+)
 from tercet_chassis.money import Money
 from tercet_sales.orders import rules
 from tercet_sales.orders.errors import (
-    OrderCannotBeCancelled, OrderHasPayments, OrderHasReturns, OrderNotConfirmed, OrderNotDraft, OrderNotPayable, OrderNotReturnable,
-    PaymentCurrencyMismatch, PaymentExceedsOrder,
+    OrderCannotBeCancelled,
+    OrderHasPayments,
+    OrderHasReturns,
+    OrderNotConfirmed,
+    OrderNotDraft,
+    OrderNotPayable,
+    OrderNotReturnable,
+    PaymentCurrencyMismatch,
+    PaymentExceedsOrder,
 )
 from tercet_sales.pricing.model import Deal
 
@@ -83,7 +102,10 @@ class Order(Deal, Linked, Owned, Custom, External, Searchable, Entity):
         self.state, self.fulfill_time = "FULFILLED", now
 
     def cancel(self, now: datetime, reason: str) -> bool:
-        """Takes it back; tells whether it had counted as a sale. Refuses once it is delivered, and with money or returns on it."""
+        """Takes it back; tells whether it had counted as a sale.
+
+        Refuses once it is delivered, and with money or returns on it.
+        """
         if self.state not in ("DRAFT", "CONFIRMED"):
             raise OrderCannotBeCancelled(number=self.number, state=self.state)
         if self.paid.amount > 0:
@@ -118,7 +140,9 @@ class Order(Deal, Linked, Owned, Custom, External, Searchable, Entity):
         if not self.counts:
             raise OrderNotPayable(number=self.number, state=self.state)
         if amount.currency != self.currency_code:
-            raise PaymentCurrencyMismatch(number=self.number, order_currency=self.currency_code, currency=amount.currency)
+            raise PaymentCurrencyMismatch(
+                number=self.number, order_currency=self.currency_code, currency=amount.currency
+            )
         left = self.owed - self.returned - self.paid
         if left < amount:
             raise PaymentExceedsOrder(number=self.number, open=left, amount=amount)
@@ -130,7 +154,10 @@ class Order(Deal, Linked, Owned, Custom, External, Searchable, Entity):
 
 
 class OrderStanding(Linked, Owned, Entity):
-    """What one identity has ordered from a unit. First order and stability are the party's, so its rows are judged together."""
+    """What one identity has ordered from a unit.
+
+    First order and stability are the party's, so the rows of its identities are judged together.
+    """
 
     __tablename__ = "order_standings"
     __table_args__ = (
@@ -146,12 +173,17 @@ class OrderStanding(Linked, Owned, Entity):
 
 
 class OrderPolicy(Entity):
-    """After how many orders a customer of a unit counts as stable; without a unit it holds for all that have none of their own."""
+    """After how many orders a customer of a unit counts as stable.
+
+    Without a unit it holds for all units that have none of their own.
+    """
 
     __tablename__ = "order_policies"
     __table_args__ = (unique("order_policies_by_unit", "unit_key", field="order_policy.seller_unit_id"),)
 
     seller_unit_id: Mapped[UUID | None] = column()
     # A unique key takes no notice of NULL, so the policy for all units stands under an empty key.
-    unit_key: Mapped[str] = column(default=lambda context: str(context.get_current_parameters()["seller_unit_id"] or ""))
+    unit_key: Mapped[str] = column(
+        default=lambda context: str(context.get_current_parameters()["seller_unit_id"] or "")
+    )
     stable_after_orders: Mapped[int]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -35,7 +35,8 @@ def _total(line: Json, currency: str) -> Money:
 def plan_return(lines: Sequence[Json], asked: Sequence[tuple[int, str]], currency: str) -> ReturnPlan:
     """Takes back `(line_no, quantity)`; all faults come together.
 
-    What is given back for a line is the difference of rounded running sums, so pieces returned one by one add up to the line's total exactly.
+    What is given back for a line is the difference of rounded running sums, so pieces returned one by one add up to
+    the line's total exactly.
     """
     faults: list[Violation] = []
     by_number = {int(line["line_no"]): dict(line) for line in lines}
@@ -53,7 +54,10 @@ def plan_return(lines: Sequence[Json], asked: Sequence[tuple[int, str]], currenc
         bought, before = Decimal(line["quantity"]), Decimal(line.get("returned_quantity") or "0")
         after = before + quantity
         if after > bought:
-            message = f"Of line {number}, {decimal_text(bought - before)} can still come back; {decimal_text(quantity)} is too many."
+            message = (
+                f"Of line {number}, {decimal_text(bought - before)} can still come "
+                f"back; {decimal_text(quantity)} is too many."
+            )
             faults.append(Violation(f"{path}.quantity", "RETURN_EXCEEDS_LINE", message))
             continue
         total = _total(line, currency)
@@ -61,19 +65,25 @@ def plan_return(lines: Sequence[Json], asked: Sequence[tuple[int, str]], currenc
         given_after = Money(total.amount * after / bought, currency).rounded()
         line["returned_quantity"], line["returned_total"] = decimal_text(after), money_json(given_after)
         piece = given_after - given_before
-        pieces.append({"product_code": line.get("product_code", ""), "quantity": decimal_text(quantity), "amount": money_json(piece)})
+        pieces.append(
+            {
+                "product_code": line.get("product_code", ""),
+                "quantity": decimal_text(quantity),
+                "amount": money_json(piece),
+            }
+        )
         amount += piece
     if faults:
         return ReturnPlan(None, faults)
     return ReturnPlan(Returned([by_number[number] for number in sorted(by_number)], pieces, amount))
 
 
-def credit_faults(limit: Money | None, used: Mapping[str, Money], wanted: Money) -> list[Violation]:
-    """A fault when what the customer owes, with this order, is over the limit. `used` holds what is owed in the limit's currency."""
-    if limit is None:
-        return []
-    owed = used.get(limit.currency, Money.zero(limit.currency))
+def credit_faults(limit: Money, owed: Money, wanted: Money) -> list[Violation]:
+    """A fault when what the customer owes, with this order, is over the limit; all in the limit's currency."""
     if owed + wanted <= limit:
         return []
-    message = f"The customer owes {owed} and may owe {limit}; this order of {wanted} is too much. Collect payments or raise the limit."
+    message = (
+        f"The customer owes {owed} and may owe {limit}; this order of {wanted} "
+        "is too much. Collect payments or raise the limit."
+    )
     return [Violation("customer_id", "CREDIT_EXCEEDED", message)]

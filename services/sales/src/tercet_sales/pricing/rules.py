@@ -1,4 +1,6 @@
-"""What a quote or an order costs, line by line and exact to the currency's smallest unit. Pure: facts in, amounts or faults out.
+"""What a quote or an order costs, line by line and exact to the currency's smallest unit.
+
+Pure: facts in, amounts or faults out.
 
 Lines and adjustments are plain JSON as they are stored and sent; nothing here touches a float.
 """
@@ -44,7 +46,10 @@ class Terms:
 
 @dataclass(slots=True)
 class Priced:
-    """The lines with their amounts, the sums, and everything that was wrong; amounts are only meant when nothing was."""
+    """The lines with their amounts, the sums, and everything that was wrong.
+
+    Amounts are only meant when nothing was.
+    """
 
     lines: list[Json]
     reduction: Money
@@ -106,7 +111,9 @@ def parse_quantity(text: str, path: str, faults: list[Violation]) -> Decimal | N
     """More than zero, at most four decimals; otherwise a fault and None."""
     value = decimal_of(text)
     if value is None or value <= 0 or value >= LARGEST or decimals(value) > 4:
-        message = f"The quantity {text!r} is not a number above zero with at most 4 decimals; give one such as 2 or 0.75."
+        message = (
+            f"The quantity {text!r} is not a number above zero with at most 4 decimals; give one such as 2 or 0.75."
+        )
         faults.append(Violation(path, "QUANTITY_INVALID", message))
         return None
     return value
@@ -115,7 +122,13 @@ def parse_quantity(text: str, path: str, faults: list[Violation]) -> Decimal | N
 def _percent(text: str, path: str, what: str, faults: list[Violation]) -> Decimal | None:
     value = decimal_of(text)
     if value is None or not 0 <= value <= HUNDRED or decimals(value) > 4:
-        faults.append(Violation(path, "PERCENT_INVALID", f"The {what} {text!r} is not a percentage from 0 to 100 with at most 4 decimals."))
+        faults.append(
+            Violation(
+                path,
+                "PERCENT_INVALID",
+                f"The {what} {text!r} is not a percentage from 0 to 100 with at most 4 decimals.",
+            )
+        )
         return None
     return value
 
@@ -140,7 +153,11 @@ def price(lines: Sequence[Json], adjustments: Sequence[Json], terms: Terms) -> P
 
 def unpriced(lines: Sequence[Json]) -> list[int]:
     """Positions of lines whose price has to be looked up."""
-    return [index for index, line in enumerate(lines) if line.get("product_code") and money_of(line.get("unit_price")) is None]
+    return [
+        index
+        for index, line in enumerate(lines)
+        if line.get("product_code") and money_of(line.get("unit_price")) is None
+    ]
 
 
 def _known(value: Json) -> Money:
@@ -157,15 +174,25 @@ def _line(line: Json, index: int, terms: Terms, faults: list[Violation]) -> _Lin
     quantity = parse_quantity(str(line.get("quantity", "")), f"{path}.quantity", faults)
     discount = _percent(line.get("discount_percent") or "0", f"{path}.discount_percent", "discount", faults)
     own_tax = line.get("tax_percent")
-    given_tax = own_tax if own_tax else None if product is None or product.tax_percent is None else str(product.tax_percent)
+    given_tax = (
+        own_tax if own_tax else None if product is None or product.tax_percent is None else str(product.tax_percent)
+    )
     tax = _percent(given_tax or "0", f"{path}.tax_percent", "tax rate", faults)
     unit_price = _unit_price(line, index, tax, terms, faults)
     own = [item for item in line.get("adjustments") or [] if not item.get("shared")]
-    amounts = [_amount(item, f"{path}.adjustments[{number}]", terms.currency, faults) for number, item in enumerate(own)]
+    amounts = [
+        _amount(item, f"{path}.adjustments[{number}]", terms.currency, faults) for number, item in enumerate(own)
+    ]
     if len(faults) > before or quantity is None or discount is None or tax is None or unit_price is None:
         return None
     if unit_price.amount * quantity >= LARGEST_AMOUNT:
-        faults.append(Violation(f"{path}.quantity", "AMOUNT_TOO_LARGE", f"Line {index + 1} comes to {LARGEST_AMOUNT:f} or more; split it up."))
+        faults.append(
+            Violation(
+                f"{path}.quantity",
+                "AMOUNT_TOO_LARGE",
+                f"Line {index + 1} comes to {LARGEST_AMOUNT:f} or more; split it up.",
+            )
+        )
         return None
     gross = (unit_price * quantity).rounded()
     left = gross - (gross * (discount / HUNDRED)).rounded()
@@ -181,15 +208,33 @@ def _product(line: Json, path: str, terms: Terms, faults: list[Violation]) -> Pr
     code = line.get("product_code") or ""
     if not code:
         if not terms.open_lines:
-            faults.append(Violation(f"{path}.product_code", "PRODUCT_MISSING", "Name the product that is ordered by its code."))
+            faults.append(
+                Violation(f"{path}.product_code", "PRODUCT_MISSING", "Name the product that is ordered by its code.")
+            )
         elif not line.get("description"):
-            faults.append(Violation(f"{path}.description", "DESCRIPTION_MISSING", "Describe what is offered, or name a product by its code."))
+            faults.append(
+                Violation(
+                    f"{path}.description",
+                    "DESCRIPTION_MISSING",
+                    "Describe what is offered, or name a product by its code.",
+                )
+            )
         return None
     product = terms.products.get(code)
     if product is None:
-        faults.append(Violation(f"{path}.product_code", "PRODUCT_UNKNOWN", f"There is no product {code}; take a code from the catalogue."))
+        faults.append(
+            Violation(
+                f"{path}.product_code",
+                "PRODUCT_UNKNOWN",
+                f"There is no product {code}; take a code from the catalogue.",
+            )
+        )
     elif not product.active:
-        faults.append(Violation(f"{path}.product_code", "PRODUCT_NOT_SOLD", f"The product {code} is not sold any more; take another."))
+        faults.append(
+            Violation(
+                f"{path}.product_code", "PRODUCT_NOT_SOLD", f"The product {code} is not sold any more; take another."
+            )
+        )
         return None
     return product
 
@@ -202,7 +247,10 @@ def _unit_price(line: Json, index: int, tax: Decimal | None, terms: Terms, fault
         if listed is None:
             code = line.get("product_code") or ""
             if not code or code in terms.products:
-                message = f"No price book has a price of {code or 'this line'} in {terms.currency} for this customer and day; give a price."
+                message = (
+                    f"No price book has a price of {code or 'this line'} in "
+                    f"{terms.currency} for this customer and day; give a price."
+                )
                 faults.append(Violation(path, "PRICE_MISSING", message))
             return None
         if not terms.prices_include_tax or tax is None:
@@ -214,7 +262,9 @@ def _unit_price(line: Json, index: int, tax: Decimal | None, terms: Terms, fault
         faults.append(Violation(path, "CURRENCY_MISMATCH", message))
         return None
     if given.amount < 0:
-        faults.append(Violation(path, "PRICE_NEGATIVE", "A price is not below zero; use an adjustment to take something off."))
+        faults.append(
+            Violation(path, "PRICE_NEGATIVE", "A price is not below zero; use an adjustment to take something off.")
+        )
         return None
     return given
 
@@ -229,7 +279,11 @@ def _amount(item: Json, path: str, currency: str, faults: list[Violation]) -> Mo
         faults.append(Violation(f"{path}.amount", "CURRENCY_MISMATCH", message))
         return None
     if amount.rounded() != amount:
-        faults.append(Violation(f"{path}.amount", "AMOUNT_TOO_PRECISE", f"{amount} is finer than the smallest unit of {currency}."))
+        faults.append(
+            Violation(
+                f"{path}.amount", "AMOUNT_TOO_PRECISE", f"{amount} is finer than the smallest unit of {currency}."
+            )
+        )
         return None
     return amount
 

@@ -1,4 +1,7 @@
-"""What a deal has to know before it is written: who buys, which unit sells, what its lines cost. A few queries, however many lines."""
+"""What a deal has to know before it is written: who buys, which unit sells, what its lines cost.
+
+A few queries, however many lines.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,14 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from google.protobuf import json_format
 from sqlalchemy import select, text
+
 from tercet.type.v1.party_pb2 import PartyRole
 from tercet_chassis import Tx
 from tercet_chassis.errors import Violation
 from tercet_chassis.money import Money
 from tercet_chassis.tables import tenants, units
-
 from tercet_sales.catalogue import store as catalogue
+from tercet_sales.catalogue.rules import PriceAsk
 from tercet_sales.customers.model import Customer
 from tercet_sales.pricing import rules
 from tercet_sales.pricing.rules import Json, Priced, ProductFacts, Terms
@@ -54,24 +58,37 @@ async def lock(tx: Tx, *key: object) -> None:
 async def unit_facts(tx: Tx, unit_id: UUID | None) -> UnitFacts:
     """Zone and currency of the unit; the tenant's while the unit is not known here yet."""
     if unit_id is not None:
-        query = select(units.c.zone, units.c.reporting_currency).where(units.c.tenant_id == tx.tenant_id, units.c.id == unit_id)
+        query = select(units.c.zone, units.c.reporting_currency).where(
+            units.c.tenant_id == tx.tenant_id, units.c.id == unit_id
+        )
         row = (await tx.session.execute(query)).one_or_none()
         if row is not None and row.zone and row.reporting_currency:
             return UnitFacts(row.zone, row.reporting_currency)
-    row = (await tx.session.execute(select(tenants.c.zone, tenants.c.reporting_currency).where(tenants.c.id == tx.tenant_id))).one()
+    row = (
+        await tx.session.execute(
+            select(tenants.c.zone, tenants.c.reporting_currency).where(tenants.c.id == tx.tenant_id)
+        )
+    ).one()
     return UnitFacts(row.zone, row.reporting_currency)
 
 
 async def prepare(tx: Tx, message: Any) -> Prepared:
-    """Fills in a copy of the deal what the customer and the caller say: buyer, seller, owner, zone. Violations are collected, not raised."""
+    """Fills in a copy of the deal what the customer and the caller say: buyer, seller, owner, zone.
+
+    Violations are collected, not raised.
+    """
     filled = type(message)()
     filled.CopyFrom(message)
     faults: list[Violation] = []
     customer = await _customer(tx, filled, faults)
     if customer is not None:
         defaults = {
-            "identity_id": customer.identity_id, "party_id": customer.party_id, "seller_unit_id": customer.unit_id,
-            "owner_id": customer.owner_id, "partner_party_id": customer.partner_party_id, "time_zone": customer.time_zone,
+            "identity_id": customer.identity_id,
+            "party_id": customer.party_id,
+            "seller_unit_id": customer.unit_id,
+            "owner_id": customer.owner_id,
+            "partner_party_id": customer.partner_party_id,
+            "time_zone": customer.time_zone,
         }
         _fill(filled, defaults)
     elif not faults:
@@ -82,10 +99,20 @@ async def prepare(tx: Tx, message: Any) -> Prepared:
     _fill(filled, {"seller_unit_id": tx.principal.unit_id})
     _fill(filled, {"unit_id": filled.seller_unit_id})
     if not filled.seller_unit_id:
-        faults.append(Violation("seller_unit_id", "SELLER_MISSING", "Name the unit that sells: neither the customer nor you belong to one."))
+        faults.append(
+            Violation(
+                "seller_unit_id",
+                "SELLER_MISSING",
+                "Name the unit that sells: neither the customer nor you belong to one.",
+            )
+        )
     unit = await unit_facts(tx, UUID(filled.seller_unit_id) if filled.seller_unit_id else None)
     _zone(filled, unit, faults)
-    if not any(role.role == PartyRole.Role.SOLD_TO for role in filled.parties) and filled.party_id and filled.identity_id:
+    if (
+        not any(role.role == PartyRole.Role.SOLD_TO for role in filled.parties)
+        and filled.party_id
+        and filled.identity_id
+    ):
         filled.parties.add(role=PartyRole.Role.SOLD_TO, identity_id=filled.identity_id, party_id=filled.party_id)
     return Prepared(filled, customer, unit, faults)
 
@@ -124,8 +151,16 @@ def lines_of(items: Any) -> list[Json]:
 
 
 async def priced(
-    tx: Tx, lines: list[Json], adjustments: list[Json], *, currency: str, include_tax: bool, open_lines: bool, customer: Customer | None,
-    unit_id: UUID | None, day: date,
+    tx: Tx,
+    lines: list[Json],
+    adjustments: list[Json],
+    *,
+    currency: str,
+    include_tax: bool,
+    open_lines: bool,
+    customer: Customer | None,
+    unit_id: UUID | None,
+    day: date,
 ) -> Priced:
     """The document's lines with prices from the catalogue where they have none of their own; all faults in one list."""
     products = await _products(tx, lines)
@@ -139,19 +174,28 @@ async def _products(tx: Tx, lines: list[Json]) -> dict[str, ProductFacts]:
     if not codes:
         return {}
     found = await catalogue.products_by_code(tx, codes)
-    return {code: ProductFacts(code, product.name, product.active is not False, product.tax_percent) for code, product in found.items()}
+    return {
+        code: ProductFacts(code, product.name, product.active is not False, product.tax_percent)
+        for code, product in found.items()
+    }
 
 
 async def _prices(
-    tx: Tx, lines: list[Json], wanted: list[int], customer: Customer | None, unit_id: UUID | None, currency: str, day: date
+    tx: Tx,
+    lines: list[Json],
+    wanted: list[int],
+    customer: Customer | None,
+    unit_id: UUID | None,
+    currency: str,
+    day: date,
 ) -> dict[int, Money]:
-    asks = []
-    known = []
+    asks: list[PriceAsk] = []
+    known: list[int] = []
     for index in wanted:
         quantity = rules.decimal_of(str(lines[index].get("quantity", "")))
         if quantity is not None and quantity > 0:
             known.append(index)
-            asks.append((lines[index]["product_code"], quantity))
+            asks.append(PriceAsk(lines[index]["product_code"], quantity))
     if not asks:
         return {}
     found = await catalogue.resolve_prices(tx, asks, customer=customer, unit_id=unit_id, currency=currency, day=day)

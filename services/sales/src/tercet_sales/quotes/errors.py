@@ -21,7 +21,9 @@ class QuoteNotDraft(FailedPrecondition):
 class QuoteNotSent(FailedPrecondition):
     """Only a quote that is with the customer is answered."""
 
-    text = "Quote {number} version {version} is {state}, not with the customer; send it first, or take its newest version."
+    text = (
+        "Quote {number} version {version} is {state}, not with the customer; send it first, or take its newest version."
+    )
     field = "id"
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from tercet.sales.v1 import events_pb2 as events
 from tercet_chassis import Tx, job
-
 from tercet_sales.quotes.model import Quote
 
 

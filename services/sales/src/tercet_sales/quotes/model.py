@@ -6,7 +6,19 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from tercet_chassis.entity import Custom, Entity, External, Linked, Mapped, Owned, Searchable, column, index, money, unique
+from tercet_chassis.entity import (
+    Custom,
+    Entity,
+    External,
+    Linked,
+    Mapped,
+    Owned,
+    Searchable,
+    column,
+    index,
+    money,
+    unique,
+)
 from tercet_chassis.money import Money
 from tercet_sales.pricing.model import Deal
 from tercet_sales.quotes import rules
@@ -56,7 +68,10 @@ class Quote(Deal, Linked, Owned, Custom, External, Searchable, Entity):
         self.state, self.send_time = "SENT", now
 
     def accept(self, now: datetime) -> None:
-        """The customer said yes. Refuses after its last day in the customer's zone, and unless it is with the customer."""
+        """The customer said yes.
+
+        Refuses after its last day in the customer's zone, and unless it is with the customer.
+        """
         if self.state == "EXPIRED":
             raise self._expired()
         self._must_be_sent()
@@ -77,7 +92,9 @@ class Quote(Deal, Linked, Owned, Custom, External, Searchable, Entity):
 
     def supersede(self) -> None:
         """A newer version takes its place. Refuses for an accepted quote and for one that has been superseded."""
-        advice = {"ACCEPTED": "make a new quote or amend the contract", "SUPERSEDED": "revise its newest version"}.get(self.state)
+        advice = {"ACCEPTED": "make a new quote or amend the contract", "SUPERSEDED": "revise its newest version"}.get(
+            self.state
+        )
         if advice is not None:
             raise QuoteCannotBeRevised(number=self.number, version=self.version, state=self.state, advice=advice)
         self.state = "SUPERSEDED"
@@ -85,13 +102,34 @@ class Quote(Deal, Linked, Owned, Custom, External, Searchable, Entity):
     def next_version(self, valid_until: date | None) -> dict[str, Any]:
         """The values of a draft that follows this version."""
         same = (
-            "series_id", "number", "title", "customer_id", "identity_id", "party_id", "seller_unit_id", "unit_id", "owner_id",
-            "partner_party_id", "opportunity_id", "currency_code", "prices_include_tax", "time_zone", "terms", "reduction", "net", "tax", "total",
+            "series_id",
+            "number",
+            "title",
+            "customer_id",
+            "identity_id",
+            "party_id",
+            "seller_unit_id",
+            "unit_id",
+            "owner_id",
+            "partner_party_id",
+            "opportunity_id",
+            "currency_code",
+            "prices_include_tax",
+            "time_zone",
+            "terms",
+            "reduction",
+            "net",
+            "tax",
+            "total",
         )
         values = {name: getattr(self, name) for name in same}
         copied = {name: list(getattr(self, name)) for name in ("parties", "lines", "adjustments")}
         return {
-            **values, **copied, "custom": dict(self.custom or {}), "version": self.version + 1, "state": "DRAFT",
+            **values,
+            **copied,
+            "custom": dict(self.custom or {}),
+            "version": self.version + 1,
+            "state": "DRAFT",
             "valid_until_date": valid_until or self.valid_until_date,
         }
 

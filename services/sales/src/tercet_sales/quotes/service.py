@@ -6,17 +6,24 @@ from typing import Any
 from uuid import UUID
 
 from google.protobuf.empty_pb2 import Empty
+
 from tercet.sales.v1 import events_pb2 as events
 from tercet.sales.v1.quote_service_pb2 import (
-    AcceptQuoteRequest, CreateQuoteRequest, DeleteQuoteRequest, RejectQuoteRequest, ReviseQuoteRequest, SendQuoteRequest, UpdateQuoteRequest,
+    AcceptQuoteRequest,
+    CreateQuoteRequest,
+    DeleteQuoteRequest,
+    RejectQuoteRequest,
+    ReviseQuoteRequest,
+    SendQuoteRequest,
+    UpdateQuoteRequest,
 )
 from tercet_chassis import Handlers, Tx, new_id
 from tercet_chassis.errors import Violation
-
 from tercet_sales.customers import store as customers
+from tercet_sales.days import day_of, zone_of
 from tercet_sales.numbering.store import next_number
 from tercet_sales.pricing import store as pricing
-from tercet_sales.pricing.errors import day_of, violations_of
+from tercet_sales.pricing.errors import violations_of
 from tercet_sales.quotes import rules
 from tercet_sales.quotes.errors import QuoteInvalid
 from tercet_sales.quotes.jobs import expire_quote
@@ -33,14 +40,23 @@ class QuoteService(Handlers):
     """Serves tercet.sales.v1.QuoteService."""
 
     async def CreateQuote(self, request: CreateQuoteRequest, tx: Tx) -> Quote:
-        """Makes the first version as a draft. Refuses with QUOTE_INVALID when a line or party is wrong, naming all of them."""
+        """Makes the first version as a draft.
+
+        Refuses with QUOTE_INVALID when a line or party is wrong, naming all of them.
+        """
         prepared = await pricing.prepare(tx, request.quote)
         message = prepared.message
         priced = await pricing.priced(
-            tx, pricing.lines_of(message.lines), pricing.lines_of(message.adjustments), currency=message.currency_code,
-            include_tax=message.prices_include_tax, open_lines=True, customer=prepared.customer,
-            unit_id=UUID(message.seller_unit_id) if message.seller_unit_id else None, day=prepared.unit.day(tx.now()),
-        )  # fmt: skip
+            tx,
+            pricing.lines_of(message.lines),
+            pricing.lines_of(message.adjustments),
+            currency=message.currency_code,
+            include_tax=message.prices_include_tax,
+            open_lines=True,
+            customer=prepared.customer,
+            unit_id=UUID(message.seller_unit_id) if message.seller_unit_id else None,
+            day=prepared.unit.day(tx.now()),
+        )
         refuse([*prepared.faults, *priced.faults])
         if prepared.customer is not None:
             await customers.mark_used(tx, prepared.customer.id)
@@ -57,6 +73,7 @@ class QuoteService(Handlers):
         quote = await tx.get(Quote, request.quote.id, etag=request.quote.etag, lock=True)
         quote.must_be_draft()
         await tx.patch(quote, request.quote, request.update_mask if request.HasField("update_mask") else None)
+        zone_of(quote.time_zone, "quote.time_zone")
         await _price(quote, tx)
         tx.emit(events.QuoteUpdated, quote)
         return quote
@@ -97,7 +114,7 @@ class QuoteService(Handlers):
         """Makes the next version as a draft. Refuses for an accepted and for an old version."""
         old = await tx.get(Quote, request.id, etag=request.etag, lock=True)
         old.supersede()
-        valid_until = day_of(request.valid_until_date, "valid_until_date")
+        valid_until = day_of(request.valid_until_date, "valid_until_date") if request.valid_until_date else None
         new = tx.add(Quote(**old.next_version(valid_until)))
         tx.emit(events.QuoteRevised, new, superseded_id=str(old.id))
         return new
@@ -108,8 +125,15 @@ async def _price(quote: Quote, tx: Tx) -> None:
     customer = None if quote.customer_id is None else await customers.reachable(tx, quote.customer_id)
     lines: list[dict[str, Any]] = [dict(line) for line in quote.lines]
     priced = await pricing.priced(
-        tx, lines, [dict(item) for item in quote.adjustments], currency=quote.currency_code, include_tax=quote.prices_include_tax,
-        open_lines=True, customer=customer, unit_id=quote.seller_unit_id, day=facts.day(tx.now()),
-    )  # fmt: skip
+        tx,
+        lines,
+        [dict(item) for item in quote.adjustments],
+        currency=quote.currency_code,
+        include_tax=quote.prices_include_tax,
+        open_lines=True,
+        customer=customer,
+        unit_id=quote.seller_unit_id,
+        day=facts.day(tx.now()),
+    )
     refuse(priced.faults)
     quote.take_prices(priced)

@@ -51,7 +51,9 @@ class Payment(Linked, Owned, Custom, External, Entity):
             raise RefundExceedsPayment(left=left, amount=amount)
         record = {
             "amount": {"currency_code": amount.currency, "amount": amount.text()},
-            "refund_time": refund_time.isoformat().replace("+00:00", "Z"), "reason": reason, "external_id": external_id,
+            "refund_time": refund_time.isoformat().replace("+00:00", "Z"),
+            "reason": reason,
+            "external_id": external_id,
         }
         self.refunds = [*self.refunds, record]
         self.refunded = (self.refunded or Money.zero(amount.currency)) + amount

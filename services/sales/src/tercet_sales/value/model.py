@@ -9,6 +9,7 @@ from uuid import UUID
 
 from tercet_chassis.entity import Entity, Linked, Mapped, Owned, column, index, money, unique
 from tercet_chassis.money import Money
+from tercet_sales.plain_decimal import PlainDecimal
 from tercet_sales.value.errors import ValuePolicyIncomplete
 from tercet_sales.value.rules import Figures, Thresholds, quadrant
 
@@ -16,7 +17,8 @@ from tercet_sales.value.rules import Figures, Thresholds, quadrant
 class CustomerValue(Linked, Owned, Entity):
     """One identity's part, and the whole party's figures beside it.
 
-    The parts add up over a party's identities, also after a merge and its undoing; the row that is `leading` stands for the party in lists.
+    The parts add up over a party's identities, also after a merge and its undoing; the row that is `leading` stands
+    for the party in lists.
     """
 
     __tablename__ = "customer_values"
@@ -38,7 +40,7 @@ class CustomerValue(Linked, Owned, Entity):
     order_count: Mapped[int] = column(default=0)
     total: Mapped[Money | None] = money("total")
     average: Mapped[Money | None] = money("average")
-    interval_days: Mapped[Decimal | None]
+    interval_days: Mapped[Decimal | None] = column(PlainDecimal(12, 2))
     quadrant: Mapped[str | None]
     previous_quadrant: Mapped[str | None]
     quadrant_time: Mapped[datetime | None]
@@ -58,8 +60,13 @@ class CustomerValue(Linked, Owned, Entity):
     def take_party(self, figures: Figures, thresholds: Thresholds | None, now: datetime, *, leading: bool) -> bool:
         """Replaces the party's figures and quadrant; tells whether anything that others see has changed."""
         fresh = {
-            "order_count": figures.count, "total": Money(figures.total, self.currency), "average": figures.average(self.currency),
-            "interval_days": figures.interval_days(), "first_time": figures.first_time, "last_time": figures.last_time, "leading": leading,
+            "order_count": figures.count,
+            "total": Money(figures.total, self.currency),
+            "average": figures.average(self.currency),
+            "interval_days": figures.interval_days(),
+            "first_time": figures.first_time,
+            "last_time": figures.last_time,
+            "leading": leading,
         }
         changed = any(getattr(self, name) != value for name, value in fresh.items())
         for name, value in fresh.items():
@@ -80,13 +87,15 @@ class ValuePolicy(Entity):
 
     seller_unit_id: Mapped[UUID | None] = column()
     # A unique key takes no notice of NULL, so the policy for all units stands under an empty key.
-    unit_key: Mapped[str] = column(default=lambda context: str(context.get_current_parameters()["seller_unit_id"] or ""))
+    unit_key: Mapped[str] = column(
+        default=lambda context: str(context.get_current_parameters()["seller_unit_id"] or "")
+    )
     period: Mapped[str]
     method: Mapped[str]
     average_threshold: Mapped[Money | None] = money("average_threshold")
     count_threshold: Mapped[int] = column(default=0)
-    average_quantile: Mapped[Decimal | None]
-    count_quantile: Mapped[Decimal | None]
+    average_quantile: Mapped[Decimal | None] = column(PlainDecimal(5, 4))
+    count_quantile: Mapped[Decimal | None] = column(PlainDecimal(5, 4))
 
     def check(self) -> None:
         """Refuses a method without its thresholds."""

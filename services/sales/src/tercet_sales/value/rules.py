@@ -1,6 +1,7 @@
 """What a party is worth to a unit in a period: exact figures, thresholds and quadrants. Pure.
 
-A sale counts in the period in which it happened; what came back of it is taken off there. A sale of which nothing is left does not count.
+A sale counts in the period in which it happened; what came back of it is taken off there. A sale of which nothing is
+left does not count.
 """
 
 from __future__ import annotations
@@ -39,7 +40,9 @@ class Figures:
     def __add__(self, other: Figures) -> Figures:
         first = [moment for moment in (self.first_time, other.first_time) if moment is not None]
         last = [moment for moment in (self.last_time, other.last_time) if moment is not None]
-        return Figures(self.count + other.count, self.total + other.total, min(first, default=None), max(last, default=None))
+        return Figures(
+            self.count + other.count, self.total + other.total, min(first, default=None), max(last, default=None)
+        )
 
     def average(self, currency: str) -> Money | None:
         """Total by count, rounded half to even; None without a sale."""
@@ -74,18 +77,25 @@ def figures_of(facts: Iterable[Fact]) -> Figures:
         when[fact.sale_id] = fact.sale_time
     kept = [sale for sale, amount in left.items() if amount > 0]
     times = [when[sale] for sale in kept]
-    return Figures(len(kept), sum((left[sale] for sale in kept), Decimal(0)), min(times, default=None), max(times, default=None))
+    return Figures(
+        len(kept), sum((left[sale] for sale in kept), Decimal(0)), min(times, default=None), max(times, default=None)
+    )
 
 
 def quantile(values: Sequence[Decimal], share: Decimal) -> Decimal:
-    """The value below which at least `share` of the values lie when they differ; the largest for a share of one. Refuses no values."""
+    """The value below which at least `share` of the values lie when they differ; the largest for a share of one.
+
+    Refuses no values.
+    """
     if not values:
         raise ValueError("a quantile needs values")
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
-def quantile_thresholds(parties: Sequence[Figures], currency: str, average_share: Decimal, count_share: Decimal) -> Thresholds | None:
+def quantile_thresholds(
+    parties: Sequence[Figures], currency: str, average_share: Decimal, count_share: Decimal
+) -> Thresholds | None:
     """Thresholds at quantiles of the parties that bought; None when nobody did."""
     averages = [average.amount for figures in parties if (average := figures.average(currency)) is not None]
     counts = [Decimal(figures.count) for figures in parties if figures.count]

@@ -1,0 +1,257 @@
+"""Orders: priced when written, confirmed, delivered, cancelled, returned."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from google.protobuf.empty_pb2 import Empty
+
+from tercet.sales.v1 import events_pb2 as events
+from tercet.sales.v1.order_service_pb2 import (
+    CancelOrderRequest,
+    ConfirmOrderRequest,
+    CreateOrderRequest,
+    DeleteOrderRequest,
+    FulfillOrderRequest,
+    PriceOrderRequest,
+    ReturnOrderLinesRequest,
+    UpdateOrderRequest,
+)
+from tercet.sales.v1.order_service_pb2 import Order as OrderMessage
+from tercet.sales.v1.transaction_service_pb2 import TransactionLine
+from tercet_chassis import Handlers, Tx, new_id
+from tercet_chassis.errors import Violation
+from tercet_chassis.money import Money
+from tercet_sales.customers import store as customers
+from tercet_sales.customers.model import Customer
+from tercet_sales.numbering.store import next_number
+from tercet_sales.orders import rules, standing, store
+from tercet_sales.orders.errors import OrderInvalid, OrderRateMissing, QuoteAlreadyOrdered, QuoteNotAccepted
+from tercet_sales.orders.model import Order
+from tercet_sales.pricing import store as pricing
+from tercet_sales.pricing.errors import violations_of
+from tercet_sales.pricing.rules import Priced
+from tercet_sales.quotes.model import Quote
+from tercet_sales.rates.rules import convert
+from tercet_sales.rates.store import in_reporting, rate_on
+
+
+@dataclass(slots=True)
+class _Written:
+    """An order's message, complete, with its prices; nothing is wrong with it."""
+
+    message: Any
+    customer: Customer | None
+    priced: Priced
+    year: int
+
+
+class OrderService(Handlers):
+    """Serves tercet.sales.v1.OrderService."""
+
+    async def CreateOrder(self, request: CreateOrderRequest, tx: Tx) -> Order:
+        """Makes a draft. Refuses with ORDER_INVALID, naming every line and party that is wrong, and credit too."""
+        written = await self._write(request.order, tx)
+        message = written.message
+        if written.customer is not None:
+            await customers.mark_used(tx, written.customer.id)
+        number = await next_number(tx, "O", UUID(message.seller_unit_id), written.year)
+        order = await tx.create(Order, message)
+        order.number = number
+        order.take_prices(written.priced)
+        tx.emit(events.OrderCreated, order)
+        return order
+
+    async def PriceOrder(self, request: PriceOrderRequest, tx: Tx) -> OrderMessage:
+        """Gives the order as creating it would make it, and keeps nothing."""
+        written = await self._write(request.order, tx)
+        order = Order(number="", **tx.runtime.bindings.of(Order).values(written.message, creating=True))
+        order.take_prices(written.priced)
+        order.create_time = order.update_time = tx.now()
+        answer: OrderMessage = tx.render(order)  # type: ignore[assignment]
+        answer.ClearField("etag")
+        return answer
+
+    async def UpdateOrder(self, request: UpdateOrderRequest, tx: Tx) -> Order:
+        """Changes a draft and prices it anew. Refuses once it is confirmed."""
+        order = await tx.get(Order, request.order.id, etag=request.order.etag, lock=True)
+        order.must_be_draft()
+        await tx.patch(order, request.order, request.update_mask if request.HasField("update_mask") else None)
+        await self._hold(order, tx)
+        tx.emit(events.OrderUpdated, order)
+        return order
+
+    async def DeleteOrder(self, request: DeleteOrderRequest, tx: Tx) -> Empty:
+        """Removes a draft. Refuses once it is confirmed."""
+        order = await tx.get(Order, request.id, etag=request.etag, lock=True)
+        order.must_be_draft()
+        tx.emit(events.OrderDeleted, order)
+        await tx.delete(order)
+        return Empty()
+
+    async def ConfirmOrder(self, request: ConfirmOrderRequest, tx: Tx) -> Order:
+        """Counts as a sale from here. Refuses with ORDER_INVALID when it no longer holds, for credit too."""
+        order = await tx.get(Order, request.id, etag=request.etag, lock=True)
+        order.must_be_draft()
+        await standing.hold(tx, order)
+        facts = await self._hold(order, tx)
+        moment = tx.now()
+        if request.HasField("confirm_time"):
+            moment = min(moment, request.confirm_time.ToDatetime(tzinfo=moment.tzinfo))
+        day = facts.day(moment)
+        reporting, rate_id = await in_reporting(tx, order.owed, order.seller_unit_id, day)
+        if reporting is None:
+            raise OrderRateMissing(currency=order.currency_code, reporting_currency=facts.currency, date=day)
+        order.confirm(moment, reporting, rate_id)
+        await standing.order_confirmed(tx, order)
+        tx.emit(events.OrderConfirmed, order, occur_time=moment)
+        return order
+
+    async def FulfillOrder(self, request: FulfillOrderRequest, tx: Tx) -> Order:
+        """Everything was delivered."""
+        order = await tx.get(Order, request.id, etag=request.etag, lock=True)
+        order.fulfill(tx.now())
+        tx.emit(events.OrderFulfilled, order)
+        return order
+
+    async def CancelOrder(self, request: CancelOrderRequest, tx: Tx) -> Order:
+        """Takes it back; a confirmed one counts no more.
+
+        Refuses once it is delivered, and with money or returns on it.
+        """
+        order = await tx.get(Order, request.id, etag=request.etag, lock=True)
+        await standing.hold(tx, order)
+        counted = order.cancel(tx.now(), request.reason)
+        if counted:
+            await standing.order_cancelled(tx, order)
+        tx.emit(events.OrderCancelled, order, was_confirmed=counted)
+        return order
+
+    async def ReturnOrderLines(self, request: ReturnOrderLinesRequest, tx: Tx) -> Order:
+        """Takes lines back. Refuses with ORDER_INVALID when more comes back than was bought."""
+        order = await tx.get(Order, request.id, etag=request.etag, lock=True)
+        order.must_be_returnable()
+        plan = rules.plan_return(
+            order.lines, [(item.line_no, item.quantity) for item in request.returns], order.currency_code
+        )
+        if plan.returned is None:
+            raise OrderInvalid(count=len(plan.faults), violations=plan.faults)
+        before = order.reporting_of(order.returned)
+        order.take_back(plan.returned)
+        reporting = order.reporting_of(order.returned) - before
+        tx.emit(
+            events.OrderReturned,
+            order,
+            return_id=str(new_id()),
+            lines=[TransactionLine(**piece) for piece in plan.returned.pieces],
+            amount=plan.returned.amount,
+            reporting_amount=reporting,
+            reason=request.reason,
+        )
+        return order
+
+    async def _write(self, message: Any, tx: Tx) -> _Written:
+        prepared = await pricing.prepare(tx, message)
+        filled, faults = prepared.message, prepared.faults
+        if filled.quote_id:
+            await self._follow(filled, tx)
+        if not filled.lines:
+            faults.append(Violation("lines", "LINES_MISSING", "Name at least one product that is ordered."))
+        if not filled.currency_code:
+            faults.append(
+                Violation("currency_code", "CURRENCY_MISSING", "Name the currency of the order, such as CNY.")
+            )
+        priced = await pricing.priced(
+            tx,
+            pricing.lines_of(filled.lines),
+            pricing.lines_of(filled.adjustments),
+            currency=filled.currency_code,
+            include_tax=filled.prices_include_tax,
+            open_lines=bool(filled.quote_id),
+            customer=prepared.customer,
+            unit_id=UUID(filled.seller_unit_id) if filled.seller_unit_id else None,
+            day=prepared.unit.day(tx.now()),
+        )
+        faults = [
+            *faults,
+            *priced.faults,
+            *await _credit(tx, prepared.customer, priced.total, prepared.unit.day(tx.now())),
+        ]
+        if faults:
+            raise OrderInvalid(count=len(faults), violations=violations_of(faults, "order."))
+        return _Written(filled, prepared.customer, priced, prepared.unit.day(tx.now()).year)
+
+    @staticmethod
+    async def _follow(message: Any, tx: Tx) -> None:
+        """Takes over an accepted quote. The quote is held, so two orders of it cannot be made at once."""
+        quote = await tx.get(Quote, message.quote_id, lock=True)
+        if quote.state != "ACCEPTED":
+            raise QuoteNotAccepted(quote_id=quote.id, state=quote.state)
+        taken = await store.order_of_quote(tx, quote.id)
+        if taken is not None:
+            raise QuoteAlreadyOrdered(quote_id=quote.id, number=taken.number)
+        offered: Any = tx.render(quote)
+        for name in (
+            "customer_id",
+            "identity_id",
+            "party_id",
+            "seller_unit_id",
+            "unit_id",
+            "opportunity_id",
+            "currency_code",
+        ):
+            if not getattr(message, name):
+                setattr(message, name, getattr(offered, name))
+        if not message.lines:
+            message.lines.extend(offered.lines)
+            message.prices_include_tax = offered.prices_include_tax
+            if not message.adjustments:
+                message.adjustments.extend(offered.adjustments)
+
+    @staticmethod
+    async def _hold(order: Order, tx: Tx) -> pricing.UnitFacts:
+        """Prices a draft anew and refuses it with everything that is wrong by now."""
+        facts = await pricing.unit_facts(tx, order.seller_unit_id)
+        customer = (
+            None if order.customer_id is None else await tx.session.get(Customer, (tx.tenant_id, order.customer_id))
+        )
+        priced = await pricing.priced(
+            tx,
+            [dict(line) for line in order.lines],
+            [dict(item) for item in order.adjustments],
+            currency=order.currency_code,
+            include_tax=order.prices_include_tax,
+            open_lines=order.quote_id is not None,
+            customer=customer,
+            unit_id=order.seller_unit_id,
+            day=facts.day(tx.now()),
+        )
+        faults = [*priced.faults, *await _credit(tx, customer, priced.total, facts.day(tx.now()))]
+        if not order.lines:
+            faults.append(Violation("lines", "LINES_MISSING", "Name at least one product that is ordered."))
+        if faults:
+            raise OrderInvalid(count=len(faults), violations=violations_of(faults, "order."))
+        order.take_prices(priced)
+        return facts
+
+
+async def _credit(tx: Tx, customer: Customer | None, wanted: Money, day: date) -> list[Violation]:
+    """Whether the customer's limit holds; other currencies than the limit's are reckoned in it at the day's rate."""
+    limit = None if customer is None else customer.credit_limit
+    if customer is None or limit is None or not wanted.currency:
+        return []
+    amounts = [wanted, *(await store.owed_by(tx, customer.id)).values()]
+    reckoned: list[Money] = []
+    for amount in amounts:
+        found = await rate_on(tx, amount.currency, limit.currency, day)
+        if found is None:
+            text = (
+                f"There is no rate from {amount.currency} to {limit.currency} to judge "
+                "the customer's credit limit by; add one."
+            )
+            return [Violation("currency_code", "CREDIT_RATE_MISSING", text)]
+        reckoned.append(convert(amount, limit.currency, found[1]))
+    return rules.credit_faults(limit, Money.sum(reckoned[1:], limit.currency), reckoned[0])
