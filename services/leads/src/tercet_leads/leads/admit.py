@@ -187,7 +187,8 @@ class _Writing:
         if lead.state != "JUNK":
             deciding.qualify_if_ripe(lead, facts, self._book, self._tx.now())
             outcome = deciding.place(lead, facts, self._book, self._tx.now())
-            if outcome == deciding.UNMATCHED:
+            # Without any rule nobody expects a match: the lead waits in the pool and nothing went wrong.
+            if outcome == deciding.UNMATCHED and self._book.assignment:
                 self._unmatched.add(lead.id)
             if outcome != deciding.KEPT:
                 self._moves.append(_move(lead, self._tx))
