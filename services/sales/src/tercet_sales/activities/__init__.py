@@ -1,0 +1,1 @@
+"""Activities: what sellers do and mean to do, and the work of a day."""

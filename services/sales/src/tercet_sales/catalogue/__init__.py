@@ -1,0 +1,1 @@
+"""Products, price books and prices, and which price holds for whom."""

@@ -1,0 +1,100 @@
+"""Queries of customers and contacts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, select, text, update
+
+from tercet_chassis import Tx
+from tercet_chassis.entity import view
+from tercet_sales.customers.errors import CustomerUnknown
+from tercet_sales.customers.model import Contact, Customer
+
+_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))")
+
+
+async def lock_pair(tx: Tx, party_id: UUID | None, unit_id: UUID | None) -> None:
+    """Makes others who want to create this party as a customer of this unit wait until the end of the transaction."""
+    await tx.session.execute(_LOCK, {"key": f"customer:{tx.tenant_id}:{party_id}:{unit_id}"})
+
+
+async def customer_of(tx: Tx, party_id: UUID, unit_id: UUID | None) -> Customer | None:
+    """The customer that a unit has of a party; the oldest where a merge of parties has left two."""
+    of_unit = Customer.unit_id.is_(None) if unit_id is None else Customer.unit_id == unit_id
+    query = select(Customer).where(Customer.party_id == party_id, of_unit).order_by(Customer.id).limit(1)
+    return (await tx.session.scalars(query)).one_or_none()
+
+
+async def by_id(tx: Tx, id: UUID) -> Customer | None:
+    """The customer, whoever may see it; locked."""
+    query = select(Customer).where(Customer.id == id).with_for_update().execution_options(populate_existing=True)
+    return (await tx.session.scalars(query)).one_or_none()
+
+
+async def reachable(tx: Tx, id: str | UUID) -> Customer:
+    """The customer that a request names beside its own resource. Refuses one that is not there or out of reach."""
+    found = await tx.find(Customer, id)
+    if found is None:
+        raise CustomerUnknown(customer_id=id)
+    return found
+
+
+async def mark_used(tx: Tx, customer_id: UUID) -> None:
+    """Remembers that something hangs on the customer, so that it can no longer be deleted. Refuses one that is gone."""
+    # Not through the entity: being used is no change that a reader's etag should notice.
+    changed = await tx.session.execute(
+        update(Customer)
+        .where(Customer.id == customer_id, Customer.used.is_(False))
+        .values(used=True)
+        .execution_options(synchronize_session=False)
+        .returning(Customer.id)
+    )
+    if (
+        changed.first() is None
+        and await tx.session.scalar(select(Customer.id).where(Customer.id == customer_id)) is None
+    ):
+        raise CustomerUnknown(customer_id=customer_id)
+
+
+async def contact_count(tx: Tx, customer_id: UUID) -> int:
+    """How many contacts the customer has."""
+    contacts = view(Contact)
+    return int(
+        await tx.session.scalar(select(func.count()).select_from(contacts).where(contacts.c.customer_id == customer_id))
+        or 0
+    )
+
+
+async def contact_of(tx: Tx, customer_id: UUID, party_id: UUID) -> Contact | None:
+    """The contact that a person is at a customer."""
+    query = (
+        select(Contact)
+        .where(Contact.customer_id == customer_id, Contact.party_id == party_id)
+        .order_by(Contact.id)
+        .limit(1)
+    )
+    return (await tx.session.scalars(query)).one_or_none()
+
+
+async def contacts_owned(tx: Tx, customer_ids: Sequence[UUID], owner_ids: Sequence[UUID]) -> Sequence[Contact]:
+    """The contacts of these customers that these people look after."""
+    query = (
+        select(Contact)
+        .where(Contact.customer_id.in_(customer_ids), Contact.owner_id.in_(owner_ids))
+        .order_by(Contact.id)
+    )
+    return (await tx.session.scalars(query)).all()
+
+
+async def hints(tx: Tx, party_ids: Sequence[UUID]) -> Sequence[Any]:
+    """Party, customer, unit and owner of every customer of these parties in the tenant."""
+    customers = view(Customer)
+    query = (
+        select(customers.c.party_id, customers.c.id, customers.c.unit_id, customers.c.owner_id)
+        .where(customers.c.party_id.in_(party_ids))
+        .order_by(customers.c.party_id, customers.c.unit_id, customers.c.id)
+    )
+    return (await tx.session.execute(query)).all()

@@ -1,0 +1,1 @@
+"""Opportunities in pipelines with gates, and how certain each is."""

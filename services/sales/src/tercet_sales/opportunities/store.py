@@ -1,0 +1,242 @@
+"""Queries of opportunities, pipelines and grades, and the way into being that every new opportunity takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select, text
+
+from tercet.sales.v1 import events_pb2 as events
+from tercet_chassis import Tx, custom_fields
+from tercet_chassis.entity import view
+from tercet_chassis.errors import Violation
+from tercet_chassis.money import Money
+from tercet_conditions import Field, Schema
+from tercet_sales.catalogue.errors import ProductUnknown
+from tercet_sales.catalogue.store import products_by_code, unit_line
+from tercet_sales.customers.errors import CustomerUnknown
+from tercet_sales.customers.model import Customer
+from tercet_sales.customers.store import by_id as customer_by_id
+from tercet_sales.customers.store import mark_used
+from tercet_sales.opportunities.errors import PipelineIncomplete, PipelineUnknown
+from tercet_sales.opportunities.model import CertaintyGrade, Opportunity, Pipeline, PipelineStage
+from tercet_sales.opportunities.rules import (
+    OPEN,
+    STANDARD_STAGES,
+    Grade,
+    GradeVerdict,
+    Stage,
+    decided,
+    order_of,
+    schema,
+    verdicts,
+)
+from tercet_sales.rates.store import in_reporting
+
+DEFAULT_PIPELINE = "default"
+_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))")
+
+
+async def by_id(tx: Tx, id: UUID, *, lock: bool = False) -> Opportunity | None:
+    """The opportunity, whoever may see it."""
+    query = select(Opportunity).where(Opportunity.id == id)
+    if lock:
+        query = query.with_for_update().execution_options(populate_existing=True)
+    return (await tx.session.scalars(query)).one_or_none()
+
+
+async def stages_of(tx: Tx, pipeline_code: str | None) -> list[Stage]:
+    """The stages of a pipeline in their order."""
+    query = select(PipelineStage).where(PipelineStage.pipeline_code == pipeline_code)
+    return order_of(stage.facts() for stage in (await tx.session.scalars(query)).all())
+
+
+async def stage_entities(tx: Tx, pipeline_code: str) -> list[PipelineStage]:
+    """The rows of a pipeline's stages."""
+    query = select(PipelineStage).where(PipelineStage.pipeline_code == pipeline_code).order_by(PipelineStage.id)
+    return list((await tx.session.scalars(query)).all())
+
+
+async def pipeline_by_code(tx: Tx, code: str) -> Pipeline | None:
+    """The pipeline of that code."""
+    return (await tx.session.scalars(select(Pipeline).where(Pipeline.code == code))).one_or_none()
+
+
+async def uses_stage(tx: Tx, pipeline_code: str, stage_code: str = "") -> bool:
+    """Whether opportunities go through the pipeline, or are in that stage of it."""
+    v = view(Opportunity)
+    conditions = [v.c.pipeline_code == pipeline_code, *([v.c.stage_code == stage_code] if stage_code else [])]
+    return (await tx.session.scalar(select(v.c.id).where(*conditions).limit(1))) is not None
+
+
+async def grades(tx: Tx) -> list[Grade]:
+    """All grades of certainty, highest first."""
+    found = (await tx.session.scalars(select(CertaintyGrade))).all()
+    return sorted((grade.facts() for grade in found), key=lambda grade: (-grade.rank, grade.code))
+
+
+async def condition_schema(tx: Tx) -> Schema:
+    """What conditions on opportunities may speak of in this tenant, its own fields included; nothing is masked."""
+    known = await custom_fields.definitions(tx, Opportunity)
+
+    def own(key: str) -> Field | None:
+        return custom_fields.condition_field(known[key], frozenset()) if key in known else None
+
+    return schema(own)
+
+
+def zone(tx: Tx) -> ZoneInfo:
+    """The zone in which the caller's days are counted."""
+    return ZoneInfo(tx.principal.zone or "UTC")
+
+
+async def judge_certainty(tx: Tx, opportunity: Opportunity) -> list[GradeVerdict]:
+    """What the rules say of each grade."""
+    return verdicts(await grades(tx), opportunity.facts(), await condition_schema(tx), tx.now(), zone(tx))
+
+
+async def settle(tx: Tx, opportunity: Opportunity, *, amount_changed: bool) -> None:
+    """Works out what follows from an opportunity's data: its amount in reporting currency and, unless pinned, its certainty."""
+    if amount_changed:
+        unit_id = opportunity.seller_unit_id or opportunity.unit_id
+        today = tx.now().astimezone(zone(tx)).date()
+        opportunity.reporting_amount, opportunity.rate_id = await in_reporting(
+            tx, opportunity.expected_amount, unit_id, today
+        )
+    if not opportunity.certainty_pinned:
+        grade = decided(await judge_certainty(tx, opportunity))
+        opportunity.certainty_code = grade.code if grade else None
+
+
+async def check_products(tx: Tx, codes: Iterable[str]) -> None:
+    """Refuses interests in products that there are not."""
+    wanted = sorted(set(codes))
+    known = await products_by_code(tx, wanted) if wanted else {}
+    unknown = [code for code in wanted if code not in known]
+    if unknown:
+        where = "opportunity.interests.product_code"
+        refusal = ProductUnknown(product_code=", ".join(unknown))
+        refusal.violations = (Violation(where, refusal.reason, refusal.message),)
+        raise refusal
+
+
+async def pipeline_for(tx: Tx, code: str | None, unit_id: UUID | None) -> Pipeline:
+    """The pipeline that is named, else that of the nearest unit, else one for everybody, made when the tenant has none. Refuses an unknown one."""
+    if code:
+        named = await pipeline_by_code(tx, code)
+        if named is not None and named.active:
+            return named
+        if code != DEFAULT_PIPELINE or named is not None:
+            raise PipelineUnknown(pipeline_code=code)
+    active = list(
+        (await tx.session.scalars(select(Pipeline).where(Pipeline.active.is_(True)).order_by(Pipeline.code))).all()
+    )
+    by_unit: dict[UUID | None, Pipeline] = {}
+    for pipeline in active:
+        by_unit.setdefault(pipeline.served_unit_id, pipeline)
+    for unit in await unit_line(tx, unit_id) if len(by_unit) > 1 or None not in by_unit else ():
+        if unit in by_unit:
+            return by_unit[unit]
+    general = {pipeline.code: pipeline for pipeline in active if pipeline.served_unit_id is None}
+    return general.get(DEFAULT_PIPELINE) or next(iter(general.values()), None) or await _standard_pipeline(tx)
+
+
+async def _standard_pipeline(tx: Tx) -> Pipeline:
+    await tx.session.execute(_LOCK, {"key": f"pipeline:{tx.tenant_id}:{DEFAULT_PIPELINE}"})
+    existing = await pipeline_by_code(tx, DEFAULT_PIPELINE)
+    if existing is not None:
+        if not existing.active:
+            raise PipelineUnknown(pipeline_code=DEFAULT_PIPELINE)
+        return existing
+    pipeline = tx.add(Pipeline(code=DEFAULT_PIPELINE, name="标准流程 Standard", active=True))
+    tx.emit(events.PipelineCreated, pipeline)
+    for stage, name in STANDARD_STAGES:
+        row = PipelineStage(
+            pipeline_code=DEFAULT_PIPELINE,
+            code=stage.code,
+            name=name,
+            category=stage.category,
+            position=stage.position,
+            probability=stage.probability,
+            gates=[],
+        )
+        tx.emit(events.PipelineStageCreated, tx.add(row))
+    await tx.flush()
+    return pipeline
+
+
+async def begin(
+    tx: Tx, opportunity: Opportunity, customer: Customer, *, owner_id: UUID | None, unit_id: UUID | None
+) -> Opportunity:
+    """Puts a new opportunity into the first stage of its pipeline and tells it.
+
+    Refuses an unknown pipeline or product.
+    """
+    with tx.session.no_autoflush:
+        opportunity.identity_id, opportunity.party_id = customer.identity_id, customer.party_id
+        opportunity.unit_id = unit_id or customer.unit_id or opportunity.unit_id
+        opportunity.owner_id = owner_id or opportunity.owner_id or customer.owner_id
+        opportunity.partner_party_id = opportunity.partner_party_id or customer.partner_party_id
+        await check_products(tx, (interest["product_code"] for interest in opportunity.interests or ()))
+        pipeline = await pipeline_for(tx, opportunity.pipeline_code, opportunity.unit_id)
+        first = next((stage for stage in await stages_of(tx, pipeline.code) if stage.category == OPEN), None)
+        if first is None:
+            raise PipelineIncomplete(pipeline_code=pipeline.code, category=OPEN)
+        tx.add(opportunity.begin(pipeline.code, first, tx.now()))
+        await settle(tx, opportunity, amount_changed=True)
+        await mark_used(tx, customer.id)
+    tx.emit(events.OpportunityCreated, opportunity)
+    return opportunity
+
+
+async def open_opportunity(
+    tx: Tx,
+    *,
+    id: UUID,
+    customer_id: UUID,
+    title: str,
+    amount: Money | None,
+    close_date: date | None,
+    source: str | None,
+    unit_id: UUID | None,
+    owner_id: UUID | None,
+) -> Opportunity:
+    """The opportunity of that id, made when there is none: for work that begins by itself, such as a renewal.
+
+    Refuses an unknown customer.
+    """
+    existing = await by_id(tx, id)
+    if existing is not None:
+        return existing
+    customer = await customer_by_id(tx, customer_id)
+    if customer is None:
+        raise CustomerUnknown(customer_id=customer_id)
+    opportunity = Opportunity(
+        id=id,
+        customer_id=customer_id,
+        title=title,
+        expected_amount=amount,
+        expected_close_date=close_date,
+        source_code=source,
+        interests=[],
+        parties=[],
+        owner_id=owner_id,
+        unit_id=unit_id,
+    )
+    tx.add(opportunity)
+    return await begin(tx, opportunity, customer, owner_id=owner_id, unit_id=unit_id)
+
+
+async def note_activity(tx: Tx, opportunity_id: UUID, when: datetime, said: Mapping[str, Any]) -> None:
+    """Takes over what an activity said into the opportunity it is about, if that is open, and tells it."""
+    opportunity = await by_id(tx, opportunity_id, lock=True)
+    if opportunity is None or opportunity.state != OPEN:
+        return
+    opportunity.note(when, said["intent_level"], said["key_events"], said["next_step"], said["next_date"])
+    await settle(tx, opportunity, amount_changed=False)
+    if tx.session.is_modified(opportunity):
+        tx.emit(events.OpportunityUpdated, opportunity)

@@ -1,0 +1,1 @@
+"""Currency rates by day, and amounts reckoned with them."""

@@ -1,0 +1,72 @@
+"""Queries of relations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, or_, select, text, update
+
+from tercet_chassis import Tx
+from tercet_chassis.entity import view
+from tercet_sales.relations.model import Relation, RelationKind
+from tercet_sales.relations.rules import BUILT_IN, Edge, KindRules
+
+_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))")
+
+
+async def lock_kind(tx: Tx, kind_code: str) -> None:
+    """Makes others who write relations of this kind wait: neither overlaps nor circles can be seen row by row."""
+    await tx.session.execute(_LOCK, {"key": f"relation:{tx.tenant_id}:{kind_code}"})
+
+
+async def kind_rules(tx: Tx, code: str) -> KindRules | None:
+    """The tenant's rules for a kind, or the built-in ones; None when there is no such kind."""
+    own = (await tx.session.scalars(select(RelationKind).where(RelationKind.code == code))).one_or_none()
+    return own.rules() if own is not None else BUILT_IN.get(code)
+
+
+async def known_kinds(tx: Tx) -> list[str]:
+    """Codes of all kinds, the tenant's own included."""
+    own = (await tx.session.scalars(select(view(RelationKind).c.code))).all()
+    return sorted({*BUILT_IN, *own})
+
+
+async def edges(tx: Tx, kind_code: str, *, first_party: UUID | None = None) -> list[Edge]:
+    """The relations of a kind as the rules see them; of one first party, or all of them."""
+    query = select(Relation).where(Relation.kind_code == kind_code).order_by(Relation.id)
+    if first_party is not None:
+        query = query.where(Relation.from_party_id == first_party)
+    return [found.edge for found in (await tx.session.scalars(query)).all()]
+
+
+def as_of(party_id: UUID, day: date, *, kind_code: str, first: bool, second: bool) -> Sequence[ColumnElement[bool]]:
+    """Conditions for the relations of a party on one day."""
+    v = view(Relation)
+    ends: list[Any] = []
+    if first:
+        ends.append(v.c.from_party_id == party_id)
+    if second:
+        ends.append(v.c.to_party_id == party_id)
+    conditions = [
+        or_(*ends),
+        or_(v.c.start_date.is_(None), v.c.start_date <= day),
+        or_(v.c.end_date.is_(None), v.c.end_date >= day),
+    ]
+    return [*conditions, v.c.kind_code == kind_code] if kind_code else conditions
+
+
+async def move_identity(tx: Tx, identity_id: UUID, party_id: UUID) -> None:
+    """Puts an identity under a party on both ends of relations."""
+    for identity, party in (
+        (Relation.from_identity_id, Relation.from_party_id),
+        (Relation.to_identity_id, Relation.to_party_id),
+    ):
+        await tx.session.execute(
+            update(Relation)
+            .where(identity == identity_id, party != party_id)
+            .values({party: party_id, Relation.row_version: Relation.row_version + 1, Relation.update_time: tx.now()})
+            .execution_options(synchronize_session=False)
+        )
