@@ -143,16 +143,16 @@ class Edge:
         await self.channels.close()
 
 
-def create_app(settings: EdgeSettings) -> Edge:
+def create_app(settings: EdgeSettings, contract: Contract | None = None) -> Edge:
     """The ASGI application; refuses to start when two methods claim one path or an annotation fits no request."""
-    return Edge(settings)
+    return Edge(settings, contract)
 
 
-async def serve_http(settings: EdgeSettings, stop: asyncio.Event, *, started: Callable[[int], None] | None = None) -> None:
+async def serve_http(settings: EdgeSettings, stop: asyncio.Event, *, contract: Contract | None = None, started: Callable[[int], None] | None = None) -> None:
     """Serves HTTP in the running loop until `stop` is set, then lets running requests end. `started` gets the port."""
     listener = _bound(settings.http_address)
     config = uvicorn.Config(
-        create_app(settings), http="httptools", ws="none", lifespan="on", access_log=False, log_config=None,
+        create_app(settings, contract), http="httptools", ws="none", lifespan="on", access_log=False, log_config=None,
         server_header=False, proxy_headers=True, forwarded_allow_ips=settings.trusted_proxies,
         timeout_graceful_shutdown=20, timeout_keep_alive=30, backlog=2048,
     )  # fmt: skip
