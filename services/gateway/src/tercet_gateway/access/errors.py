@@ -1,4 +1,4 @@
-"""Refusals at the door. What concerns a password or a user is said in the same words, so that nobody learns who has a user."""
+"""Refusals at the door. A wrong password and an unknown user are told in the same words: nobody learns who is there."""
 
 from __future__ import annotations
 

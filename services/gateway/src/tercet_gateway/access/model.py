@@ -6,14 +6,13 @@ from datetime import datetime
 from uuid import UUID
 
 from tercet_chassis.entity import Entity, Mapped, Searchable, column, index, unique
-
 from tercet_gateway.access.rules import session_end
 
 ACTIVE, ENDED, REVOKED = "ACTIVE", "ENDED", "REVOKED"
 
 
 class Session(Entity):
-    """A user's stay. `generation` is the number of the one refresh token that is taken; `epoch` the user's when it began."""
+    """A user's stay. `generation` numbers the one refresh token that is taken; `epoch` is the user's when it began."""
 
     __tablename__ = "sessions"
     __table_args__ = (index("sessions_by_user", "user_id", "state"),)

@@ -1,4 +1,4 @@
-"""From a credential to who is asking: roles become grants, and every door checks that tenant, user, session or key still stand."""
+"""From a credential to who is asking: roles become grants; tenant, user, session and key must still stand."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from uuid import UUID
 from tercet_chassis import Tx
 from tercet_chassis.errors import TokenInvalid
 from tercet_chassis.principal import Principal
-
 from tercet_gateway.access import signing, store
 from tercet_gateway.access.errors import CredentialInvalid
 from tercet_gateway.access.rules import read_key
@@ -112,7 +111,9 @@ async def by_api_key(tx: Tx, text: str) -> Principal:
 async def by_tenant_code(tx: Tx, code: str) -> Principal:
     """Somebody who has not signed in. Refuses unknown and suspended tenants."""
     tenant = await tenants.enter_by_code(tx, code)
-    return Principal(tenant_id=tx.tenant_id, subject="anonymous", kind="anonymous", locale=tenant.locale, zone=tenant.zone)
+    return Principal(
+        tenant_id=tx.tenant_id, subject="anonymous", kind="anonymous", locale=tenant.locale, zone=tenant.zone
+    )
 
 
 async def _root_id(tx: Tx) -> UUID | None:

@@ -42,7 +42,7 @@ def _check_sum(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class KeyText:
-    """An API key taken apart. The tenant's code and the key's id stand in clear; only the digest of the whole is kept."""
+    """An API key taken apart. Tenant code and key id stand in clear; only the digest of the whole is kept."""
 
     text: str
     tenant_code: str

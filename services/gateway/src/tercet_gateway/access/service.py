@@ -8,6 +8,7 @@ from datetime import UTC
 from typing import Any, cast
 
 from google.protobuf.empty_pb2 import Empty
+
 from tercet.gateway.v1.api_key_service_pb2 import ApiKey as ApiKeyMessage
 from tercet.gateway.v1.api_key_service_pb2 import CreateApiKeyRequest, RevokeApiKeyRequest, UpdateApiKeyRequest
 from tercet.gateway.v1.principal_service_pb2 import ResolvePrincipalRequest, ResolvePrincipalResponse
@@ -24,9 +25,14 @@ from tercet.type.v1.reference_pb2 import Actor
 from tercet_chassis import Handlers, Tx
 from tercet_chassis.errors import ResourceNotFound, TokenInvalid
 from tercet_chassis.tokens import AUDIENCE
-
 from tercet_gateway.access import principals, signing, store
-from tercet_gateway.access.errors import ExpiryPassed, RefreshTokenInvalid, RefreshTokenSpent, SignInFailed, SignInThrottled
+from tercet_gateway.access.errors import (
+    ExpiryPassed,
+    RefreshTokenInvalid,
+    RefreshTokenSpent,
+    SignInFailed,
+    SignInThrottled,
+)
 from tercet_gateway.access.model import ApiKey, Session
 from tercet_gateway.access.rules import new_key, session_end
 from tercet_gateway.access.throttle import Throttle
@@ -51,7 +57,7 @@ class PrincipalService(Handlers):
     """Serves tercet.gateway.v1.PrincipalService."""
 
     async def ResolvePrincipal(self, request: ResolvePrincipalRequest, tx: Tx) -> ResolvePrincipalResponse:
-        """From a credential to the internal token that all services trust. Refuses what is unknown, expired, revoked or suspended."""
+        """From a credential to the internal token that all services trust. Refuses what is not, or no more, valid."""
         match request.WhichOneof("credential"):
             case "access_token":
                 principal = await principals.by_access_token(tx, request.access_token)
@@ -78,7 +84,7 @@ class SessionService(Handlers):
         self._throttle = Throttle()
 
     async def CreateSession(self, request: CreateSessionRequest, tx: Tx) -> SessionTokens:
-        """Signs in. Refuses, all in the same words, what does not fit together; and too many attempts at one account."""
+        """Signs in. Refuses, in the same words, whatever does not fit; and too many attempts at one account."""
         account = f"{request.tenant}|{email_key(request.email)}"
         wait = self._throttle.admit(account)
         if wait:
@@ -93,10 +99,17 @@ class SessionService(Handlers):
         self._throttle.succeeded(account)
         now = signing.machine_now()
         user.sign_in_time = tx.now()
-        session = tx.add(Session(
-            user_id=user.id, begin_time=now, refresh_time=now, expire_time=session_end(now, now), client=request.client, generation=1,
-            epoch=user.session_epoch,
-        ))  # fmt: skip
+        session = tx.add(
+            Session(
+                user_id=user.id,
+                begin_time=now,
+                refresh_time=now,
+                expire_time=session_end(now, now),
+                client=request.client,
+                generation=1,
+                epoch=user.session_epoch,
+            )
+        )
         await tx.flush()
         return _tokens(tx, session)
 
@@ -122,7 +135,9 @@ class SessionService(Handlers):
 
     async def ListSessions(self, request: ListSessionsRequest, tx: Tx) -> ListSessionsResponse:
         """The caller's own sessions."""
-        page = await tx.page(Session, request, where=store.sessions_of(tx.principal.user_id), response=ListSessionsResponse)
+        page = await tx.page(
+            Session, request, where=store.sessions_of(tx.principal.user_id), response=ListSessionsResponse
+        )
         return cast(ListSessionsResponse, page)
 
     async def DeleteSession(self, request: DeleteSessionRequest, tx: Tx) -> Empty:
@@ -168,7 +183,7 @@ class ApiKeyService(Handlers):
     """Serves tercet.gateway.v1.ApiKeyService."""
 
     async def CreateApiKey(self, request: CreateApiKeyRequest, tx: Tx) -> ApiKeyMessage:
-        """Makes a key and shows it once. Refuses unknown roles and units, a past expiry, and more than the caller may do."""
+        """Makes a key and shows it once. Refuses an unknown role or unit, a past expiry, and more than the caller may."""
         key = await tx.create(ApiKey, request.api_key)
         _check_expiry(key)
         tenant = await tenants.own(tx)
@@ -217,7 +232,9 @@ async def _check_power(tx: Tx, key: ApiKey) -> None:
         relation = "same"
     elif unit is not None and _below_one(unit.path, list(own.values())):
         relation = "below"
-    check_giving(tx.principal, narrowed(role.held_grants(), key.scopes), role.masks, Holding(relation, same_partner=False))
+    check_giving(
+        tx.principal, narrowed(role.held_grants(), key.scopes), role.masks, Holding(relation, same_partner=False)
+    )
 
 
 def _below_one(path: str, branches: Sequence[str]) -> bool:

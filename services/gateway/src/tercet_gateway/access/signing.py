@@ -1,4 +1,4 @@
-"""Tokens for the outside: access and refresh tokens are signed claims, so nothing secret about them is kept anywhere."""
+"""Tokens for the outside: access and refresh tokens are signed claims; nothing secret about them is kept."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from uuid import UUID
 
 from tercet_chassis import Tx
 from tercet_chassis.errors import TokenInvalid
-
 from tercet_gateway.access.model import Session
 from tercet_gateway.access.rules import ACCESS_SECONDS
 
@@ -55,6 +54,8 @@ def read(tx: Tx, token: str, audience: str) -> TokenClaims:
     if claims.get("iss") != _ISSUER:
         raise TokenInvalid(cause="not issued by the gateway")
     try:
-        return TokenClaims(UUID(str(claims["tenant"])), str(UUID(str(claims["sid"]))), str(claims["sub"]), int(str(claims["gen"])))
+        return TokenClaims(
+            UUID(str(claims["tenant"])), str(UUID(str(claims["sid"]))), str(claims["sub"]), int(str(claims["gen"]))
+        )
     except (KeyError, ValueError) as wrong:
         raise TokenInvalid(cause="its claims are not ours") from wrong

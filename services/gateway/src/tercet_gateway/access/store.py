@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import or_, select, update
+
 from tercet_chassis import Tx
 from tercet_chassis.entity import view
-
 from tercet_gateway.access.model import ACTIVE, ApiKey, Session
 
 _USE_NOTED_EVERY = timedelta(minutes=1)

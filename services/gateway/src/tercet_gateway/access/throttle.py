@@ -1,4 +1,4 @@
-"""Guessing slowed down: after a few failures an account waits, longer each time. Kept in memory: what it guards is this process."""
+"""Guessing slowed down: after a few failures an account waits, longer each time. Kept in this process's memory."""
 
 from __future__ import annotations
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tercet_chassis.principal import Principal
-
 from tercet_gateway.roles.errors import MasksBeyondOwn, RoleBeyondOwn
-from tercet_gateway.roles.rules import Grant, Holding, beyond
+from tercet_gateway.roles.rules import SAME_PLACE, Grant, Holding, beyond
 
 
-def check_giving(giver: Principal, grants: Iterable[Grant], masks: Iterable[str], holding: Holding = Holding()) -> None:
+def check_giving(
+    giver: Principal, grants: Iterable[Grant], masks: Iterable[str], holding: Holding = SAME_PLACE
+) -> None:
     """Refuses grants that reach further than the giver's own, and the loss of masks that the giver is under."""
     if giver.is_system:
         return

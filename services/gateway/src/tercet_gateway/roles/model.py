@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from tercet_chassis.entity import Entity, Mapped, Searchable, column, unique
-
 from tercet_gateway.roles.errors import RoleIsBuiltin
 from tercet_gateway.roles.rules import Grant
 

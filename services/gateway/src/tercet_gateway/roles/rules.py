@@ -57,7 +57,10 @@ class Holding:
         return held == wanted
 
 
-def beyond(held: Sequence[Grant], wanted: Iterable[Grant], holding: Holding = Holding()) -> list[Grant]:
+SAME_PLACE = Holding()
+
+
+def beyond(held: Sequence[Grant], wanted: Iterable[Grant], holding: Holding = SAME_PLACE) -> list[Grant]:
     """What of `wanted` goes beyond `held`; empty when nobody's power would grow."""
     return [
         (pattern, scope)

@@ -7,7 +7,9 @@ from typing import Any
 ADMIN = "admin"
 
 
-def _role(code: str, name: str, description: str, grants: dict[str, str], masks: tuple[str, ...] = ()) -> dict[str, Any]:
+def _role(
+    code: str, name: str, description: str, grants: dict[str, str], masks: tuple[str, ...] = ()
+) -> dict[str, Any]:
     return {
         "code": code,
         "name": name,
@@ -74,7 +76,7 @@ SAMPLE_ROLES = [
     _role(
         "marketer",
         "市场 Marketer",
-        "Sources, placements, forms and profiles; sees leads and value, changes no deal. Numbers and addresses are shortened.",
+        "Sources, forms and profiles; sees leads and value, changes no deal; numbers and addresses are shortened.",
         {
             "leads.source.*": "ALL",
             "leads.placement.*": "ALL",

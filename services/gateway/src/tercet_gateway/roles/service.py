@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from google.protobuf.empty_pb2 import Empty
+
 from tercet.gateway.v1 import events_pb2 as events
 from tercet.gateway.v1.role_service_pb2 import CreateRoleRequest, DeleteRoleRequest, UpdateRoleRequest
 from tercet_chassis import Handlers, Tx
-
 from tercet_gateway.roles import store
 from tercet_gateway.roles.errors import RoleInUse
 from tercet_gateway.roles.giving import check_giving
@@ -24,7 +24,7 @@ class RoleService(Handlers):
         return role
 
     async def UpdateRole(self, request: UpdateRoleRequest, tx: Tx) -> Role:
-        """Changes a role. Refuses the built-in one, and one that allows or shows more than the caller may, before or after."""
+        """Changes a role. Refuses the built-in one, and one that goes beyond the caller's own rights, before or after."""
         role = await tx.get(Role, request.role.id, etag=request.role.etag)
         role.check_changeable()
         check_giving(tx.principal, role.held_grants(), role.masks)

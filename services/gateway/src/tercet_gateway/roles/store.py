@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import select
-from tercet_chassis import Tx
 
+from tercet_chassis import Tx
 from tercet_gateway.roles.model import Role
 
 
@@ -18,11 +18,13 @@ async def by_codes(tx: Tx, codes: Iterable[str]) -> dict[str, Role]:
 
 
 async def holders(tx: Tx, role: Role) -> str | None:
-    """Who has the role, in words; None when nobody does. Every table with a `role_code` counts, and users' assignments."""
+    """Who has the role, in words; None when nobody does. Tables with a `role_code` count, and users' assignments."""
     for table in Role.metadata.sorted_tables:
         columns: Any = table.c
         if "role_code" in columns:
-            found = (await tx.session.execute(select(columns.id).where(columns.role_code == role.code).limit(1))).first()
+            found = (
+                await tx.session.execute(select(columns.id).where(columns.role_code == role.code).limit(1))
+            ).first()
         elif "roles" in columns:
             assigned = columns.roles.contains([{"role_code": role.code}])
             found = (await tx.session.execute(select(columns.id).where(assigned).limit(1))).first()

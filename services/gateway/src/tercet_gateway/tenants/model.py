@@ -1,9 +1,8 @@
-"""Tenants as rows: the tenant itself behind its own fence, and the register by which a code finds it before anybody is known."""
+"""Tenants as rows: each behind its own fence, and the register that finds one by its code before anybody is known."""
 
 from __future__ import annotations
 
 from tercet_chassis.entity import Entity, Mapped, column, unique
-
 from tercet_gateway.tenants.errors import TenantSuspended
 
 ACTIVE, SUSPENDED = "ACTIVE", "SUSPENDED"
@@ -29,7 +28,7 @@ class Tenant(Entity):
 
 
 class RegisteredTenant(Entity):
-    """A tenant's code in the register. Its rows belong to nobody's tenant, so that they are seen before a tenant is known."""
+    """A tenant's code in the register. Its rows belong to nobody, so that they are seen before a tenant is known."""
 
     __tablename__ = "registered_tenants"
     __table_args__ = (unique("registered_tenants_by_code", "code", field="tenant.code"),)

@@ -15,7 +15,6 @@ from tercet.gateway.v1.unit_service_pb2 import Unit as UnitMessage
 from tercet_chassis import Handlers, Tx, new_id
 from tercet_chassis.errors import ResourceNotFound
 from tercet_chassis.transaction import check_etag
-
 from tercet_gateway.roles.model import Role
 from tercet_gateway.roles.samples import ADMIN, SAMPLE_ROLES
 from tercet_gateway.tenants import store
@@ -30,7 +29,7 @@ class TenantService(Handlers):
     """Serves tercet.gateway.v1.TenantService."""
 
     async def CreateTenant(self, request: CreateTenantRequest, tx: Tx) -> CreateTenantResponse:
-        """Makes tenant, root unit, sample roles and first user. Refuses a code or tenant that is there, and a weak password."""
+        """Makes tenant, root unit, sample roles and first user. Refuses a code that is taken, and a weak password."""
         await store.enter(tx, tx.context.tenant_id or new_id())
         if not await store.register(tx, request.tenant.code, tx.tenant_id):
             raise TenantCodeTaken(code=request.tenant.code)
@@ -51,7 +50,11 @@ class TenantService(Handlers):
 
     async def _root(self, request: CreateTenantRequest, tenant: Tenant, tx: Tx) -> Unit:
         message = UnitMessage(
-            code=tenant.code, name=tenant.name, type=UnitMessage.GROUP, reporting_currency=tenant.reporting_currency, zone=tenant.zone
+            code=tenant.code,
+            name=tenant.name,
+            type=UnitMessage.GROUP,
+            reporting_currency=tenant.reporting_currency,
+            zone=tenant.zone,
         )
         if request.HasField("root_unit"):
             message.MergeFrom(request.root_unit)

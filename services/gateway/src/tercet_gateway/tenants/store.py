@@ -8,9 +8,9 @@ from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
+
 from tercet_chassis import Tx
 from tercet_chassis.database import NOBODY, enter_tenant
-
 from tercet_gateway.tenants.errors import TenantUnknown
 from tercet_gateway.tenants.model import RegisteredTenant, Tenant
 
@@ -18,7 +18,14 @@ from tercet_gateway.tenants.model import RegisteredTenant, Tenant
 async def register(tx: Tx, code: str, tenant_id: UUID) -> bool:
     """Puts a code into the register; False when the code or the tenant is there."""
     table: Any = RegisteredTenant.__table__
-    row = {"tenant_id": NOBODY, "id": tenant_id, "code": code, "create_time": tx.now(), "update_time": tx.now(), "row_version": 1}
+    row = {
+        "tenant_id": NOBODY,
+        "id": tenant_id,
+        "code": code,
+        "create_time": tx.now(),
+        "update_time": tx.now(),
+        "row_version": 1,
+    }
     await enter_tenant(tx.session, None)
     made = await tx.session.execute(insert(table).values(row).on_conflict_do_nothing().returning(table.c.id))
     fresh = made.first() is not None

@@ -8,7 +8,7 @@ from tercet_chassis.errors import FailedPrecondition, InvalidArgument
 class UnitParentMissing(FailedPrecondition):
     """A unit without a parent, or with one that does not exist."""
 
-    text = "The parent unit {parent_id} does not exist; name an existing unit. Only the root, made with the tenant, has none."
+    text = "The parent unit {parent_id} does not exist; name an existing unit. Only the root has none."
     field = "unit.parent_id"
 
 

@@ -6,7 +6,6 @@ from datetime import date
 from uuid import UUID
 
 from tercet_chassis.entity import Custom, Entity, External, Mapped, Searchable, column, index, unique
-
 from tercet_gateway.units.errors import DatesReversed, UnitCannotStandThere, UnitIsRoot, ZoneUnknown
 from tercet_gateway.units.rules import DEEPEST, is_within, level_of, may_stand_below, path_of, zone_known
 
@@ -35,16 +34,21 @@ class Unit(Custom, External, Searchable, Entity):
     partner_party_id: Mapped[UUID | None]
 
     def place_below(self, parent: Unit | None) -> None:
-        """Puts it under a parent, or as the root; takes over currency and zone that it lacks. Refuses a circle, anything but a
-        team below a team, and a tree deeper than twelve levels.
+        """Puts it under a parent, or as the root; takes over currency and zone that it lacks.
+
+        Refuses a circle, anything but a team below a team, and a tree deeper than twelve levels.
         """
         if parent is not None:
             if self.path and is_within(parent.path, self.path):
                 raise UnitCannotStandThere(code=self.code, parent_code=parent.code, cause="it would stand below itself")
             if not may_stand_below(self.type, parent.type):
-                raise UnitCannotStandThere(code=self.code, parent_code=parent.code, cause="only teams stand below a team")
+                raise UnitCannotStandThere(
+                    code=self.code, parent_code=parent.code, cause="only teams stand below a team"
+                )
             if level_of(parent.path) >= DEEPEST:
-                raise UnitCannotStandThere(code=self.code, parent_code=parent.code, cause=f"the tree has {DEEPEST} levels at most")
+                raise UnitCannotStandThere(
+                    code=self.code, parent_code=parent.code, cause=f"the tree has {DEEPEST} levels at most"
+                )
             self.parent_id = parent.id
             self.reporting_currency = self.reporting_currency or parent.reporting_currency
             self.zone = self.zone or parent.zone

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from google.protobuf.empty_pb2 import Empty
+
 from tercet.gateway.v1 import events_pb2 as events
 from tercet.gateway.v1.unit_service_pb2 import CreateUnitRequest, DeleteUnitRequest, MoveUnitRequest, UpdateUnitRequest
 from tercet_chassis import Handlers, Tx
-
 from tercet_gateway.units import store
 from tercet_gateway.units.errors import UnitInUse, UnitParentMissing
 from tercet_gateway.units.model import Unit

@@ -7,8 +7,8 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
-from tercet_chassis import Tx
 
+from tercet_chassis import Tx
 from tercet_gateway.units.model import Unit
 
 _NOT_MEMBERS = frozenset({"units", "webhook_deliveries"})
@@ -36,7 +36,7 @@ async def root(tx: Tx) -> Unit | None:
 async def existing(tx: Tx, ids: Sequence[UUID]) -> dict[UUID, str]:
     """The paths of those of the units that exist."""
     rows = await tx.session.execute(select(Unit.id, Unit.path).where(Unit.id.in_(ids)))
-    return {id: path for id, path in rows}
+    return {row.id: row.path for row in rows}
 
 
 async def below(tx: Tx, unit: Unit) -> Sequence[Unit]:

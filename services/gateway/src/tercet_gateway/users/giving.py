@@ -5,7 +5,6 @@ from __future__ import annotations
 from uuid import UUID
 
 from tercet_chassis import Tx
-
 from tercet_gateway.roles import store as roles
 from tercet_gateway.roles.errors import RoleBeyondOwn, RoleUnknown
 from tercet_gateway.roles.giving import check_giving
@@ -29,8 +28,8 @@ async def check_roles(tx: Tx, user: User) -> None:
         role = known.get(assignment["role_code"])
         if role is None:
             raise RoleUnknown(role_code=assignment["role_code"])
-        unit_id = UUID(assignment["unit_id"]) if assignment.get("unit_id") else user.unit_id
-        check_giving(tx.principal, role.held_grants(), role.masks, _holding(tx, user, unit_id, paths))
+        held_for = UUID(assignment["unit_id"]) if assignment.get("unit_id") else user.unit_id
+        check_giving(tx.principal, role.held_grants(), role.masks, _holding(tx, user, held_for, paths))
 
 
 async def check_outranks(tx: Tx, user: User) -> None:
@@ -38,7 +37,7 @@ async def check_outranks(tx: Tx, user: User) -> None:
     try:
         await check_roles(tx, user)
     except RoleBeyondOwn as over:
-        raise UserOutranksCaller(**over.metadata) from over
+        raise UserOutranksCaller(permission=over.metadata["permission"], scope=over.metadata["scope"]) from over
     except (RoleUnknown, UnitUnknown):
         # What is gone gives nothing; the user stays changeable, or nobody could repair it.
         return
@@ -48,6 +47,10 @@ def _holding(tx: Tx, user: User, unit_id: UUID | None, paths: dict[UUID, str]) -
     relation: Relation = "outside"
     if unit_id in tx.principal.unit_ids:
         relation = "same"
-    elif unit_id is not None and any(is_within(paths[unit_id], paths[own]) for own in tx.principal.unit_ids if own in paths):
+    elif unit_id is not None and any(
+        is_within(paths[unit_id], paths[own]) for own in tx.principal.unit_ids if own in paths
+    ):
         relation = "below"
-    return Holding(relation, user.partner_party_id is not None and user.partner_party_id == tx.principal.partner_party_id)
+    return Holding(
+        relation, user.partner_party_id is not None and user.partner_party_id == tx.principal.partner_party_id
+    )

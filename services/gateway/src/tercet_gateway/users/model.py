@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 from tercet_chassis.entity import Custom, Entity, External, Mapped, Searchable, column, index, unique
-
 from tercet_gateway.units.model import check_period, check_zone
 from tercet_gateway.users.rules import email_key
 
@@ -68,7 +67,7 @@ class User(Searchable, Entity):
 
 
 class Credential(Entity):
-    """A user's password, as nobody can read it back. Kept apart from the user, so that no list or event comes near it."""
+    """A user's password, hashed. Kept apart from the user, so that no list or event comes near it."""
 
     __tablename__ = "credentials"
     __table_args__ = (unique("credentials_by_user", "user_id"),)

@@ -1,4 +1,4 @@
-"""Passwords: hashed by argon2id off the event loop, in a small pool, so that many sign-ins at once cannot starve all other work."""
+"""Passwords: hashed by argon2id in a small pool off the event loop, so that sign-ins cannot starve all other work."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from tercet_chassis import Tx
 
+from tercet_chassis import Tx
 from tercet_gateway.users import store
 from tercet_gateway.users.errors import PasswordChecksBusy, PasswordTooWeak
 from tercet_gateway.users.model import Credential, User
@@ -35,7 +35,7 @@ class Passwords:
         return await self._run(lambda: self._hasher.hash(password))
 
     async def fits(self, stored: str | None, password: str) -> bool:
-        """Whether the password is the stored one. Takes as long when there is none, so that nobody learns who has a user."""
+        """Whether the password is the stored one. Takes as long when none is stored: nobody learns who has a user."""
         if stored is None:
             if self._decoy is None:
                 self._decoy = await self.hash("nobody has this password")
@@ -63,7 +63,7 @@ passwords = Passwords()
 
 
 async def set_password(tx: Tx, user: User, password: str) -> None:
-    """Stores a new password and ends all sessions; an empty one leaves the user without. Refuses one that is easy to guess."""
+    """Stores a new password and ends all sessions; an empty one changes nothing. Refuses one that is easy to guess."""
     if not password:
         return
     if remedy := password_weakness(password, user.email):

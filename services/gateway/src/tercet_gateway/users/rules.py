@@ -6,12 +6,42 @@ import unicodedata
 
 SHORTEST_PASSWORD = 10
 _DISTINCT = 5
-_COMMON = frozenset({
-    "password", "passw0rd", "password1", "password12", "password123", "password1234", "12345678", "123456789", "1234567890", "0123456789",
-    "qwertyuiop", "qwerty1234", "qwerty12345", "1q2w3e4r5t", "1qaz2wsx3edc", "abcd123456", "a123456789", "aa12345678", "abc1234567",
-    "iloveyou123", "welcome123", "administrator", "admin12345", "admin123456", "letmein1234", "woaini1314520", "woaini520", "5201314520",
-    "zxcvbnm123", "asdfghjkl1", "changeme123", "p@ssw0rd123",
-})  # fmt: skip
+_COMMON = frozenset(
+    {
+        "password",
+        "passw0rd",
+        "password1",
+        "password12",
+        "password123",
+        "password1234",
+        "12345678",
+        "123456789",
+        "1234567890",
+        "0123456789",
+        "qwertyuiop",
+        "qwerty1234",
+        "qwerty12345",
+        "1q2w3e4r5t",
+        "1qaz2wsx3edc",
+        "abcd123456",
+        "a123456789",
+        "aa12345678",
+        "abc1234567",
+        "iloveyou123",
+        "welcome123",
+        "administrator",
+        "admin12345",
+        "admin123456",
+        "letmein1234",
+        "woaini1314520",
+        "woaini520",
+        "5201314520",
+        "zxcvbnm123",
+        "asdfghjkl1",
+        "changeme123",
+        "p@ssw0rd123",
+    }
+)
 
 
 def email_key(email: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.field_mask_pb2 import FieldMask
+
 from tercet.gateway.v1 import events_pb2 as events
 from tercet.gateway.v1.employee_service_pb2 import CreateEmployeeRequest, UpdateEmployeeRequest
 from tercet.gateway.v1.user_service_pb2 import (
@@ -20,11 +21,17 @@ from tercet.gateway.v1.user_service_pb2 import (
 from tercet.options.v1 import options_pb2
 from tercet_chassis import Handlers, Tx
 from tercet_chassis.errors import Violation
-
 from tercet_gateway.units import store as units
 from tercet_gateway.units.errors import UnitUnknown
 from tercet_gateway.users import store
-from tercet_gateway.users.errors import FieldNotYours, NotSignedInAsUser, PasswordWrong, UserInUse, UserIsSelf, UserUnknown
+from tercet_gateway.users.errors import (
+    FieldNotYours,
+    NotSignedInAsUser,
+    PasswordWrong,
+    UserInUse,
+    UserIsSelf,
+    UserUnknown,
+)
 from tercet_gateway.users.giving import check_outranks, check_roles
 from tercet_gateway.users.model import Employee, User
 from tercet_gateway.users.passwords import password_fits, set_password
@@ -95,16 +102,21 @@ class UserService(Handlers):
         me.unit_ids.extend(str(unit) for unit in tx.principal.unit_ids)
         for permission, scope in tx.principal.grants:
             me.permissions.add(permission=permission, scope=scope)
-        me.masks.extend(options_pb2.PersonalData.Value(mask) for mask in sorted(tx.principal.masks))
+        me.masks.extend(options_pb2.PersonalData.Value(mask) for mask in sorted(tx.principal.masks))  # type: ignore[misc]
         return me
 
     async def UpdateMe(self, request: UpdateMeRequest, tx: Tx) -> User:
         """Changes the caller's name, language or zone. Refuses API keys and every other field."""
         user = await self._me(tx)
-        paths = list(request.update_mask.paths) or [field.name for field, _ in request.user.ListFields() if field.name in _OWN_FIELDS]
+        paths = list(request.update_mask.paths) or [
+            field.name for field, _ in request.user.ListFields() if field.name in _OWN_FIELDS
+        ]
         foreign = [path for path in paths if path not in _OWN_FIELDS]
         if foreign:
-            wrong = [Violation(path, "FIELD_NOT_YOURS", f"{path} is set by an administrator; leave it out.") for path in foreign]
+            wrong = [
+                Violation(path, "FIELD_NOT_YOURS", f"{path} is set by an administrator; leave it out.")
+                for path in foreign
+            ]
             raise FieldNotYours(fields=", ".join(foreign), violations=wrong)
         if paths:
             await tx.patch(user, request.user, FieldMask(paths=paths))

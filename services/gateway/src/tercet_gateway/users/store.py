@@ -5,8 +5,8 @@ from __future__ import annotations
 from uuid import UUID
 
 from sqlalchemy import select
-from tercet_chassis import Tx
 
+from tercet_chassis import Tx
 from tercet_gateway.users.model import Credential, Employee, User
 from tercet_gateway.users.rules import email_key
 
