@@ -13,6 +13,21 @@ from tercet_chassis.service import Service, invariant
 from tercet_chassis.transaction import Tx
 
 __all__ = [
-    "Calls", "Handlers", "Money", "NotYet", "Parts", "Process", "Refusal", "Service", "Tx", "derived_id", "effect", "every", "invariant", "job",
-    "new_id", "projection", "run",
+    "Calls",
+    "Handlers",
+    "Money",
+    "NotYet",
+    "Parts",
+    "Process",
+    "Refusal",
+    "Service",
+    "Tx",
+    "derived_id",
+    "effect",
+    "every",
+    "invariant",
+    "job",
+    "new_id",
+    "projection",
+    "run",
 ]

@@ -290,7 +290,9 @@ def _into_messages(name: str, _: FieldDescriptor) -> Callable[[Entity, Any], Non
 
 def _into_list(name: str, _: FieldDescriptor) -> Callable[[Entity, Any], None]:
     def into(entity: Entity, message: Any) -> None:
-        getattr(message, name).extend(_plain_text(v) if isinstance(v, UUID | date) else v for v in getattr(entity, name) or ())
+        getattr(message, name).extend(
+            _plain_text(v) if isinstance(v, UUID | date) else v for v in getattr(entity, name) or ()
+        )
 
     return into
 
@@ -397,12 +399,30 @@ def _read_map(name: str, field: FieldDescriptor, _: type[Entity]) -> Callable[[A
 
 
 _INTO = {
-    "text": _into_text, "scalar": _into_scalar, "enum": _into_enum, "time": _into_time, "money": _into_money, "struct": _into_struct,
-    "message": _into_message, "messages": _into_messages, "list": _into_list, "enums": _into_enums, "map": _into_map,
+    "text": _into_text,
+    "scalar": _into_scalar,
+    "enum": _into_enum,
+    "time": _into_time,
+    "money": _into_money,
+    "struct": _into_struct,
+    "message": _into_message,
+    "messages": _into_messages,
+    "list": _into_list,
+    "enums": _into_enums,
+    "map": _into_map,
 }
 _READ = {
-    "text": _read_text, "scalar": _read_scalar, "enum": _read_enum, "time": _read_time, "money": _read_money, "struct": _read_struct,
-    "message": _read_message, "messages": _read_messages, "list": _read_list, "enums": _read_enums, "map": _read_map,
+    "text": _read_text,
+    "scalar": _read_scalar,
+    "enum": _read_enum,
+    "time": _read_time,
+    "money": _read_money,
+    "struct": _read_struct,
+    "message": _read_message,
+    "messages": _read_messages,
+    "list": _read_list,
+    "enums": _read_enums,
+    "map": _read_map,
 }
 
 

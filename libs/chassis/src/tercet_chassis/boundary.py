@@ -75,7 +75,9 @@ def validated(method: Method, request: Message) -> None:
         validation.check(request)
 
 
-async def run_unit(runtime: Runtime, method: Method, handler: Callable[[Any, Tx], Awaitable[Any]], request: Message, context: Context) -> Message:
+async def run_unit(
+    runtime: Runtime, method: Method, handler: Callable[[Any, Tx], Awaitable[Any]], request: Message, context: Context
+) -> Message:
     """One request, one transaction; the same request id gives the same reply and takes effect once."""
     try:
         return await _once(runtime, method, handler, request, context)
@@ -91,7 +93,9 @@ async def run_unit(runtime: Runtime, method: Method, handler: Callable[[Any, Tx]
         return reply
 
 
-async def _once(runtime: Runtime, method: Method, handler: Callable[[Any, Tx], Awaitable[Any]], request: Message, context: Context) -> Message:
+async def _once(
+    runtime: Runtime, method: Method, handler: Callable[[Any, Tx], Awaitable[Any]], request: Message, context: Context
+) -> Message:
     remembers = bool(context.request_id) and not method.reads
     async with runtime.database.session() as session:
         async with session.begin():
@@ -150,7 +154,9 @@ def as_message(tx: Tx, result: Any) -> Message:
     if isinstance(result, Entity):
         return tx.render(result)
     if not isinstance(result, Message):
-        raise TypeError(f"{tx.context.method} answered {type(result).__name__}; a handler answers an entity or a message")
+        raise TypeError(
+            f"{tx.context.method} answered {type(result).__name__}; a handler answers an entity or a message"
+        )
     return result
 
 

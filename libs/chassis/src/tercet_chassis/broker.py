@@ -11,7 +11,15 @@ import nats
 import structlog
 from nats.aio.client import Client
 from nats.js import JetStreamContext
-from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
+from nats.js.api import (
+    AckPolicy,
+    ConsumerConfig,
+    DeliverPolicy,
+    DiscardPolicy,
+    RetentionPolicy,
+    StorageType,
+    StreamConfig,
+)
 from nats.js.errors import NotFoundError
 
 log = structlog.get_logger(__name__)
@@ -42,8 +50,17 @@ class Broker:
             return
 
         self._client = await nats.connect(
-            self._url, name=self._name, max_reconnect_attempts=-1, reconnect_time_wait=0.25, allow_reconnect=True,
-            error_cb=quiet, disconnected_cb=quiet, reconnected_cb=quiet, closed_cb=quiet, ping_interval=10, max_outstanding_pings=3,
+            self._url,
+            name=self._name,
+            max_reconnect_attempts=-1,
+            reconnect_time_wait=0.25,
+            allow_reconnect=True,
+            error_cb=quiet,
+            disconnected_cb=quiet,
+            reconnected_cb=quiet,
+            closed_cb=quiet,
+            ping_interval=10,
+            max_outstanding_pings=3,
         )
         self._jetstream = self._client.jetstream(publish_async_max_pending=1000)
 
@@ -62,9 +79,15 @@ class Broker:
     async def ensure_stream(self, service: str) -> None:
         """Makes or updates the stream that holds a service's events."""
         config = StreamConfig(
-            name=stream_name(service), subjects=[f"tercet.{service.replace('-', '')}.>"], retention=RetentionPolicy.LIMITS,
-            storage=StorageType.FILE, discard=DiscardPolicy.OLD, max_age=MAX_AGE.total_seconds(), max_bytes=self._max_bytes,
-            duplicate_window=DUPLICATE_WINDOW.total_seconds(), num_replicas=self._replicas,
+            name=stream_name(service),
+            subjects=[f"tercet.{service.replace('-', '')}.>"],
+            retention=RetentionPolicy.LIMITS,
+            storage=StorageType.FILE,
+            discard=DiscardPolicy.OLD,
+            max_age=MAX_AGE.total_seconds(),
+            max_bytes=self._max_bytes,
+            duplicate_window=DUPLICATE_WINDOW.total_seconds(),
+            num_replicas=self._replicas,
         )
         try:
             await self.jetstream.stream_info(config.name or "")
@@ -74,19 +97,31 @@ class Broker:
 
     async def publish(self, messages: Sequence[tuple[str, bytes, Mapping[str, str]]]) -> list[bool]:
         """Publishes in order without waiting in between; tells for each whether the server has taken it."""
-        futures = [await self.jetstream.publish_async(subject, payload, headers=dict(headers)) for subject, payload, headers in messages]
-        results = await asyncio.gather(*(asyncio.wait_for(asyncio.shield(f), 10) for f in futures), return_exceptions=True)
+        futures = [
+            await self.jetstream.publish_async(subject, payload, headers=dict(headers))
+            for subject, payload, headers in messages
+        ]
+        results = await asyncio.gather(
+            *(asyncio.wait_for(asyncio.shield(f), 10) for f in futures), return_exceptions=True
+        )
         failed = [result for result in results if isinstance(result, BaseException)]
         if failed:
             log.warning("publish.incomplete", failed=len(failed), of=len(results), cause=repr(failed[0]))
         return [not isinstance(result, BaseException) for result in results]
 
-    async def subscription(self, source: str, durable: str, subjects: Sequence[str]) -> JetStreamContext.PullSubscription:
+    async def subscription(
+        self, source: str, durable: str, subjects: Sequence[str]
+    ) -> JetStreamContext.PullSubscription:
         """A pull subscription on another service's stream for just these subjects; makes or updates the durable consumer."""
         await self.ensure_stream(source)
         config = ConsumerConfig(
-            durable_name=durable, filter_subjects=sorted(subjects), ack_policy=AckPolicy.EXPLICIT, ack_wait=ACK_WAIT,
-            max_deliver=MAX_DELIVER, max_ack_pending=1000, deliver_policy=DeliverPolicy.ALL,
+            durable_name=durable,
+            filter_subjects=sorted(subjects),
+            ack_policy=AckPolicy.EXPLICIT,
+            ack_wait=ACK_WAIT,
+            max_deliver=MAX_DELIVER,
+            max_ack_pending=1000,
+            deliver_policy=DeliverPolicy.ALL,
         )
         await self.jetstream.add_consumer(stream_name(source), config)
         return await self.jetstream.pull_subscribe_bind(durable=durable, stream=stream_name(source))

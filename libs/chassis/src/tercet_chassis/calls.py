@@ -21,17 +21,26 @@ if TYPE_CHECKING:
     from tercet_chassis.runtime import Runtime
 
 _RETRIES = {
-    "methodConfig": [{
-        "name": [{}],
-        "retryPolicy": {
-            "maxAttempts": 4, "initialBackoff": "0.05s", "maxBackoff": "1s", "backoffMultiplier": 3, "retryableStatusCodes": ["UNAVAILABLE"],
-        },
-    }],
+    "methodConfig": [
+        {
+            "name": [{}],
+            "retryPolicy": {
+                "maxAttempts": 4,
+                "initialBackoff": "0.05s",
+                "maxBackoff": "1s",
+                "backoffMultiplier": 3,
+                "retryableStatusCodes": ["UNAVAILABLE"],
+            },
+        }
+    ],
     "loadBalancingConfig": [{"round_robin": {}}],
 }
 CHANNEL_OPTIONS = [
-    ("grpc.keepalive_time_ms", 30_000), ("grpc.keepalive_timeout_ms", 10_000), ("grpc.keepalive_permit_without_calls", 1),
-    ("grpc.max_receive_message_length", 8 << 20), ("grpc.service_config", json.dumps(_RETRIES)),
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.max_receive_message_length", 8 << 20),
+    ("grpc.service_config", json.dumps(_RETRIES)),
 ]
 _DEFAULT_SECONDS = 10.0
 
@@ -92,7 +101,9 @@ class Calls:
         """Who asks and until when."""
         return self._context
 
-    async def __call__(self, service: str, rpc: str, request: Message, *, request_id: str = "", timeout: float | None = None) -> Any:
+    async def __call__(
+        self, service: str, rpc: str, request: Message, *, request_id: str = "", timeout: float | None = None
+    ) -> Any:
         """Calls an RPC of another service; its refusals come back as they are, its silence as UNAVAILABLE."""
         method = remote_methods(service)[rpc]
         left = self._context.seconds_left()
@@ -103,7 +114,9 @@ class Calls:
         if self._context.traceparent:
             metadata.append(("traceparent", self._context.traceparent))
         call = self.runtime.channels.to(service).unary_unary(
-            method.path, request_serializer=method.request.SerializeToString, response_deserializer=method.response.FromString
+            method.path,
+            request_serializer=method.request.SerializeToString,
+            response_deserializer=method.response.FromString,
         )
         try:
             return await call(request, metadata=metadata, timeout=seconds)

@@ -121,7 +121,9 @@ class Dispatcher:
     async def _follow(self, source: str) -> None:
         while True:
             try:
-                subscription = await self._runtime.broker.subscription(source, self._durable, list(self._subjects[source]))
+                subscription = await self._runtime.broker.subscription(
+                    source, self._durable, list(self._subjects[source])
+                )
                 while True:
                     try:
                         messages = await subscription.fetch(FETCH, timeout=1.0)
@@ -152,7 +154,9 @@ class Dispatcher:
             return
         attempt = message.metadata.num_delivered or 1
         outcomes = [
-            await self._attempt(consumer, event, meta, message.data, attempt) for consumer in self._consumers if consumer.takes(message.subject)
+            await self._attempt(consumer, event, meta, message.data, attempt)
+            for consumer in self._consumers
+            if consumer.takes(message.subject)
         ]
         if all(outcomes):
             await message.ack()
@@ -185,7 +189,11 @@ class Dispatcher:
             return
         principal = Principal.system(self._runtime.settings.service, meta.tenant_id)
         context = Context(
-            principal=principal, method=consumer.name, origin=meta.origin, traceparent=meta.headers.get("traceparent", ""), event=meta,
+            principal=principal,
+            method=consumer.name,
+            origin=meta.origin,
+            traceparent=meta.headers.get("traceparent", ""),
+            event=meta,
             request_id=str(meta.id),
         )
         async with self._runtime.transaction(context) as tx:
@@ -196,16 +204,33 @@ class Dispatcher:
 
     async def _mark(self, consumer: Consumer, meta: EventMeta, tx: Tx) -> bool:
         if consumer.newest_wins:
-            values = {"consumer": consumer.name, "tenant": meta.tenant_id, "resource": meta.resource_id, "version": meta.version}
+            values = {
+                "consumer": consumer.name,
+                "tenant": meta.tenant_id,
+                "resource": meta.resource_id,
+                "version": meta.version,
+            }
             return (await tx.session.execute(_MARK, values)).first() is not None
         return (await tx.session.execute(_INBOX, {"consumer": consumer.name, "event": meta.id})).first() is not None
 
-    async def _bury(self, consumer: Consumer, meta: EventMeta, payload: bytes, reason: str, message: str, attempts: int) -> None:
-        log.error("consumer.dead_letter", consumer=consumer.name, event_id=str(meta.id), subject=meta.subject, reason=reason)
+    async def _bury(
+        self, consumer: Consumer, meta: EventMeta, payload: bytes, reason: str, message: str, attempts: int
+    ) -> None:
+        log.error(
+            "consumer.dead_letter", consumer=consumer.name, event_id=str(meta.id), subject=meta.subject, reason=reason
+        )
         async with self._runtime.database.connection() as connection:
             values = {
-                "id": new_id(), "tenant_id": meta.tenant_id, "consumer": consumer.name, "event_id": meta.id, "subject": meta.subject,
-                "headers": dict(meta.headers), "payload": payload, "reason": reason, "message": message, "attempts": attempts,
+                "id": new_id(),
+                "tenant_id": meta.tenant_id,
+                "consumer": consumer.name,
+                "event_id": meta.id,
+                "subject": meta.subject,
+                "headers": dict(meta.headers),
+                "payload": payload,
+                "reason": reason,
+                "message": message,
+                "attempts": attempts,
             }
             again = {"reason": reason, "message": message, "attempts": attempts, "state": "OPEN"}
             await connection.execute(

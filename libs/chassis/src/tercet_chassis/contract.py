@@ -12,8 +12,9 @@ from google.api import annotations_pb2, field_behavior_pb2
 from google.protobuf import descriptor_pool, message_factory
 from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescriptor
 from google.protobuf.message import Message
-from tercet.options.v1 import options_pb2
 from tercet_protos import import_all
+
+from tercet.options.v1 import options_pb2
 
 Access = options_pb2.MethodRule.Access
 _EVENT_NAME = re.compile(r"[A-Z][a-z0-9]*")
@@ -87,7 +88,9 @@ def _method(method: MethodDescriptor, service: str) -> Method:
     if rule.access == Access.PERMISSION and not rule.permission:
         raise ContractBroken(f"{method.full_name} names no permission; add option (tercet.options.v1.method)")
     http = options.Extensions[annotations_pb2.http]
-    reads = bool(http.get) or method.name.startswith(("Get", "List", "Check", "Preview", "Explain", "Resolve", "Stream"))
+    reads = bool(http.get) or method.name.startswith(
+        ("Get", "List", "Check", "Preview", "Explain", "Resolve", "Stream")
+    )
     return Method(
         full_name=method.full_name,
         name=method.name,

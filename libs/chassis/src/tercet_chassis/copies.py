@@ -26,8 +26,15 @@ async def keep_tenant(event: Any, tx: Tx) -> None:
     """Keeps a tenant's code, zone and currency, and starts what runs by the clock for it."""
     tenant = event.tenant
     await remember_tenant(
-        tx, UUID(tenant.id),
-        {"code": tenant.code, "zone": tenant.zone, "reporting_currency": tenant.reporting_currency, "region": tenant.region, "locale": tenant.locale},
+        tx,
+        UUID(tenant.id),
+        {
+            "code": tenant.code,
+            "zone": tenant.zone,
+            "reporting_currency": tenant.reporting_currency,
+            "region": tenant.region,
+            "locale": tenant.locale,
+        },
     )
 
 
@@ -47,8 +54,13 @@ async def keep_unit(event: Any, tx: Tx) -> None:
         return
     type_name = unit.DESCRIPTOR.fields_by_name["type"].enum_type.values_by_number[unit.type].name
     values = {
-        "parent_id": UUID(unit.parent_id) if unit.parent_id else None, "path": unit.path, "code": unit.code, "name": unit.name,
-        "type": type_name, "zone": unit.zone, "reporting_currency": unit.reporting_currency,
+        "parent_id": UUID(unit.parent_id) if unit.parent_id else None,
+        "path": unit.path,
+        "code": unit.code,
+        "name": unit.name,
+        "type": type_name,
+        "zone": unit.zone,
+        "reporting_currency": unit.reporting_currency,
     }
     row = insert(units).values(tenant_id=tx.tenant_id, id=UUID(unit.id), **values)
     await tx.session.execute(row.on_conflict_do_update(index_elements=["tenant_id", "id"], set_=values))
@@ -62,13 +74,16 @@ async def move_party_members(event: Any, tx: Tx) -> None:
 
 async def apply_move(tx: Tx, identity_id: UUID, party_id: UUID, version: int) -> bool:
     """Puts one identity under a party in this whole service; False when a newer move is known already."""
-    newer = await tx.session.execute(_LINK, {"tenant": tx.tenant_id, "identity": identity_id, "party": party_id, "version": version})
+    newer = await tx.session.execute(
+        _LINK, {"tenant": tx.tenant_id, "identity": identity_id, "party": party_id, "version": version}
+    )
     if newer.first() is None:
         return False
     for entity in tx.runtime.linked_entities:
         table = entity.__table__
         change = (
-            update(table).where(table.c.identity_id == bindparam("identity"), table.c.party_id != bindparam("party"))
+            update(table)
+            .where(table.c.identity_id == bindparam("identity"), table.c.party_id != bindparam("party"))
             .values(party_id=bindparam("party"), row_version=table.c.row_version + 1, update_time=tx.now())
         )
         await tx.session.execute(change, {"identity": identity_id, "party": party_id})
@@ -79,7 +94,12 @@ def built_in_consumers() -> list[Consumer]:
     """The consumers that every service has without naming them; those whose event the contract lacks are left out."""
     wanted = [
         ("chassis.keep_tenant", keep_tenant, ["gateway.v1.TenantCreated", "gateway.v1.TenantUpdated"], True),
-        ("chassis.keep_unit", keep_unit, ["gateway.v1.UnitCreated", "gateway.v1.UnitUpdated", "gateway.v1.UnitDeleted"], True),
+        (
+            "chassis.keep_unit",
+            keep_unit,
+            ["gateway.v1.UnitCreated", "gateway.v1.UnitUpdated", "gateway.v1.UnitDeleted"],
+            True,
+        ),
         ("chassis.move_party_members", move_party_members, ["leads.v1.PartyMembersMoved"], False),
     ]
     consumers = []

@@ -8,11 +8,11 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
-from tercet_conditions import Field, FieldType
 
 from tercet_chassis.entity import Entity
 from tercet_chassis.errors import InvalidArgument, Violation
 from tercet_chassis.tables import custom_fields
+from tercet_conditions import Field, FieldType
 
 if TYPE_CHECKING:
     from tercet_chassis.transaction import Tx
@@ -20,8 +20,14 @@ if TYPE_CHECKING:
 TYPES = ("TEXT", "INTEGER", "DECIMAL", "BOOLEAN", "DATE", "TIME", "CHOICE", "CHOICES")
 _LONGEST_TEXT = 4_000
 _FIELD_TYPES = {
-    "TEXT": FieldType.TEXT, "INTEGER": FieldType.INTEGER, "DECIMAL": FieldType.DECIMAL, "BOOLEAN": FieldType.BOOLEAN,
-    "DATE": FieldType.DATE, "TIME": FieldType.INSTANT, "CHOICE": FieldType.ENUM, "CHOICES": FieldType.LIST,
+    "TEXT": FieldType.TEXT,
+    "INTEGER": FieldType.INTEGER,
+    "DECIMAL": FieldType.DECIMAL,
+    "BOOLEAN": FieldType.BOOLEAN,
+    "DATE": FieldType.DATE,
+    "TIME": FieldType.INSTANT,
+    "CHOICE": FieldType.ENUM,
+    "CHOICES": FieldType.LIST,
 }
 
 
@@ -46,7 +52,9 @@ async def definitions(tx: Tx, entity: type[Entity]) -> Mapping[str, Mapping[str,
 def condition_field(definition: Mapping[str, Any], masks: frozenset[str]) -> Field:
     """How a condition sees a custom field; a masked one is neither filtered nor sorted by."""
     open_ = definition.get("personal_data", "") not in masks or not definition.get("personal_data")
-    return Field(_FIELD_TYPES[definition["type"]], values=tuple(definition.get("options", ())), filterable=open_, sortable=open_)
+    return Field(
+        _FIELD_TYPES[definition["type"]], values=tuple(definition.get("options", ())), filterable=open_, sortable=open_
+    )
 
 
 async def checked(tx: Tx, entity: type[Entity], values: Mapping[str, Any]) -> dict[str, Any]:
@@ -57,14 +65,22 @@ async def checked(tx: Tx, entity: type[Entity], values: Mapping[str, Any]) -> di
     for key, value in values.items():
         definition = known.get(key)
         if definition is None:
-            wrong.append(Violation(f"custom.{key}", "CUSTOM_FIELD_UNKNOWN", f"There is no custom field {key}; define it first or leave it out."))
+            wrong.append(
+                Violation(
+                    f"custom.{key}",
+                    "CUSTOM_FIELD_UNKNOWN",
+                    f"There is no custom field {key}; define it first or leave it out.",
+                )
+            )
             continue
         if value is None:
             continue
         try:
             stored[key] = _stored(definition, value)
         except (ValueError, TypeError, InvalidOperation) as bad:
-            wrong.append(Violation(f"custom.{key}", "CUSTOM_FIELD_INVALID", f"{key} must be {definition['type'].lower()}: {bad}"))
+            wrong.append(
+                Violation(f"custom.{key}", "CUSTOM_FIELD_INVALID", f"{key} must be {definition['type'].lower()}: {bad}")
+            )
     for key, definition in known.items():
         if definition.get("required") and key not in stored and key not in values:
             wrong.append(Violation(f"custom.{key}", "CUSTOM_FIELD_REQUIRED", f"{key} is required."))

@@ -28,7 +28,10 @@ class Database:
             max_overflow=overflow,
             pool_timeout=10,
             pool_recycle=1800,
-            connect_args={"server_settings": {"application_name": name, "timezone": "UTC", "jit": "off"}, "statement_cache_size": 512},
+            connect_args={
+                "server_settings": {"application_name": name, "timezone": "UTC", "jit": "off"},
+                "statement_cache_size": 512,
+            },
         )
 
     def session(self) -> AsyncSession:

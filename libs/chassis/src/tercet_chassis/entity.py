@@ -12,7 +12,21 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from sqlalchemy import (
-    BigInteger, Column, Date, DateTime, Index, MetaData, Numeric, String, Table, Text, UniqueConstraint, Uuid, cast, func, text,
+    BigInteger,
+    Column,
+    Date,
+    DateTime,
+    Index,
+    MetaData,
+    Numeric,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    cast,
+    func,
+    text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TSVECTOR
 from sqlalchemy.ext.mutable import MutableDict, MutableList
@@ -24,7 +38,19 @@ from tercet_chassis.ids import new_id
 from tercet_chassis.money import Money
 
 __all__ = [
-    "Custom", "Entity", "External", "Linked", "Mapped", "Owned", "Searchable", "column", "index", "metadata_of", "money", "unique", "view",
+    "Custom",
+    "Entity",
+    "External",
+    "Linked",
+    "Mapped",
+    "Owned",
+    "Searchable",
+    "column",
+    "index",
+    "metadata_of",
+    "money",
+    "unique",
+    "view",
 ]
 
 FENCED_SCHEMA = "fenced"
@@ -83,10 +109,16 @@ class Entity(Base):
             if "__message__" not in cls.__dict__:
                 cls.__message__ = cls.__name__
             # The row's version is the optimistic lock and the etag.
-            cls.__mapper_args__ = {**getattr(cls, "__mapper_args__", {}), "version_id_col": cls.row_version, "eager_defaults": False}
+            cls.__mapper_args__ = {
+                **getattr(cls, "__mapper_args__", {}),
+                "version_id_col": cls.row_version,
+                "eager_defaults": False,
+            }
         super().__init_subclass__(**options)
         if "__tablename__" in cls.__dict__ and issubclass(cls, Searchable):
-            Index(f"{cls.__tablename__}_search", cls.__table__.c.tenant_id, cls.__table__.c.search, postgresql_using="gin")
+            Index(
+                f"{cls.__tablename__}_search", cls.__table__.c.tenant_id, cls.__table__.c.search, postgresql_using="gin"
+            )
 
     def __init__(self, **values: Any) -> None:
         # Ids are known before the flush: events, jobs and other rows refer to them.
@@ -117,7 +149,9 @@ class Linked:
 class Custom:
     """Values of the tenant's own fields, by key."""
 
-    custom: Mapped[dict[str, Any]] = mapped_column(MutableDict.as_mutable(JSONB()), default=dict, server_default=text("'{}'"), sort_order=80)
+    custom: Mapped[dict[str, Any]] = mapped_column(
+        MutableDict.as_mutable(JSONB()), default=dict, server_default=text("'{}'"), sort_order=80
+    )
 
 
 class External:
@@ -130,7 +164,9 @@ class External:
 class Searchable:
     """Free-text search over the fields marked `searchable`."""
 
-    search: Mapped[Any] = mapped_column(SearchTokens(), default=list, deferred=True, deferred_raiseload=True, sort_order=95)
+    search: Mapped[Any] = mapped_column(
+        SearchTokens(), default=list, deferred=True, deferred_raiseload=True, sort_order=95
+    )
 
 
 def column(*arguments: Any, **options: Any) -> Any:
@@ -165,4 +201,6 @@ def index(name: str, *columns: str, where: str | None = None) -> Index:
 def view(entity: type[Entity]) -> Table:
     """The table owner's view of the entity's rows in the caller's tenant: lists, searches and counts read here."""
     source = entity.__table__
-    return Table(source.name, MetaData(), *(Column(c.name, c.type, key=c.key) for c in source.columns), schema=FENCED_SCHEMA)
+    return Table(
+        source.name, MetaData(), *(Column(c.name, c.type, key=c.key) for c in source.columns), schema=FENCED_SCHEMA
+    )

@@ -46,7 +46,9 @@ class Refusal(Exception):
     violations: tuple[Violation, ...]
     retry_after: float | None
 
-    def __init__(self, *, violations: Sequence[Violation] = (), retry_after: float | None = None, **arguments: Any) -> None:
+    def __init__(
+        self, *, violations: Sequence[Violation] = (), retry_after: float | None = None, **arguments: Any
+    ) -> None:
         self.metadata = {key: str(value) for key, value in arguments.items() if value is not None}
         self.retry_after = retry_after
         own = () if self.field is None else (Violation(self.field, self.reason, self.message),)
@@ -124,7 +126,9 @@ class Unavailable(Refusal):
 class RemoteRefusal(Refusal):
     """Another service refused; its reason, sentence and fields are passed on unchanged."""
 
-    def __init__(self, code: int, reason: str, message: str, metadata: dict[str, str], violations: Sequence[Violation]) -> None:
+    def __init__(
+        self, code: int, reason: str, message: str, metadata: dict[str, str], violations: Sequence[Violation]
+    ) -> None:
         self.remote_code, self.remote_reason, self.remote_message = code, reason, message
         super().__init__(violations=violations)
         self.metadata = dict(metadata)

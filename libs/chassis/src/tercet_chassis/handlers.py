@@ -25,7 +25,9 @@ def shape_of(handler: Callable[..., Any]) -> str:
     if parameters[1:] == ["runtime", "context"]:
         return UPLOAD
     if len(parameters) != 2 or parameters[1] not in _BY_NAME:
-        raise ContractBroken(f"{handler.__qualname__} takes ({', '.join(parameters)}); it must be (request, tx | process | calls)")
+        raise ContractBroken(
+            f"{handler.__qualname__} takes ({', '.join(parameters)}); it must be (request, tx | process | calls)"
+        )
     if inspect.isasyncgenfunction(handler):
         return STREAM
     return _BY_NAME[parameters[1]]

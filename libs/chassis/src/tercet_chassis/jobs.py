@@ -103,7 +103,9 @@ class JobRunner:
     async def run_due(self) -> int:
         """Runs one batch of due jobs; gives how many were claimed."""
         async with self._runtime.database.connection() as connection:
-            claimed = (await connection.execute(_CLAIM, {"lease": LEASE, "now": self._runtime.clock.now(), "batch": BATCH})).all()
+            claimed = (
+                await connection.execute(_CLAIM, {"lease": LEASE, "now": self._runtime.clock.now(), "batch": BATCH})
+            ).all()
         for row in claimed:
             await self._run(row)
         return len(claimed)
@@ -117,14 +119,18 @@ class JobRunner:
         context = Context(principal=principal, method=f"job:{row.name}", request_id=str(row.id))
         try:
             async with self._runtime.transaction(context) as tx:
-                alive = await tx.session.execute(select(jobs.c.id).where(jobs.c.id == row.id, jobs.c.attempts == row.attempts).with_for_update())
+                alive = await tx.session.execute(
+                    select(jobs.c.id).where(jobs.c.id == row.id, jobs.c.attempts == row.attempts).with_for_update()
+                )
                 if alive.first() is None:
                     return
                 # First the row, so that a handler may schedule the same key anew.
                 if known.period is None:
                     await tx.session.execute(delete(jobs).where(jobs.c.id == row.id))
                 else:
-                    await tx.session.execute(update(jobs).where(jobs.c.id == row.id).values(**_next(row.due_time, known.period, tx.now())))
+                    await tx.session.execute(
+                        update(jobs).where(jobs.c.id == row.id).values(**_next(row.due_time, known.period, tx.now()))
+                    )
                 await known.function(tx, **row.arguments)
         except Refusal as refusal:
             await self._failed(row, f"{refusal.reason}: {refusal.message}", final=known.period is None)
@@ -144,7 +150,11 @@ class JobRunner:
     async def due(self) -> int:
         """Jobs that should have run by now and have not."""
         async with self._runtime.database.connection() as connection:
-            query = select(func.count()).select_from(jobs).where(jobs.c.state == "WAITING", jobs.c.due_time <= self._runtime.clock.now())
+            query = (
+                select(func.count())
+                .select_from(jobs)
+                .where(jobs.c.state == "WAITING", jobs.c.due_time <= self._runtime.clock.now())
+            )
             return int((await connection.execute(query)).scalar_one())
 
     async def arm(self, tenant_id: UUID | None = None) -> None:
@@ -159,10 +169,16 @@ class JobRunner:
             now = self._runtime.clock.now()
             rows = [
                 {
-                    "id": derived_id(tenant, known.name), "tenant_id": tenant, "name": known.name, "key": "every", "arguments": {},
+                    "id": derived_id(tenant, known.name),
+                    "tenant_id": tenant,
+                    "name": known.name,
+                    "key": "every",
+                    "arguments": {},
                     "due_time": now + known.period,
                 }
-                for tenant in found for known in self._known.values() if known.period is not None
+                for tenant in found
+                for known in self._known.values()
+                if known.period is not None
             ]
             if rows:
                 await connection.execute(insert(jobs).values(rows).on_conflict_do_nothing())

@@ -18,8 +18,6 @@ from google.protobuf.message import Message
 from sqlalchemy import ColumnElement, Numeric, Text, and_, case, cast, func, literal, or_, select
 from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlalchemy.orm import aliased
-from tercet_conditions import Clock, ConditionError, Field, FieldType, OrderBy, Schema, parse_order_by, parse_text
-from tercet_conditions.sql import SqlColumn, compile_sql
 
 from tercet_chassis import custom_fields
 from tercet_chassis.binding import Binding, Bound
@@ -27,13 +25,21 @@ from tercet_chassis.entity import Custom, Entity, Searchable, view
 from tercet_chassis.errors import ConditionInvalid, PageTokenInvalid, Violation
 from tercet_chassis.scopes import reach
 from tercet_chassis.search import query_words
+from tercet_conditions import Clock, ConditionError, Field, FieldType, OrderBy, Schema, parse_order_by, parse_text
+from tercet_conditions.sql import SqlColumn, compile_sql
 
 if TYPE_CHECKING:
     from tercet_chassis.transaction import Tx
 
 DEFAULT_PAGE, LARGEST_PAGE = 50, 500
 COUNTED_UP_TO = 10_000
-_PYTHON_TYPES = {UUID: FieldType.UUID, date: FieldType.DATE, Decimal: FieldType.DECIMAL, int: FieldType.INTEGER, bool: FieldType.BOOLEAN}
+_PYTHON_TYPES = {
+    UUID: FieldType.UUID,
+    date: FieldType.DATE,
+    Decimal: FieldType.DECIMAL,
+    int: FieldType.INTEGER,
+    bool: FieldType.BOOLEAN,
+}
 
 
 def _field_type(binding: Binding, bound: Bound) -> tuple[FieldType, tuple[str, ...]] | None:
@@ -118,7 +124,13 @@ async def page(tx: Tx, entity: type[Entity], request: Any, response: type[Messag
         if "filter" in names and request.filter:
             tree = parse_text(request.filter, schema)
             conditions.append(
-                compile_sql(tree, schema, _resolver(source.c, source), clock=clock, search=lambda text: text_matches(entity, text))
+                compile_sql(
+                    tree,
+                    schema,
+                    _resolver(source.c, source),
+                    clock=clock,
+                    search=lambda text: text_matches(entity, text),
+                )
             )
     except ConditionError as wrong:
         raise _refusal("filter", wrong) from wrong
@@ -153,12 +165,15 @@ async def page(tx: Tx, entity: type[Entity], request: Any, response: type[Messag
 
 def _refusal(field: str, wrong: ConditionError) -> ConditionInvalid:
     return ConditionInvalid(
-        detail=str(wrong), violations=[Violation(field, str(problem.reason), str(problem)) for problem in wrong.problems]
+        detail=str(wrong),
+        violations=[Violation(field, str(problem.reason), str(problem)) for problem in wrong.problems],
     )
 
 
 def _resources_field(answer: Any) -> str:
-    return next(field.name for field in answer.DESCRIPTOR.fields if field.message_type is not None and field.is_repeated)
+    return next(
+        field.name for field in answer.DESCRIPTOR.fields if field.message_type is not None and field.is_repeated
+    )
 
 
 def _order_keys(order: Sequence[OrderBy], source: Any, schema: Schema) -> list[tuple[Any, bool, str]]:
@@ -233,7 +248,9 @@ def _digest(tx: Tx, entity: type[Entity], request: Any, names: Any) -> str:
     for name in ("page_token", "page_size", "count"):
         if name in names:
             plain.ClearField(name)
-    seed = f"{tx.tenant_id}|{entity.__tablename__}|{tx.principal.subject}|".encode() + plain.SerializeToString(deterministic=True)
+    seed = f"{tx.tenant_id}|{entity.__tablename__}|{tx.principal.subject}|".encode() + plain.SerializeToString(
+        deterministic=True
+    )
     return hashlib.sha256(seed).hexdigest()[:20]
 
 

@@ -21,7 +21,9 @@ def run(service: Service, arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog=service.module, description=f"The {service.name} service of Tercet.")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("serve", help="serve until SIGTERM")
-    commands.add_parser("migrate", help="bring the database to the newest version").add_argument("--to", default="head", choices=["head", "base"])
+    commands.add_parser("migrate", help="bring the database to the newest version").add_argument(
+        "--to", default="head", choices=["head", "base"]
+    )
     commands.add_parser("check-migrations", help="fail when models and database differ")
     commands.add_parser("new-migration", help="write the next migration from the models").add_argument("message")
     options = parser.parse_args(arguments)
@@ -37,11 +39,18 @@ def run(service: Service, arguments: Sequence[str] | None = None) -> None:
         return
     service.assemble()
     if options.command == "new-migration":
-        asyncio.run(migrations.with_owner(
-            settings.database_owner_url, lambda c: migrations.new_revision(service, settings.database_url, c, options.message)
-        ))
+        asyncio.run(
+            migrations.with_owner(
+                settings.database_owner_url,
+                lambda c: migrations.new_revision(service, settings.database_url, c, options.message),
+            )
+        )
     else:
-        asyncio.run(migrations.with_owner(settings.database_owner_url, lambda c: migrations.differences(service, settings.database_url, c)))
+        asyncio.run(
+            migrations.with_owner(
+                settings.database_owner_url, lambda c: migrations.differences(service, settings.database_url, c)
+            )
+        )
 
 
 async def serve(service: Service, settings: Settings) -> None:

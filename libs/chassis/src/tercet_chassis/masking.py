@@ -7,8 +7,8 @@ from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
-from tercet.options.v1 import options_pb2
 
+from tercet.options.v1 import options_pb2
 from tercet_chassis.binding import holds_personal
 from tercet_chassis.contract import repeated, rule_of
 

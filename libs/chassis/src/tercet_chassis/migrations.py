@@ -29,7 +29,6 @@ from tercet_chassis.entity import FENCED_SCHEMA
 from tercet_chassis.service import Service
 
 
-
 @Operations.register_operation("fence")
 class FenceOp(MigrateOperation):
     """Fences a table by tenant, or makes its view anew after its columns changed."""
@@ -184,7 +183,9 @@ def _config(service: Service, app_url: str, connection: Connection) -> Config:
     config.set_main_option("script_location", str(Path(__file__).parent / "alembic"))
     config.set_main_option("version_locations", str(folder_of(service)))
     config.set_main_option("path_separator", "newline")
-    config.attributes.update(metadata=service.metadata, connection=connection, app_role=urlsplit(app_url).username or "")
+    config.attributes.update(
+        metadata=service.metadata, connection=connection, app_role=urlsplit(app_url).username or ""
+    )
     return config
 
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from sqlalchemy import select
-from tercet.chassis.v1.operation_service_pb2 import Operation
 
+from tercet.chassis.v1.operation_service_pb2 import Operation
 from tercet_chassis.contract import message_class
 from tercet_chassis.outbox import timestamp
 from tercet_chassis.tables import processes
@@ -19,8 +19,14 @@ if TYPE_CHECKING:
 def operation_message(row: Any) -> Operation:
     """A process row as an operation."""
     operation = Operation(
-        id=str(row.id), method=row.method, state=Operation.State.Value(row.state), done_count=row.done_count, total_count=row.total_count,
-        message=row.message, cancel_requested=row.cancel_requested, create_time=timestamp(row.create_time),
+        id=str(row.id),
+        method=row.method,
+        state=Operation.State.Value(row.state),
+        done_count=row.done_count,
+        total_count=row.total_count,
+        message=row.message,
+        cancel_requested=row.cancel_requested,
+        create_time=timestamp(row.create_time),
     )
     if row.end_time is not None:
         operation.end_time.CopyFrom(timestamp(row.end_time))

@@ -32,12 +32,19 @@ async def patch(tx: Tx, entity: Any, message: Message, mask: FieldMask | None) -
         names = [bound.name for bound in binding.fields.values() if not bound.output_only and not bound.immutable]
     allowed = [name for name in names if name not in _NEVER]
     wrong = [
-        name for name in allowed
-        if name not in binding.fields or binding.fields[name].output_only or binding.fields[name].immutable or not binding.fields[name].read
+        name
+        for name in allowed
+        if name not in binding.fields
+        or binding.fields[name].output_only
+        or binding.fields[name].immutable
+        or not binding.fields[name].read
     ]
     if mask is not None and mask.paths and wrong:
         raise FieldNotWritable(
-            fields=", ".join(wrong), violations=[Violation(name, "FIELD_NOT_WRITABLE", f"{name} cannot be set; leave it out.") for name in wrong]
+            fields=", ".join(wrong),
+            violations=[
+                Violation(name, "FIELD_NOT_WRITABLE", f"{name} cannot be set; leave it out.") for name in wrong
+            ],
         )
     values = binding.values(message, creating=False, only=[name for name in allowed if name not in wrong])
     if "custom" in values and isinstance(entity, Custom):

@@ -77,7 +77,11 @@ class Process:
             yield tx
 
     async def step(
-        self, name: str, function: Callable[..., Awaitable[Any]], *arguments: Any, undo: Callable[..., Awaitable[Any]] | None = None
+        self,
+        name: str,
+        function: Callable[..., Awaitable[Any]],
+        *arguments: Any,
+        undo: Callable[..., Awaitable[Any]] | None = None,
     ) -> Any:
         """Runs `function(tx, *arguments)` once, in a transaction that also records its result; later runs get the record.
 
@@ -112,7 +116,8 @@ class Process:
         """Tells how far it is; raises when somebody has cancelled it."""
         async with self.runtime.database.connection() as connection:
             query = (
-                update(processes).where(processes.c.id == self.id)
+                update(processes)
+                .where(processes.c.id == self.id)
                 .values(done_count=done, total_count=total, message=message, lease_time=func.clock_timestamp() + LEASE)
                 .returning(processes.c.cancel_requested)
             )
@@ -185,7 +190,9 @@ class ProcessRunner:
             return interim.latest
         raise ProcessStillRuns
 
-    def _launch(self, id: UUID, method: Method, request: Message, context: Context, attempts: int) -> asyncio.Task[Message]:
+    def _launch(
+        self, id: UUID, method: Method, request: Message, context: Context, attempts: int
+    ) -> asyncio.Task[Message]:
         process = Process(self._runtime, id, replace(context, deadline=None))
         task = asyncio.create_task(self._run(process, method, request, attempts))
         task.process = process  # type: ignore[attr-defined]
@@ -196,20 +203,32 @@ class ProcessRunner:
     async def _admit(self, method: Method, request: Message, context: Context) -> tuple[UUID, Message | None]:
         id = new_id()
         values = {
-            "id": id, "tenant_id": context.tenant_id, "principal": context.principal.claims(), "subject": context.principal.subject,
-            "method": method.full_name, "request_id": context.request_id or str(id), "request_hash": request_hash(request),
-            "request": request.SerializeToString(), "operation": method.rule.operation, "lease_time": func.clock_timestamp() + LEASE,
+            "id": id,
+            "tenant_id": context.tenant_id,
+            "principal": context.principal.claims(),
+            "subject": context.principal.subject,
+            "method": method.full_name,
+            "request_id": context.request_id or str(id),
+            "request_hash": request_hash(request),
+            "request": request.SerializeToString(),
+            "operation": method.rule.operation,
+            "lease_time": func.clock_timestamp() + LEASE,
             "attempts": 1,
         }
         async with self._runtime.database.connection() as connection:
             made = await connection.execute(
-                insert(processes).values(values).on_conflict_do_nothing(constraint="processes_once").returning(processes.c.id)
+                insert(processes)
+                .values(values)
+                .on_conflict_do_nothing(constraint="processes_once")
+                .returning(processes.c.id)
             )
             if made.first() is not None:
                 return id, None
             mine = (
-                (processes.c.tenant_id == context.tenant_id) & (processes.c.subject == values["subject"])
-                & (processes.c.method == method.full_name) & (processes.c.request_id == values["request_id"])
+                (processes.c.tenant_id == context.tenant_id)
+                & (processes.c.subject == values["subject"])
+                & (processes.c.method == method.full_name)
+                & (processes.c.request_id == values["request_id"])
             )
             row = (await connection.execute(select(processes).where(mine))).one()
         if bytes(row.request_hash) != values["request_hash"]:
@@ -246,8 +265,11 @@ class ProcessRunner:
     async def _refused(self, id: UUID, method: Method, refusal: Refusal) -> None:
         if method.rule.operation:
             error = {
-                "code": getattr(refusal, "remote_code", refusal.code), "reason": refusal.reason, "message": refusal.message,
-                "metadata": refusal.metadata, "violations": [[v.field, v.reason, v.message] for v in refusal.violations],
+                "code": getattr(refusal, "remote_code", refusal.code),
+                "reason": refusal.reason,
+                "message": refusal.message,
+                "metadata": refusal.metadata,
+                "violations": [[v.field, v.reason, v.message] for v in refusal.violations],
             }
             await self._end(id, "CANCELLED" if isinstance(refusal, Cancelled) else "REFUSED", error=error)
             return
@@ -296,7 +318,9 @@ class ProcessRunner:
                 continue
             method, _ = known
             context = Context(
-                principal=Principal.from_claims(row.principal), method=method.full_name, permission=method.rule.permission,
+                principal=Principal.from_claims(row.principal),
+                method=method.full_name,
+                permission=method.rule.permission,
                 request_id=row.request_id,
             )
             self._launch(row.id, method, method.request.FromString(bytes(row.request)), context, row.attempts)

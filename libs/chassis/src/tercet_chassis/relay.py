@@ -74,7 +74,9 @@ class Relay:
         done = [row.id for row, ok in zip(rows, taken, strict=True) if ok]
         if done:
             async with self._runtime.database.connection() as connection:
-                await connection.execute(update(outbox).where(outbox.c.id.in_(done)).values(publish_time=func.clock_timestamp()))
+                await connection.execute(
+                    update(outbox).where(outbox.c.id.in_(done)).values(publish_time=func.clock_timestamp())
+                )
         if len(done) < len(rows):
             raise ConnectionError(f"{len(rows) - len(done)} events were not taken by the stream")
         return len(rows)

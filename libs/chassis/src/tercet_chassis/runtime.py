@@ -56,8 +56,18 @@ class Runtime:
     def __init__(self, service: Service, settings: Settings) -> None:
         self.service, self.settings = service.assemble(), settings
         self.clock = Clock()
-        self.database = Database(settings.database_url, pool_size=settings.pool_size, overflow=settings.pool_overflow, name=f"tercet-{service.name}")
-        self.broker = Broker(settings.nats_url, f"tercet-{service.name}", replicas=settings.stream_replicas, max_bytes=settings.stream_max_bytes)
+        self.database = Database(
+            settings.database_url,
+            pool_size=settings.pool_size,
+            overflow=settings.pool_overflow,
+            name=f"tercet-{service.name}",
+        )
+        self.broker = Broker(
+            settings.nats_url,
+            f"tercet-{service.name}",
+            replicas=settings.stream_replicas,
+            max_bytes=settings.stream_max_bytes,
+        )
         self.signer = Signer(service.name, settings.keys_dir)
         self.verifier = Verifier(settings.keys_dir)
         self.channels = Channels(settings.peers)
@@ -133,7 +143,15 @@ class Runtime:
         await self.broker.ensure_stream(self.settings.service)
         await self.server.start()
         await self.jobs.arm()
-        loops = (self.relay.run, self.dispatcher.run, self.jobs.run, self.processes.run, self.sealer.run, self.watch, self._housekeeping)
+        loops = (
+            self.relay.run,
+            self.dispatcher.run,
+            self.jobs.run,
+            self.processes.run,
+            self.sealer.run,
+            self.watch,
+            self._housekeeping,
+        )
         self._tasks += [asyncio.create_task(loop(), name=loop.__qualname__) for loop in loops]
         await self.server.set_ready(True)
         log.info("service.ready", grpc_port=self.server.port)
@@ -152,7 +170,9 @@ class Runtime:
     async def _check_database(self) -> None:
         async with self.database.connection() as connection:
             if not (await connection.execute(text("SELECT show_trgm('尚祈科技') <> '{}'"))).scalar():
-                raise TrigramsBlind("the database's LC_CTYPE hides Chinese from text search; create it with LC_CTYPE C.UTF-8")
+                raise TrigramsBlind(
+                    "the database's LC_CTYPE hides Chinese from text search; create it with LC_CTYPE C.UTF-8"
+                )
 
     async def _housekeeping(self) -> None:
         while True:
@@ -160,7 +180,9 @@ class Runtime:
             try:
                 await self.relay.forget()
                 async with self.database.connection() as connection:
-                    await connection.execute(text("DELETE FROM idempotency WHERE create_time < now() - interval '24 hours'"))
+                    await connection.execute(
+                        text("DELETE FROM idempotency WHERE create_time < now() - interval '24 hours'")
+                    )
                     await connection.execute(text("DELETE FROM inbox WHERE create_time < now() - interval '30 days'"))
             except Exception as fault:
                 log.warning("housekeeping.interrupted", cause=repr(fault))
@@ -168,7 +190,9 @@ class Runtime:
     async def backlog(self) -> dict[str, int]:
         """What waits: unpublished events, unhandled ones, due jobs, running processes."""
         async with self.database.connection() as connection:
-            running = (await connection.execute(text("SELECT count(*) FROM processes WHERE state = 'RUNNING'"))).scalar_one()
+            running = (
+                await connection.execute(text("SELECT count(*) FROM processes WHERE state = 'RUNNING'"))
+            ).scalar_one()
         return {
             "unpublished_events": await self.relay.pending(),
             "unhandled_events": await self.dispatcher.pending(),

@@ -28,8 +28,12 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 OPTIONS = [
-    ("grpc.max_concurrent_streams", 1000), ("grpc.max_connection_age_ms", 300_000), ("grpc.max_connection_age_grace_ms", 30_000),
-    ("grpc.http2.min_recv_ping_interval_without_data_ms", 20_000), ("grpc.max_receive_message_length", 8 << 20), ("grpc.so_reuseport", 0),
+    ("grpc.max_concurrent_streams", 1000),
+    ("grpc.max_connection_age_ms", 300_000),
+    ("grpc.max_connection_age_grace_ms", 30_000),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 20_000),
+    ("grpc.max_receive_message_length", 8 << 20),
+    ("grpc.so_reuseport", 0),
 ]
 READINESS, LIVENESS = "readiness", "liveness"
 
@@ -73,7 +77,11 @@ class Server(grpc.GenericRpcHandler):
 
         if bound.method.takes_stream:
             return grpc.stream_unary_rpc_method_handler(uploading)
-        return grpc.unary_stream_rpc_method_handler(streaming) if bound.method.streams else grpc.unary_unary_rpc_method_handler(unary)
+        return (
+            grpc.unary_stream_rpc_method_handler(streaming)
+            if bound.method.streams
+            else grpc.unary_unary_rpc_method_handler(unary)
+        )
 
     async def _unary(self, bound: Bound, body: bytes, call: Any) -> bytes:
         started = time.perf_counter()
@@ -194,5 +202,3 @@ def _parsed(method: Method, body: bytes) -> Message:
         return method.request.FromString(body)
     except DecodeError as bad:
         raise RequestUnreadable(type=method.request.DESCRIPTOR.name) from bad
-
-

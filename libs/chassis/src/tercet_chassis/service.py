@@ -79,8 +79,12 @@ class Service:
     def _read(self, slice_name: str, part: str, module: ModuleType, handlers: dict[str, Handlers]) -> None:
         if part == "model":
             self.entities += [
-                value for value in vars(module).values()
-                if isinstance(value, type) and issubclass(value, Entity) and "__tablename__" in value.__dict__ and value.__module__ == module.__name__
+                value
+                for value in vars(module).values()
+                if isinstance(value, type)
+                and issubclass(value, Entity)
+                and "__tablename__" in value.__dict__
+                and value.__module__ == module.__name__
             ]
         elif part == "service":
             for name, value in vars(module).items():
@@ -128,5 +132,3 @@ def _import(name: str) -> ModuleType | None:
     except ModuleNotFoundError as missing:
         raise ContractBroken(f"there is no slice {parent}") from missing
     return importlib.import_module(name) if found is not None else None
-
-

@@ -27,7 +27,10 @@ def free_method(method: Method, package: str, bindings: Bindings) -> Unit | None
         return None
     verb = match.group(1)
     if verb == "List":
-        resource = next((f.message_type for f in method.response.DESCRIPTOR.fields if f.message_type is not None and f.is_repeated), None)
+        resource = next(
+            (f.message_type for f in method.response.DESCRIPTOR.fields if f.message_type is not None and f.is_repeated),
+            None,
+        )
         full_name = resource.full_name if resource is not None else ""
     elif verb == "Delete":
         full_name = f"{package}.{match.group(2)}"

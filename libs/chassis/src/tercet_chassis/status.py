@@ -40,8 +40,12 @@ def status_of(refusal: Refusal) -> status_pb2.Status:
 
 def fault_status(trace_id: str) -> status_pb2.Status:
     """What a caller learns of a fault of ours: that it happened and by which trace we find it."""
-    info = error_details_pb2.ErrorInfo(reason="INTERNAL", domain=DOMAIN, metadata={"trace_id": trace_id} if trace_id else {})
-    return status_pb2.Status(code=code_pb2.INTERNAL, message="Something went wrong on our side.", details=[_packed(info)])
+    info = error_details_pb2.ErrorInfo(
+        reason="INTERNAL", domain=DOMAIN, metadata={"trace_id": trace_id} if trace_id else {}
+    )
+    return status_pb2.Status(
+        code=code_pb2.INTERNAL, message="Something went wrong on our side.", details=[_packed(info)]
+    )
 
 
 async def abort(context: Any, status: status_pb2.Status) -> None:
@@ -49,10 +53,18 @@ async def abort(context: Any, status: status_pb2.Status) -> None:
     await context.abort(_CODES[status.code], status.message, ((_TRAILER, status.SerializeToString()),))
 
 
-_FINAL = frozenset({
-    grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND, grpc.StatusCode.ALREADY_EXISTS, grpc.StatusCode.PERMISSION_DENIED,
-    grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.ABORTED, grpc.StatusCode.OUT_OF_RANGE, grpc.StatusCode.UNAUTHENTICATED,
-})
+_FINAL = frozenset(
+    {
+        grpc.StatusCode.INVALID_ARGUMENT,
+        grpc.StatusCode.NOT_FOUND,
+        grpc.StatusCode.ALREADY_EXISTS,
+        grpc.StatusCode.PERMISSION_DENIED,
+        grpc.StatusCode.FAILED_PRECONDITION,
+        grpc.StatusCode.ABORTED,
+        grpc.StatusCode.OUT_OF_RANGE,
+        grpc.StatusCode.UNAUTHENTICATED,
+    }
+)
 
 
 def remote_refusal(error: grpc.aio.AioRpcError) -> RemoteRefusal | None:

@@ -3,7 +3,20 @@
 from __future__ import annotations
 
 from sqlalchemy import (
-    BigInteger, Boolean, Column, DateTime, Identity, Index, Integer, LargeBinary, MetaData, Table, Text, UniqueConstraint, func, text,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB, UUID
 
@@ -16,7 +29,8 @@ def _time(name: str, *, nullable: bool = False, default: bool = False) -> Column
 
 
 outbox = Table(
-    "outbox", metadata,
+    "outbox",
+    metadata,
     Column("id", BigInteger, Identity(), primary_key=True),
     Column("tenant_id", UUID, nullable=False),
     Column("event_id", UUID, nullable=False, unique=True),
@@ -32,7 +46,8 @@ outbox = Table(
 )
 
 inbox = Table(
-    "inbox", metadata,
+    "inbox",
+    metadata,
     Column("consumer", Text, primary_key=True),
     Column("event_id", UUID, primary_key=True),
     _time("create_time", default=True),
@@ -40,7 +55,8 @@ inbox = Table(
 )
 
 projection_marks = Table(
-    "projection_marks", metadata,
+    "projection_marks",
+    metadata,
     Column("consumer", Text, primary_key=True),
     Column("tenant_id", UUID, primary_key=True),
     Column("resource_id", UUID, primary_key=True),
@@ -48,7 +64,8 @@ projection_marks = Table(
 )
 
 dead_letters = Table(
-    "dead_letters", metadata,
+    "dead_letters",
+    metadata,
     Column("id", UUID, primary_key=True),
     Column("tenant_id", UUID, nullable=False),
     Column("consumer", Text, nullable=False),
@@ -66,7 +83,8 @@ dead_letters = Table(
 )
 
 idempotency = Table(
-    "idempotency", metadata,
+    "idempotency",
+    metadata,
     Column("tenant_id", UUID, primary_key=True),
     Column("principal", Text, primary_key=True),
     Column("method", Text, primary_key=True),
@@ -78,7 +96,8 @@ idempotency = Table(
 )
 
 jobs = Table(
-    "jobs", metadata,
+    "jobs",
+    metadata,
     Column("id", UUID, primary_key=True),
     Column("tenant_id", UUID, nullable=False),
     Column("name", Text, nullable=False),
@@ -96,7 +115,8 @@ jobs = Table(
 )
 
 processes = Table(
-    "processes", metadata,
+    "processes",
+    metadata,
     Column("id", UUID, primary_key=True),
     Column("tenant_id", UUID, nullable=False),
     Column("principal", JSONB, nullable=False),
@@ -124,7 +144,8 @@ processes = Table(
 )
 
 process_steps = Table(
-    "process_steps", metadata,
+    "process_steps",
+    metadata,
     Column("process_id", UUID, primary_key=True),
     Column("name", Text, primary_key=True),
     Column("sequence", Integer, nullable=False),
@@ -134,7 +155,8 @@ process_steps = Table(
 )
 
 audit = Table(
-    "audit", metadata,
+    "audit",
+    metadata,
     Column("id", UUID, primary_key=True),
     Column("tenant_id", UUID, nullable=False),
     Column("actor_kind", Text, nullable=False),
@@ -153,7 +175,8 @@ audit = Table(
 )
 
 audit_seals = Table(
-    "audit_seals", metadata,
+    "audit_seals",
+    metadata,
     Column("sequence", BigInteger, primary_key=True),
     Column("first_id", UUID, nullable=False),
     Column("last_id", UUID, nullable=False),
@@ -164,7 +187,8 @@ audit_seals = Table(
 )
 
 tenants = Table(
-    "known_tenants", metadata,
+    "known_tenants",
+    metadata,
     Column("id", UUID, primary_key=True),
     Column("code", Text, nullable=False),
     Column("zone", Text, nullable=False),
@@ -174,7 +198,8 @@ tenants = Table(
 )
 
 units = Table(
-    "known_units", metadata,
+    "known_units",
+    metadata,
     Column("tenant_id", UUID, primary_key=True),
     Column("id", UUID, primary_key=True),
     Column("parent_id", UUID, nullable=True),
@@ -188,7 +213,8 @@ units = Table(
 )
 
 party_links = Table(
-    "party_links", metadata,
+    "party_links",
+    metadata,
     Column("tenant_id", UUID, primary_key=True),
     Column("identity_id", UUID, primary_key=True),
     Column("party_id", UUID, nullable=False),
@@ -196,7 +222,8 @@ party_links = Table(
 )
 
 custom_fields = Table(
-    "custom_fields", metadata,
+    "custom_fields",
+    metadata,
     Column("tenant_id", UUID, primary_key=True),
     Column("resource_type", Text, primary_key=True),
     Column("key", Text, primary_key=True),
@@ -205,7 +232,8 @@ custom_fields = Table(
 )
 
 shares = Table(
-    "shares", metadata,
+    "shares",
+    metadata,
     Column("tenant_id", UUID, primary_key=True),
     Column("resource_type", Text, primary_key=True),
     Column("resource_id", UUID, primary_key=True),
@@ -213,7 +241,8 @@ shares = Table(
 )
 
 files = Table(
-    "files", metadata,
+    "files",
+    metadata,
     Column("tenant_id", UUID, primary_key=True),
     Column("id", UUID, primary_key=True),
     Column("name", Text, nullable=False),
@@ -225,7 +254,8 @@ files = Table(
 )
 
 file_chunks = Table(
-    "file_chunks", metadata,
+    "file_chunks",
+    metadata,
     Column("tenant_id", UUID, primary_key=True),
     Column("file_id", UUID, primary_key=True),
     Column("sequence", Integer, primary_key=True),

@@ -22,17 +22,36 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from tercet_chassis.settings import Settings
 
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
-REQUESTS = Histogram("tercet_rpc_seconds", "Duration of calls by method and outcome.", ["method", "outcome"], buckets=_BUCKETS)
-HANDLED = Histogram("tercet_event_seconds", "Seconds from commit to handled, by consumer.", ["consumer"], buckets=_BUCKETS)
+REQUESTS = Histogram(
+    "tercet_rpc_seconds", "Duration of calls by method and outcome.", ["method", "outcome"], buckets=_BUCKETS
+)
+HANDLED = Histogram(
+    "tercet_event_seconds", "Seconds from commit to handled, by consumer.", ["consumer"], buckets=_BUCKETS
+)
 DEAD = Counter("tercet_dead_letters_total", "Events given up, by consumer.", ["consumer"])
 SUPERSEDED = Counter("tercet_events_superseded_total", "Older versions that a projection left out.", ["consumer"])
 OUTBOX_ROWS = Gauge("tercet_outbox_rows", "Events that wait to be published.", ["service"])
 CONSUMER_ROWS = Gauge("tercet_consumer_pending", "Events that wait to be handled.", ["service"])
 JOBS_DUE = Gauge("tercet_jobs_due", "Jobs that should have run.", ["service"])
 
-_PERSONAL_KEYS = frozenset({
-    "name", "full_name", "phone", "mobile", "email", "address", "id_no", "wechat", "openid", "password", "token", "secret", "payload", "raw",
-})
+_PERSONAL_KEYS = frozenset(
+    {
+        "name",
+        "full_name",
+        "phone",
+        "mobile",
+        "email",
+        "address",
+        "id_no",
+        "wechat",
+        "openid",
+        "password",
+        "token",
+        "secret",
+        "payload",
+        "raw",
+    }
+)
 _tracer = trace.get_tracer("tercet")
 
 
@@ -54,8 +73,13 @@ def start(settings: Settings, engine: AsyncEngine) -> None:
     """Sets logs, traces and metrics up for this process; SQL spans are tested to be there, since the instrumentation can decline silently."""
     structlog.configure(
         processors=[
-            structlog.contextvars.merge_contextvars, structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True),
-            _with_trace, redacted, structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False),
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _with_trace,
+            redacted,
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(settings.log_level.upper())),
         cache_logger_on_first_use=True,
@@ -74,7 +98,9 @@ def start(settings: Settings, engine: AsyncEngine) -> None:
 @contextmanager
 def server_span(method: str, metadata: Mapping[str, Any]) -> Iterator[Span]:
     """The span of one call, child of the caller's."""
-    parent = propagate.extract({key: str(value) for key, value in metadata.items() if key in ("traceparent", "tracestate")})
+    parent = propagate.extract(
+        {key: str(value) for key, value in metadata.items() if key in ("traceparent", "tracestate")}
+    )
     with _tracer.start_as_current_span(method, context=parent, kind=SpanKind.SERVER, record_exception=False) as span:
         yield span
 
@@ -82,7 +108,11 @@ def server_span(method: str, metadata: Mapping[str, Any]) -> Iterator[Span]:
 @contextmanager
 def consumer_span(name: str, traceparent: str) -> Iterator[Span]:
     """The span of one handling of an event, linked to the trace that announced it."""
-    origin = trace.get_current_span(propagate.extract({"traceparent": traceparent})).get_span_context() if traceparent else None
+    origin = (
+        trace.get_current_span(propagate.extract({"traceparent": traceparent})).get_span_context()
+        if traceparent
+        else None
+    )
     links = [trace.Link(origin)] if origin is not None and origin.is_valid else []
     with _tracer.start_as_current_span(name, kind=SpanKind.CONSUMER, links=links) as span:
         yield span

@@ -79,8 +79,15 @@ class Client:
         return call
 
     def as_(
-        self, *, permissions: Mapping[str, str] | None = None, user_id: UUID | None = None, unit_id: UUID | None = None,
-        unit_ids: Sequence[UUID] = (), masks: Sequence[str] = (), kind: str = "user", partner_party_id: UUID | None = None,
+        self,
+        *,
+        permissions: Mapping[str, str] | None = None,
+        user_id: UUID | None = None,
+        unit_id: UUID | None = None,
+        unit_ids: Sequence[UUID] = (),
+        masks: Sequence[str] = (),
+        kind: str = "user",
+        partner_party_id: UUID | None = None,
         tenant_id: UUID | None = None,
     ) -> Client:
         """The same service as somebody else of the same tenant (or another), with only these permissions: pattern -> scope."""
@@ -108,13 +115,27 @@ class Client:
         async with self.running.runtime.transaction(context) as tx:
             yield tx
 
-    async def know_unit(self, unit_id: UUID, *, parent_path: str = "/", code: str = "", type: str = "TEAM", zone: str = "Asia/Shanghai",
-                        reporting_currency: str = "CNY") -> str:
+    async def know_unit(
+        self,
+        unit_id: UUID,
+        *,
+        parent_path: str = "/",
+        code: str = "",
+        type: str = "TEAM",
+        zone: str = "Asia/Shanghai",
+        reporting_currency: str = "CNY",
+    ) -> str:
         """Puts a unit into this service's copy of the tree; gives its path."""
         path = f"{parent_path}{unit_id}/"
         async with self.running.runtime.database.connection() as connection:
             values = {
-                "tenant_id": self.tenant_id, "id": unit_id, "path": path, "code": code or str(unit_id)[:8], "name": code, "type": type, "zone": zone,
+                "tenant_id": self.tenant_id,
+                "id": unit_id,
+                "path": path,
+                "code": code or str(unit_id)[:8],
+                "name": code,
+                "type": type,
+                "zone": zone,
                 "reporting_currency": reporting_currency,
             }
             await connection.execute(insert(tables.units).values(values).on_conflict_do_nothing())
@@ -126,7 +147,9 @@ class RunningService:
 
     def __init__(self, together: Together, service: Service, runtime: Runtime) -> None:
         self.together, self.service, self.runtime = together, service, runtime
-        self._methods = {method.name: method for package in (service.package, "tercet.chassis.v1") for method in methods_of(package)}
+        self._methods = {
+            method.name: method for package in (service.package, "tercet.chassis.v1") for method in methods_of(package)
+        }
 
     def method(self, name: str) -> Method:
         """An RPC by its short name."""
@@ -134,13 +157,17 @@ class RunningService:
             raise AttributeError(f"{self.service.name} has no RPC {name}")
         return self._methods[name]
 
-    async def call(self, method: Method, request: Message, principal: Principal, request_id: str, timeout: float) -> Any:
+    async def call(
+        self, method: Method, request: Message, principal: Principal, request_id: str, timeout: float
+    ) -> Any:
         """Calls over the wire."""
         metadata = [("authorization", f"Bearer {self.together.signer.token(principal)}")]
         if request_id:
             metadata.append(("tercet-request-id", request_id))
         invoke = self.together.channel(self.runtime).unary_unary(
-            method.path, request_serializer=method.request.SerializeToString, response_deserializer=method.response.FromString
+            method.path,
+            request_serializer=method.request.SerializeToString,
+            response_deserializer=method.response.FromString,
         )
         try:
             return await invoke(request, metadata=metadata, timeout=timeout)
@@ -161,7 +188,14 @@ class RunningService:
 
 def admin(tenant_id: UUID) -> Principal:
     """Somebody who may do everything in a tenant."""
-    return Principal(tenant_id=tenant_id, subject=str(new_id()), grants=(("*", "all"),), unit_id=new_id(), zone="Asia/Shanghai", locale="zh-CN")
+    return Principal(
+        tenant_id=tenant_id,
+        subject=str(new_id()),
+        grants=(("*", "all"),),
+        unit_id=new_id(),
+        zone="Asia/Shanghai",
+        locale="zh-CN",
+    )
 
 
 class Together:
@@ -178,10 +212,19 @@ class Together:
     async def start(self, service: Service, owner_url: str, app_url: str, **settings: Any) -> RunningService:
         """Builds the service's database from its models and starts it."""
         service.assemble()
-        await migrations.with_owner(owner_url, lambda connection: migrations.build_from_models(service, app_url, connection))
+        await migrations.with_owner(
+            owner_url, lambda connection: migrations.build_from_models(service, app_url, connection)
+        )
         values = Settings(
-            service=service.name, database_url=app_url, nats_url=self.nats_url, keys_dir=self.keys, peers=self._peers, environment="development",
-            pool_size=8, pool_overflow=4, stream_max_bytes=64 << 20,
+            service=service.name,
+            database_url=app_url,
+            nats_url=self.nats_url,
+            keys_dir=self.keys,
+            peers=self._peers,
+            environment="development",
+            pool_size=8,
+            pool_overflow=4,
+            stream_max_bytes=64 << 20,
         )
         runtime = Runtime(service, replace(values, **settings))
         await runtime.start()
@@ -199,8 +242,12 @@ class Together:
     async def tenant(self, running: RunningService, tenant_id: UUID, **values: str) -> Client:
         """Makes a tenant known to every running service."""
         row = {
-            "id": tenant_id, "code": values.get("code", str(tenant_id)[-8:]), "zone": values.get("zone", "Asia/Shanghai"),
-            "reporting_currency": values.get("reporting_currency", "CNY"), "region": values.get("region", "CN"), "locale": values.get("locale", "zh-CN"),
+            "id": tenant_id,
+            "code": values.get("code", str(tenant_id)[-8:]),
+            "zone": values.get("zone", "Asia/Shanghai"),
+            "reporting_currency": values.get("reporting_currency", "CNY"),
+            "region": values.get("region", "CN"),
+            "locale": values.get("locale", "zh-CN"),
         }
         for other in self.running.values():
             async with other.runtime.database.connection() as connection:

@@ -39,7 +39,9 @@ class Signer:
         cached = self._cache.get(principal)
         if cached and cached[0] > now:
             return cached[1]
-        token = self.sign({"iss": self.service, "aud": AUDIENCE, "iat": int(now), "exp": int(now) + LIFETIME, **principal.claims()})
+        token = self.sign(
+            {"iss": self.service, "aud": AUDIENCE, "iat": int(now), "exp": int(now) + LIFETIME, **principal.claims()}
+        )
         self._cache[principal] = (now + LIFETIME * 2 / 3, token)
         while len(self._cache) > 5_000:
             self._cache.popitem(last=False)

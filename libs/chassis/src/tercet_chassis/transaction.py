@@ -106,7 +106,9 @@ class Tx:
         check_etag(found, etag)
         return found
 
-    async def page(self, entity: type[Entity], request: Message, *, response: type[Message], where: Sequence[Any] = ()) -> Message:
+    async def page(
+        self, entity: type[Entity], request: Message, *, response: type[Message], where: Sequence[Any] = ()
+    ) -> Message:
         """One page of a list: the request's filter, order, search and page token, the caller's reach, and more conditions on `view(entity)`."""
         return await lists.page(self, entity, request, response, where)
 
@@ -150,7 +152,14 @@ class Tx:
         if not rows:
             return
         stamped = [
-            {"id": new_id(), "create_time": self._now, "update_time": self._now, "row_version": 1, **row, "tenant_id": self.tenant_id}
+            {
+                "id": new_id(),
+                "create_time": self._now,
+                "update_time": self._now,
+                "row_version": 1,
+                **row,
+                "tenant_id": self.tenant_id,
+            }
             for row in rows
         ]
         table = entity.__table__
@@ -163,7 +172,13 @@ class Tx:
 
     # -- telling ------------------------------------------------------------------------------------------------------
     def emit(
-        self, event: type[Message], entity: Entity | None, *, occur_time: datetime | None = None, origin: str | None = None, **fields: Any
+        self,
+        event: type[Message],
+        entity: Entity | None,
+        *,
+        occur_time: datetime | None = None,
+        origin: str | None = None,
+        **fields: Any,
     ) -> None:
         """Announces an event about the entity as it is at the end of the transaction; `fields` are the event's further fields."""
         self._emissions.append(Emission(event, entity, occur_time, origin, fields))
@@ -226,12 +241,24 @@ class Tx:
 
         for item in self._jobs:
             values = {
-                "id": new_id(), "tenant_id": self.tenant_id, "name": item["name"], "key": item["key"],
-                "due_time": item["due"], "arguments": item["arguments"],
+                "id": new_id(),
+                "tenant_id": self.tenant_id,
+                "name": item["name"],
+                "key": item["key"],
+                "due_time": item["due"],
+                "arguments": item["arguments"],
             }
-            fresh = {"due_time": item["due"], "arguments": item["arguments"], "attempts": 0, "retry_time": None, "state": "WAITING"}
+            fresh = {
+                "due_time": item["due"],
+                "arguments": item["arguments"],
+                "attempts": 0,
+                "retry_time": None,
+                "state": "WAITING",
+            }
             await self.session.execute(
-                insert(jobs).values(values).on_conflict_do_update(index_elements=["tenant_id", "name", "key"], set_=fresh)
+                insert(jobs)
+                .values(values)
+                .on_conflict_do_update(index_elements=["tenant_id", "name", "key"], set_=fresh)
             )
 
     async def _write_audit(self) -> None:
@@ -318,6 +345,3 @@ def refusal_of(error: IntegrityError, tx: Tx) -> ResourceAlreadyExists | None:
     field, type_name = tx.runtime.unique_field(table, name)
     text_ = f"Another {type_name} has this {field}; choose another value."
     return ResourceAlreadyExists(type=type_name, fields=field, violations=[Violation(field, "ALREADY_EXISTS", text_)])
-
-
-

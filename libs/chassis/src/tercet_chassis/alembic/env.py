@@ -26,8 +26,12 @@ def _type_differs(_: Any, __: Any, ___: Any, ____: Any, ours: Any) -> bool | Non
 def run(connection: Connection) -> None:
     """Migrates on the given connection."""
     context.configure(
-        connection=connection, target_metadata=context.config.attributes["metadata"], include_object=_ours, compare_type=_type_differs,
-        process_revision_directives=add_fences, transaction_per_migration=True,
+        connection=connection,
+        target_metadata=context.config.attributes["metadata"],
+        include_object=_ours,
+        compare_type=_type_differs,
+        process_revision_directives=add_fences,
+        transaction_per_migration=True,
         app_role=context.config.attributes["app_role"],
     )
     connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": _LOCK})

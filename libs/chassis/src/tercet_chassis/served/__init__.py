@@ -9,5 +9,12 @@ from tercet_chassis.served.operations import OperationService
 
 CHASSIS_HANDLERS = {
     type(handlers).__name__: handlers
-    for handlers in (AuditService(), CustomFieldService(), DeadLetterService(), FileService(), MaintenanceService(), OperationService())
+    for handlers in (
+        AuditService(),
+        CustomFieldService(),
+        DeadLetterService(),
+        FileService(),
+        MaintenanceService(),
+        OperationService(),
+    )
 }

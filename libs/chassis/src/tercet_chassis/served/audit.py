@@ -5,9 +5,9 @@ from __future__ import annotations
 from uuid import UUID
 
 from sqlalchemy import select
+
 from tercet.chassis.v1.audit_service_pb2 import AuditEntry, ListAuditEntriesRequest, ListAuditEntriesResponse
 from tercet.type.v1.reference_pb2 import Actor
-
 from tercet_chassis.handlers import Handlers
 from tercet_chassis.outbox import timestamp
 from tercet_chassis.served.paging import newest_first
@@ -27,8 +27,13 @@ class AuditService(Handlers):
         for row in rows:
             kind = Actor.Kind.Value(row.actor_kind.upper()) if row.actor_kind else Actor.Kind.KIND_UNSPECIFIED
             entry = AuditEntry(
-                id=str(row.id), actor=Actor(kind=kind, id=row.actor_id), method=row.method, resource_type=row.resource_type,
-                resource_id=str(row.resource_id), action=row.action, create_time=timestamp(row.create_time),
+                id=str(row.id),
+                actor=Actor(kind=kind, id=row.actor_id),
+                method=row.method,
+                resource_type=row.resource_type,
+                resource_id=str(row.resource_id),
+                action=row.action,
+                create_time=timestamp(row.create_time),
             )
             entry.changes.update(row.changes)
             answer.audit_entries.append(entry)

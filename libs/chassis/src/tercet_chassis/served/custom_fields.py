@@ -8,10 +8,14 @@ from google.protobuf.empty_pb2 import Empty
 from google.protobuf.json_format import MessageToDict, ParseDict
 from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
-from tercet.chassis.v1.custom_field_service_pb2 import (
-    CustomField, DeleteCustomFieldRequest, ListCustomFieldsRequest, ListCustomFieldsResponse, SetCustomFieldRequest,
-)
 
+from tercet.chassis.v1.custom_field_service_pb2 import (
+    CustomField,
+    DeleteCustomFieldRequest,
+    ListCustomFieldsRequest,
+    ListCustomFieldsResponse,
+    SetCustomFieldRequest,
+)
 from tercet_chassis.entity import Custom, Entity, view
 from tercet_chassis.errors import FailedPrecondition, InvalidArgument
 from tercet_chassis.handlers import Handlers
@@ -41,14 +45,20 @@ class CustomFieldService(Handlers):
         entity = _entity(tx, given.resource)
         definition: dict[str, Any] = MessageToDict(given, preserving_proto_field_name=True)
         mine = (
-            (custom_fields.c.tenant_id == tx.tenant_id) & (custom_fields.c.resource_type == given.resource) & (custom_fields.c.key == given.key)
+            (custom_fields.c.tenant_id == tx.tenant_id)
+            & (custom_fields.c.resource_type == given.resource)
+            & (custom_fields.c.key == given.key)
         )
         before = (await tx.session.execute(select(custom_fields.c.definition).where(mine))).scalar()
         if before is not None and before["type"] != definition["type"] and await _has_values(tx, entity, given.key):
             raise CustomFieldInUse(key=given.key, type=before["type"])
-        row = insert(custom_fields).values(tenant_id=tx.tenant_id, resource_type=given.resource, key=given.key, definition=definition)
+        row = insert(custom_fields).values(
+            tenant_id=tx.tenant_id, resource_type=given.resource, key=given.key, definition=definition
+        )
         changed = {"definition": definition, "update_time": func.clock_timestamp()}
-        await tx.session.execute(row.on_conflict_do_update(index_elements=["tenant_id", "resource_type", "key"], set_=changed))
+        await tx.session.execute(
+            row.on_conflict_do_update(index_elements=["tenant_id", "resource_type", "key"], set_=changed)
+        )
         return given
 
     async def ListCustomFields(self, request: ListCustomFieldsRequest, tx: Tx) -> ListCustomFieldsResponse:

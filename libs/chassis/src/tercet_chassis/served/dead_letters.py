@@ -6,10 +6,14 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select, update
-from tercet.chassis.v1.dead_letter_service_pb2 import (
-    DeadLetter, DiscardDeadLetterRequest, ListDeadLettersRequest, ListDeadLettersResponse, RetryDeadLetterRequest,
-)
 
+from tercet.chassis.v1.dead_letter_service_pb2 import (
+    DeadLetter,
+    DiscardDeadLetterRequest,
+    ListDeadLettersRequest,
+    ListDeadLettersResponse,
+    RetryDeadLetterRequest,
+)
 from tercet_chassis.errors import FailedPrecondition, ResourceNotFound
 from tercet_chassis.handlers import Handlers
 from tercet_chassis.outbox import timestamp
@@ -54,7 +58,11 @@ class DeadLetterService(Handlers):
 
 
 async def _open(tx: Tx, id: str) -> Any:
-    query = select(dead_letters).where(dead_letters.c.tenant_id == tx.tenant_id, dead_letters.c.id == UUID(id)).with_for_update()
+    query = (
+        select(dead_letters)
+        .where(dead_letters.c.tenant_id == tx.tenant_id, dead_letters.c.id == UUID(id))
+        .with_for_update()
+    )
     row = (await tx.session.execute(query)).first()
     if row is None:
         raise ResourceNotFound(type="DeadLetter", id=id)
@@ -70,6 +78,13 @@ async def _settle(tx: Tx, id: UUID, state: str) -> DeadLetter:
 
 def _message(row: Any) -> DeadLetter:
     return DeadLetter(
-        id=str(row.id), consumer=row.consumer, event_id=str(row.event_id), subject=row.subject, reason=row.reason, message=row.message,
-        attempts=row.attempts, state=DeadLetter.State.Value(row.state), create_time=timestamp(row.create_time),
+        id=str(row.id),
+        consumer=row.consumer,
+        event_id=str(row.event_id),
+        subject=row.subject,
+        reason=row.reason,
+        message=row.message,
+        attempts=row.attempts,
+        state=DeadLetter.State.Value(row.state),
+        create_time=timestamp(row.create_time),
     )

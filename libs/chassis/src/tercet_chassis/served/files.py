@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from sqlalchemy import insert, select
-from tercet.chassis.v1.file_service_pb2 import DownloadFileRequest, File, FileChunk, GetFileRequest, UploadFileRequest
 
+from tercet.chassis.v1.file_service_pb2 import DownloadFileRequest, File, FileChunk, GetFileRequest, UploadFileRequest
 from tercet_chassis.context import Context
 from tercet_chassis.errors import InvalidArgument, ResourceNotFound
 from tercet_chassis.handlers import Handlers
@@ -65,7 +65,9 @@ async def _store(tx: Tx, requests: AsyncIterator[UploadFileRequest]) -> File:
 
     async def put(content: bytes) -> None:
         nonlocal sequence
-        await tx.session.execute(insert(file_chunks).values(tenant_id=tx.tenant_id, file_id=id, sequence=sequence, content=content))
+        await tx.session.execute(
+            insert(file_chunks).values(tenant_id=tx.tenant_id, file_id=id, sequence=sequence, content=content)
+        )
         sequence += 1
 
     async for request in requests:
@@ -85,8 +87,13 @@ async def _store(tx: Tx, requests: AsyncIterator[UploadFileRequest]) -> File:
     if waiting:
         await put(bytes(waiting))
     values: dict[str, Any] = {
-        "tenant_id": tx.tenant_id, "id": id, "name": name, "media_type": media_type or "application/octet-stream", "size": size,
-        "sha256": digest.digest(), "owner": tx.principal.subject,
+        "tenant_id": tx.tenant_id,
+        "id": id,
+        "name": name,
+        "media_type": media_type or "application/octet-stream",
+        "size": size,
+        "sha256": digest.digest(),
+        "owner": tx.principal.subject,
     }
     await tx.session.execute(insert(files).values(values))
     return await stored(tx, str(id))
@@ -94,11 +101,18 @@ async def _store(tx: Tx, requests: AsyncIterator[UploadFileRequest]) -> File:
 
 async def stored(tx: Tx, id: str) -> File:
     """What is known of a file of this tenant; refuses with NOT_FOUND."""
-    row = (await tx.session.execute(select(files).where(files.c.tenant_id == tx.tenant_id, files.c.id == UUID(id)))).first()
+    row = (
+        await tx.session.execute(select(files).where(files.c.tenant_id == tx.tenant_id, files.c.id == UUID(id)))
+    ).first()
     if row is None:
         raise ResourceNotFound(type="File", id=id)
     return File(
-        id=str(row.id), name=row.name, media_type=row.media_type, size=row.size, sha256=bytes(row.sha256).hex(), create_time=timestamp(row.create_time)
+        id=str(row.id),
+        name=row.name,
+        media_type=row.media_type,
+        size=row.size,
+        sha256=bytes(row.sha256).hex(),
+        create_time=timestamp(row.create_time),
     )
 
 
@@ -107,7 +121,9 @@ async def read(tx: Tx, id: str) -> AsyncIterator[bytes]:
     sequence = 0
     while True:
         query = select(file_chunks.c.content).where(
-            file_chunks.c.tenant_id == tx.tenant_id, file_chunks.c.file_id == UUID(id), file_chunks.c.sequence == sequence
+            file_chunks.c.tenant_id == tx.tenant_id,
+            file_chunks.c.file_id == UUID(id),
+            file_chunks.c.sequence == sequence,
         )
         content = (await tx.session.execute(query)).scalar()
         if content is None:

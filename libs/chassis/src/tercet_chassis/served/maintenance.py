@@ -5,11 +5,18 @@ from __future__ import annotations
 from datetime import UTC
 
 from sqlalchemy import func, select, text
-from tercet.chassis.v1.maintenance_service_pb2 import (
-    AdvanceClockRequest, AnnounceResourcesRequest, AnnounceResourcesResponse, Backlog, CheckInvariantsRequest, CheckInvariantsResponse,
-    ClockReading, GetBacklogRequest, ReleaseClockRequest,
-)
 
+from tercet.chassis.v1.maintenance_service_pb2 import (
+    AdvanceClockRequest,
+    AnnounceResourcesRequest,
+    AnnounceResourcesResponse,
+    Backlog,
+    CheckInvariantsRequest,
+    CheckInvariantsResponse,
+    ClockReading,
+    GetBacklogRequest,
+    ReleaseClockRequest,
+)
 from tercet_chassis.audit_seal import broken_seals
 from tercet_chassis.context import REPLAY
 from tercet_chassis.contract import message_class, resource_field
@@ -39,7 +46,11 @@ class MaintenanceService(Handlers):
     """Serves tercet.chassis.v1.MaintenanceService."""
 
     async def CheckInvariants(self, request: CheckInvariantsRequest, tx: Tx) -> CheckInvariantsResponse:
-        findings = [await _seals(tx), await _dead_letters(tx), *[await _links(tx, entity.__tablename__) for entity in tx.runtime.linked_entities]]
+        findings = [
+            await _seals(tx),
+            await _dead_letters(tx),
+            *[await _links(tx, entity.__tablename__) for entity in tx.runtime.linked_entities],
+        ]
         answer = CheckInvariantsResponse()
         for check in tx.runtime.service.checks:
             findings.append(await check(tx))
@@ -84,11 +95,21 @@ def _reading(tx: Tx) -> ClockReading:
 
 async def _seals(tx: Tx) -> Finding:
     count, broken = await broken_seals(await tx.session.connection())
-    return Finding(invariant="audit.chain_whole", holds=not broken, checked_count=count, broken_count=len(broken), examples=broken[:5])
+    return Finding(
+        invariant="audit.chain_whole",
+        holds=not broken,
+        checked_count=count,
+        broken_count=len(broken),
+        examples=broken[:5],
+    )
 
 
 async def _dead_letters(tx: Tx) -> Finding:
-    query = select(func.count()).select_from(dead_letters).where(dead_letters.c.tenant_id == tx.tenant_id, dead_letters.c.state == "OPEN")
+    query = (
+        select(func.count())
+        .select_from(dead_letters)
+        .where(dead_letters.c.tenant_id == tx.tenant_id, dead_letters.c.state == "OPEN")
+    )
     count = int((await tx.session.execute(query)).scalar_one())
     return Finding(invariant="events.no_dead_letters", holds=count == 0, checked_count=count, broken_count=count)
 
@@ -99,4 +120,6 @@ async def _links(tx: Tx, table: str) -> Finding:
         f"JOIN {party_links.name} l ON l.tenant_id = t.tenant_id AND l.identity_id = t.identity_id"
     )
     row = (await tx.session.execute(query)).one()
-    return Finding(invariant=f"parties.{table}_agree", holds=row.broken == 0, checked_count=row.checked, broken_count=row.broken)
+    return Finding(
+        invariant=f"parties.{table}_agree", holds=row.broken == 0, checked_count=row.checked, broken_count=row.broken
+    )

@@ -6,10 +6,14 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select, update
-from tercet.chassis.v1.operation_service_pb2 import (
-    CancelOperationRequest, GetOperationRequest, ListOperationsRequest, ListOperationsResponse, Operation,
-)
 
+from tercet.chassis.v1.operation_service_pb2 import (
+    CancelOperationRequest,
+    GetOperationRequest,
+    ListOperationsRequest,
+    ListOperationsResponse,
+    Operation,
+)
 from tercet_chassis.errors import ResourceNotFound
 from tercet_chassis.handlers import Handlers
 from tercet_chassis.operations import operation_message
@@ -31,7 +35,11 @@ class OperationService(Handlers):
 
     async def CancelOperation(self, request: CancelOperationRequest, tx: Tx) -> Operation:
         row = await _row(tx, request.id)
-        await tx.session.execute(update(processes).where(processes.c.id == row.id, processes.c.state == "RUNNING").values(cancel_requested=True))
+        await tx.session.execute(
+            update(processes)
+            .where(processes.c.id == row.id, processes.c.state == "RUNNING")
+            .values(cancel_requested=True)
+        )
         return operation_message(await _row(tx, request.id))
 
 

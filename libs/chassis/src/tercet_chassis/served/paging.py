@@ -12,7 +12,9 @@ from tercet_chassis.lists import DEFAULT_PAGE, LARGEST_PAGE
 from tercet_chassis.transaction import Tx
 
 
-async def newest_first(tx: Tx, query: Select[Any], id_column: Any, page_size: int, page_token: str) -> tuple[list[Any], str]:
+async def newest_first(
+    tx: Tx, query: Select[Any], id_column: Any, page_size: int, page_token: str
+) -> tuple[list[Any], str]:
     """The rows of one page and the token of the next; refuses a token that is no id."""
     if page_token:
         try:
