@@ -1,7 +1,7 @@
 """How good a grouping of records is: pairwise, B-cubed, and the share of entities found exactly.
 
-Pairwise: of all pairs put together, how many belong together (precision), and of all that belong together, how many were put so (recall).
-B-cubed: the same per record, averaged, so that large entities do not rule the figure.
+Pairwise: of all pairs put together, how many belong together (precision), and of all that belong together, how many
+were put so (recall). B-cubed: the same per record, averaged, so that large entities do not rule the figure.
 """
 
 from __future__ import annotations
@@ -58,8 +58,13 @@ class Measure:
             found.append("false pairs by kind of hard negative:")
             found += [f"  {kind:<40} {count}" for kind, count in self.false_pairs.items()]
         if self.missed_pairs:
-            found.append("missed pairs by kind of corruption (a pair counts once for each kind on either record): missed / all")
-            found += [f"  {kind:<20} {a:>6} / {b:<6} {100 * a / b:.1f}%" for kind, (a, b) in list(self.missed_pairs.items())[:40]]
+            found.append(
+                "missed pairs by kind of corruption (a pair counts once for each kind on either record): missed / all"
+            )
+            found += [
+                f"  {kind:<20} {a:>6} / {b:<6} {100 * a / b:.1f}%"
+                for kind, (a, b) in list(self.missed_pairs.items())[:40]
+            ]
         return found
 
 
@@ -73,7 +78,9 @@ def _pairs(count: int) -> int:
 
 
 def measure(
-    clusters: Mapping[str, str], truth: Mapping[str, str], notes: Mapping[str, tuple[frozenset[str], frozenset[str]]] | None = None
+    clusters: Mapping[str, str],
+    truth: Mapping[str, str],
+    notes: Mapping[str, tuple[frozenset[str], frozenset[str]]] | None = None,
 ) -> Measure:
     """Compares a grouping with the truth, both record → group; a record without a group stands alone.
 

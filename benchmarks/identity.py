@@ -2,8 +2,8 @@
 
     python benchmarks/identity.py FOLDER        (make bench-identity DATA=FOLDER)
 
-Each record is cleaned and decided on arrival, in file order; earlier decisions are not revised. The weights are the ones the service
-uses; `identity_train.py` says how they do on entities they were not learned from.
+Each record is cleaned and decided on arrival, in file order; earlier decisions are not revised. The weights are the
+ones the service uses; `identity_train.py` says how they do on entities they were not learned from.
 """
 
 from __future__ import annotations
@@ -51,13 +51,21 @@ def main() -> None:
     result = measure(clusters, data.truth, data.notes)
     count, cleaning, matching = len(data.leads), after_cleaning - started, finished - after_cleaning
     if options.json:
-        figures = {"precision": result.precision, "recall": result.recall, "f1": result.f1, "rows_per_second": count / (finished - started)}
+        figures = {
+            "precision": result.precision,
+            "recall": result.recall,
+            "f1": result.f1,
+            "rows_per_second": count / (finished - started),
+        }
         print(json.dumps(figures, indent=1))
         return
     print("streaming, in memory")
     print("\n".join(result.lines()))
     print(f"links by state: {states}")
-    print(f"cleaning {cleaning:.2f} s ({count / cleaning:,.0f} rows/s), matching {matching:.2f} s ({count / matching:,.0f} rows/s)")
+    print(
+        f"cleaning {cleaning:.2f} s ({count / cleaning:,.0f} rows/s), "
+        f"matching {matching:.2f} s ({count / matching:,.0f} rows/s)"
+    )
 
 
 if __name__ == "__main__":

@@ -2,9 +2,10 @@
 
     python benchmarks/identity_train.py FOLDER [--write PATH]
 
-Each record is compared with the profiles its keys lead to, profiles made of the true entities so far; a logistic regression over
-the agreements gives the weights. Cross-validation: entities are dealt into folds, and while the whole file streams through one
-index, each record is decided by weights and thresholds learned without its entity's fold. Needs numpy; nothing else here does.
+Each record is compared with the profiles its keys lead to, profiles made of the true entities so far; a logistic
+regression over the agreements gives the weights. Cross-validation: entities are dealt into folds, and while the whole
+file streams through one index, each record is decided by weights and thresholds learned without its entity's fold.
+Needs numpy; nothing else here does.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import argparse
 import zlib
 from collections import Counter, defaultdict
 from collections.abc import Mapping
-from itertools import count
+from itertools import count as numbers
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,8 @@ from tercet_leads.identity.blocking import strong_keys, weak_keys
 from tercet_leads.identity.evidence import Evidence
 from tercet_leads.identity.memory import PartyIndex, numbered
 from tercet_leads.identity.rules import VETOES, Model, Thresholds
-from tercet_leads.identity.rules_agreement import Agreement, compare
+from tercet_leads.identity.rules_agreement import compare
+from tercet_leads.identity.rules_basics import Agreement
 
 FOLDS = 5
 # Pulls weights of rare agreements towards 0, so that a handful of chance sightings cannot make a rule.
@@ -77,7 +79,9 @@ def training_pairs(data: Labelled, traces: list[Evidence]) -> dict[str, list[Pai
         parties, counts = index.candidates(keys)
         for party in parties:
             profile = index.profiles[party]
-            pairs[trace.kind].append((fold_of(entity), entity_of[party] == entity, tuple(compare(trace, profile, counts))))
+            pairs[trace.kind].append(
+                (fold_of(entity), entity_of[party] == entity, tuple(compare(trace, profile, counts)))
+            )
         if entity in party_of:
             index.attach(party_of[entity], trace, keys)
         else:
@@ -121,7 +125,7 @@ class FoldIndex(PartyIndex[int]):
     """An index whose weights depend on the record: those learned without its entity."""
 
     def __init__(self, by_fold: list[dict[str, Model]]) -> None:
-        super().__init__(count().__next__)
+        super().__init__(numbers().__next__)
         self._by_fold = by_fold
 
     def decide(self, trace: Evidence, fold: int) -> int:
@@ -140,7 +144,9 @@ def stream(data: Labelled, traces: list[Evidence], index: PartyIndex[int], by_fo
     return measure(clusters, data.truth, data.notes)
 
 
-def models(pairs: dict[str, list[Pair]], without: int | None, probable: float, confirmed: float = 5.0) -> dict[str, Model]:
+def models(
+    pairs: dict[str, list[Pair]], without: int | None, probable: float, confirmed: float = 5.0
+) -> dict[str, Model]:
     """A model a kind of lead, learned from all folds but one."""
     found = {}
     for kind, rows in pairs.items():
@@ -173,7 +179,7 @@ def main() -> None:
 def render(found: dict[str, Model]) -> str:
     """The weights as a Python module."""
     lines = [
-        '"""Weights of evidence in log-odds, learned by benchmarks/identity_train.py; see docs/identity.md for how well they do."""',
+        '"""Weights of evidence in log-odds, learned by benchmarks/identity_train.py: do not edit, learn them anew."""',
         "",
         "from __future__ import annotations",
         "",
@@ -185,7 +191,9 @@ def render(found: dict[str, Model]) -> str:
             weights[feature][level] = round(weight, 2)
         table: dict[str, Any] = {"prior": round(model.prior, 2)}
         lines += ["", f"{kind.upper()}: dict[str, Any] = {{", f'    "prior": {table["prior"]},']
-        lines.append(f'    "thresholds": {{"probable": {model.thresholds.probable}, "confirmed": {model.thresholds.confirmed}}},')
+        lines.append(
+            f'    "thresholds": {{"probable": {model.thresholds.probable}, "confirmed": {model.thresholds.confirmed}}},'
+        )
         lines.append('    "weights": {')
         for feature, levels in weights.items():
             lines.append(f'        "{feature}": {{')

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from tercet_leads.cleaning.addresses import clean_address
 from tercet_leads.cleaning.regions import clean_region
 
@@ -59,7 +60,10 @@ def test_city_that_contradicts_the_form_is_flagged() -> None:
     assert "region_differs" in clean_address("济南市历下区和平南路160号", "江苏省", "南京市").flags
 
 
-@pytest.mark.parametrize(("raw", "city"), [("中山路12号", ""), ("中山市中山路12号", "中山"), ("朝阳区建国路8号", ""), ("吉林市船营区1号", "吉林")])
+@pytest.mark.parametrize(
+    ("raw", "city"),
+    [("中山路12号", ""), ("中山市中山路12号", "中山"), ("朝阳区建国路8号", ""), ("吉林市船营区1号", "吉林")],
+)
 def test_road_or_district_named_after_a_city_is_not_that_city(raw: str, city: str) -> None:
     assert clean_address(raw).city == city
 
@@ -85,7 +89,9 @@ def test_province_and_city_have_short_names(province: str, city: str, expected: 
     assert tuple(clean_region(province, city)) == expected
 
 
-@given(st.one_of(st.text(max_size=30), st.text(alphabet="山东省济南市历下区和平南路160号楼单元室#-（） 北京", max_size=24)))
+@given(
+    st.one_of(st.text(max_size=30), st.text(alphabet="山东省济南市历下区和平南路160号楼单元室#-（） 北京", max_size=24))
+)
 def test_cleaning_its_own_result_changes_nothing(text: str) -> None:
     once = clean_address(text).value
     assert clean_address(once).value == once

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stdnum.cn import ric
 from stdnum.cn import uscc as reference
+
 from tercet_leads.cleaning.codes import (
     clean_registration,
     clean_resident_id,
@@ -30,7 +31,10 @@ def test_check_character_agrees_with_an_independent_library(tail: str) -> None:
     assert reference.is_valid(body + uscc_check(body))
 
 
-@pytest.mark.parametrize("raw", [GOOD, GOOD.lower(), f" {GOOD} ", f"{GOOD[:6]} {GOOD[6:]}", f"统一社会信用代码：{GOOD}", f"{GOOD[:8]}-{GOOD[8:]}"])
+@pytest.mark.parametrize(
+    "raw",
+    [GOOD, GOOD.lower(), f" {GOOD} ", f"{GOOD[:6]} {GOOD[6:]}", f"统一社会信用代码：{GOOD}", f"{GOOD[:8]}-{GOOD[8:]}"],
+)
 def test_credit_code_comes_to_one_spelling(raw: str) -> None:
     code = clean_uscc(raw)
     assert (code.value, code.kind, code.organisation) == (GOOD, "uscc", ORGANISATION)
@@ -72,7 +76,16 @@ def test_old_licence_number_has_fifteen_digits() -> None:
     assert clean_registration("110108000000016").kind == "licence"
 
 
-@pytest.mark.parametrize("raw", [RESIDENT, f" {RESIDENT} ", RESIDENT.lower(), f"{RESIDENT[:6]} {RESIDENT[6:14]} {RESIDENT[14:]}", f"身份证号：{RESIDENT}"])
+@pytest.mark.parametrize(
+    "raw",
+    [
+        RESIDENT,
+        f" {RESIDENT} ",
+        RESIDENT.lower(),
+        f"{RESIDENT[:6]} {RESIDENT[6:14]} {RESIDENT[14:]}",
+        f"身份证号：{RESIDENT}",
+    ],
+)
 def test_identity_number_comes_to_one_spelling(raw: str) -> None:
     assert clean_resident_id(raw).value == RESIDENT
 

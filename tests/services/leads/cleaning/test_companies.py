@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from tercet_leads.cleaning.companies import clean_company
 
 
@@ -74,7 +75,12 @@ def test_region_in_brackets_of_the_same_city_is_no_branch() -> None:
 
 @pytest.mark.parametrize(
     ("raw", "core"),
-    [("Acme Trading Co., Ltd.", "acme trading"), ("ACME Inc", "acme"), ("Siemens AG", "siemens"), ("Blue Sky LLC", "blue sky")],
+    [
+        ("Acme Trading Co., Ltd.", "acme trading"),
+        ("ACME Inc", "acme"),
+        ("Siemens AG", "siemens"),
+        ("Blue Sky LLC", "blue sky"),
+    ],
 )
 def test_foreign_name_loses_its_legal_form(raw: str, core: str) -> None:
     assert clean_company(raw).core == core
@@ -91,7 +97,9 @@ def test_placeholder_is_no_company(raw: str) -> None:
     assert clean_company(raw).value in ("", "个人")
 
 
-@given(st.one_of(st.text(max_size=30), st.text(alphabet="杭州市云杉網络科技有限公司分（）() 厂集团北京AB", max_size=16)))
+@given(
+    st.one_of(st.text(max_size=30), st.text(alphabet="杭州市云杉網络科技有限公司分（）() 厂集团北京AB", max_size=16))
+)
 def test_cleaning_its_own_result_changes_nothing(text: str) -> None:
     once = clean_company(text)
     again = clean_company(once.value)

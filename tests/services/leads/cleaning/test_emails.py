@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from tercet_leads.cleaning.emails import clean_email
 
 
@@ -52,12 +53,16 @@ def test_mistyped_provider_is_suggested_and_the_value_left(raw: str, suggestion:
     assert "domain_typo" in email.flags
 
 
-@pytest.mark.parametrize("raw", ["a.li@qq.com", "a.li@sina.cn", "a.li@vip.163.com", "a.li@168.com", "a.li@gmw.cn", "a.li@mail.com"])
+@pytest.mark.parametrize(
+    "raw", ["a.li@qq.com", "a.li@sina.cn", "a.li@vip.163.com", "a.li@168.com", "a.li@gmw.cn", "a.li@mail.com"]
+)
 def test_domain_that_exists_is_not_taken_for_a_typo(raw: str) -> None:
     assert clean_email(raw).suggestion == ""
 
 
-@pytest.mark.parametrize("raw", ["info@acme.cn", "Sales@acme.cn", "hr2@acme.cn", "service@acme.com.cn", "contact@acme.cn"])
+@pytest.mark.parametrize(
+    "raw", ["info@acme.cn", "Sales@acme.cn", "hr2@acme.cn", "service@acme.com.cn", "contact@acme.cn"]
+)
 def test_mailbox_of_an_office_is_flagged(raw: str) -> None:
     assert "role_mailbox" in clean_email(raw).flags
 

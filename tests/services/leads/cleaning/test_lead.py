@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from tercet_leads.cleaning import clean_lead
 from tercet_leads.cleaning.codes import uscc_check
 from tercet_leads.cleaning.junk import junk_text

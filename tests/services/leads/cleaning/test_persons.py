@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from tercet_leads.cleaning.persons import clean_person
 
 
@@ -38,7 +39,16 @@ def test_full_name_stands_without_honorific_and_blanks(raw: str, value: str) -> 
 
 @pytest.mark.parametrize(
     ("raw", "family"),
-    [("张总", "张"), ("小胡", "胡"), ("老周", "周"), ("王女士", "王"), ("冯小姐", "冯"), ("李老板", "李"), ("欧阳经理", "欧阳"), ("許姐", "许")],
+    [
+        ("张总", "张"),
+        ("小胡", "胡"),
+        ("老周", "周"),
+        ("王女士", "王"),
+        ("冯小姐", "冯"),
+        ("李老板", "李"),
+        ("欧阳经理", "欧阳"),
+        ("許姐", "许"),
+    ],
 )
 def test_family_name_with_honorific_is_a_partial_name(raw: str, family: str) -> None:
     name = clean_person(raw)
@@ -86,7 +96,9 @@ def test_name_in_letters_is_spelled_family_name_first(raw: str, spelling: str) -
     assert (name.spelling, name.form) == (spelling, "latin")
 
 
-@pytest.mark.parametrize(("raw", "gender"), [("王女士", "female"), ("王先生", "male"), ("李明", ""), ("许姐", "female")])
+@pytest.mark.parametrize(
+    ("raw", "gender"), [("王女士", "female"), ("王先生", "male"), ("李明", ""), ("许姐", "female")]
+)
 def test_gender_is_known_only_from_what_was_said(raw: str, gender: str) -> None:
     assert clean_person(raw).gender == gender
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from tercet_leads.cleaning.phones import clean_phone, clean_phones
 
 MOBILES = [

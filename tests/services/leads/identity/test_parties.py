@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
+
 from tercet.leads.v1.identity_service_pb2 import (
     ExplainLinkRequest,
     GetPartyRequest,
@@ -30,7 +31,9 @@ from tercet_leads.cleaning import clean_lead
 from tercet_leads.identity.recognition import Trace, candidates, recognise
 
 
-async def recognised(leads: Client, kind: int = PartyKind.INDIVIDUAL, identity_id: str = "", **facts: str) -> RecognizeIdentityResponse:
+async def recognised(
+    leads: Client, kind: PartyKind = PartyKind.INDIVIDUAL, identity_id: str = "", **facts: str
+) -> RecognizeIdentityResponse:
     request = RecognizeIdentityRequest(kind=kind, facts=KnownFacts(**facts), identity_id=identity_id)
     found: RecognizeIdentityResponse = await leads.RecognizeIdentity(request)
     return found
@@ -61,13 +64,19 @@ async def test_family_on_one_phone_is_two_persons(leads: Client) -> None:
 
 async def test_person_and_company_of_one_phone_are_never_the_same(leads: Client) -> None:
     person = await recognised(leads, name="王芳", mobile="13812341234")
-    company = await recognised(leads, PartyKind.COMPANY, name="王芳", mobile="13812341234", company_name="杭州云杉网络科技有限公司")
+    company = await recognised(
+        leads, PartyKind.COMPANY, name="王芳", mobile="13812341234", company_name="杭州云杉网络科技有限公司"
+    )
     assert company.identity.party_id != person.identity.party_id
 
 
 async def test_branch_is_not_its_head_office(leads: Client) -> None:
-    head = await recognised(leads, PartyKind.COMPANY, company_name="福州腾康包装印刷有限公司", city="福州", phone="0591-83456789")
-    branch = await recognised(leads, PartyKind.COMPANY, company_name="福州腾康包装印刷有限公司杭州分公司", phone="0591-83456789")
+    head = await recognised(
+        leads, PartyKind.COMPANY, company_name="福州腾康包装印刷有限公司", city="福州", phone="0591-83456789"
+    )
+    branch = await recognised(
+        leads, PartyKind.COMPANY, company_name="福州腾康包装印刷有限公司杭州分公司", phone="0591-83456789"
+    )
     assert branch.identity.party_id != head.identity.party_id
 
 
@@ -75,7 +84,7 @@ async def test_explanation_is_kept_with_the_identity(leads: Client) -> None:
     await recognised(leads, name="王芳", mobile="13812341234")
     second = await recognised(leads, name="王芳", mobile="13812341234")
     why = await leads.ExplainLink(ExplainLinkRequest(id=second.identity.id))
-    assert [part.feature for part in why.evidence][0] == "mobile"
+    assert why.evidence[0].feature == "mobile"
     assert why.score > 0
     assert why.decided_by == Identity.RULES
 
@@ -113,7 +122,11 @@ async def test_tenants_never_meet(leads: Client) -> None:
 
 
 async def test_batch_finds_its_own_duplicates_and_answers_in_order(leads: Client) -> None:
-    rows = [{"name": "王芳", "mobile": "13812341234"}, {"name": "李强", "mobile": "13912341234"}, {"name": "王芳", "phone": "138 1234 1234"}]
+    rows = [
+        {"name": "王芳", "mobile": "13812341234"},
+        {"name": "李强", "mobile": "13912341234"},
+        {"name": "王芳", "phone": "138 1234 1234"},
+    ]
     async with leads.transaction() as tx:
         found = await recognise(tx, [Trace(clean_lead(row)) for row in rows])
     assert found[0].party_id == found[2].party_id != found[1].party_id
@@ -139,8 +152,12 @@ async def test_candidates_are_named_without_keeping_anything(leads: Client) -> N
 
 async def snapshot(leads: Client) -> dict[str, Any]:
     async with leads.transaction() as tx:
-        identities = await tx.session.execute(text("SELECT id, party_id, link_state, decided_by FROM fenced.identities ORDER BY id"))
-        parties = await tx.session.execute(text("SELECT id, state, merged_into_id, member_count, evidence, phones FROM fenced.parties ORDER BY id"))
+        identities = await tx.session.execute(
+            text("SELECT id, party_id, link_state, decided_by FROM fenced.identities ORDER BY id")
+        )
+        parties = await tx.session.execute(
+            text("SELECT id, state, merged_into_id, member_count, evidence, phones FROM fenced.parties ORDER BY id")
+        )
         keys = await tx.session.execute(text("SELECT key, party_id FROM party_keys ORDER BY key, party_id"))
         return {"identities": identities.all(), "parties": parties.all(), "keys": keys.all()}
 
@@ -151,7 +168,9 @@ async def test_merge_and_unmerge_leave_everything_as_it_was(leads: Client) -> No
     second = await recognised(leads, name="王方方", email="fang@example-shop.cn")
     before = await snapshot(leads)
     merge = await leads.MergeParties(
-        MergePartiesRequest(id=first.identity.party_id, other_party_ids=[second.identity.party_id], reason="one person, two phones")
+        MergePartiesRequest(
+            id=first.identity.party_id, other_party_ids=[second.identity.party_id], reason="one person, two phones"
+        )
     )
     assert [move.identity_id for move in merge.moves] == [second.identity.id]
     assert len(await members(leads, first.identity.party_id)) == 3
@@ -166,7 +185,9 @@ async def test_merge_and_unmerge_leave_everything_as_it_was(leads: Client) -> No
 async def test_merged_party_takes_traces_of_both(leads: Client) -> None:
     first = await recognised(leads, name="王芳", mobile="13812341234")
     second = await recognised(leads, name="王方方", mobile="13912345678")
-    await leads.MergeParties(MergePartiesRequest(id=first.identity.party_id, other_party_ids=[second.identity.party_id]))
+    await leads.MergeParties(
+        MergePartiesRequest(id=first.identity.party_id, other_party_ids=[second.identity.party_id])
+    )
     third = await recognised(leads, name="王方方", mobile="13912345678")
     assert third.identity.party_id == first.identity.party_id
 
@@ -174,10 +195,15 @@ async def test_merged_party_takes_traces_of_both(leads: Client) -> None:
 async def test_traces_that_came_after_a_merge_stay_when_it_is_undone(leads: Client) -> None:
     first = await recognised(leads, name="王芳", mobile="13812341234")
     second = await recognised(leads, name="王方方", mobile="13912345678")
-    merge = await leads.MergeParties(MergePartiesRequest(id=first.identity.party_id, other_party_ids=[second.identity.party_id]))
+    merge = await leads.MergeParties(
+        MergePartiesRequest(id=first.identity.party_id, other_party_ids=[second.identity.party_id])
+    )
     third = await recognised(leads, name="王芳", mobile="13812341234")
     await leads.UnmergeParties(UnmergePartiesRequest(id=first.identity.party_id, decision_id=merge.id))
-    assert {identity.id for identity in await members(leads, first.identity.party_id)} == {first.identity.id, third.identity.id}
+    assert {identity.id for identity in await members(leads, first.identity.party_id)} == {
+        first.identity.id,
+        third.identity.id,
+    }
     assert {identity.id for identity in await members(leads, second.identity.party_id)} == {second.identity.id}
 
 
@@ -194,11 +220,18 @@ async def test_split_gives_identities_a_party_of_their_own(leads: Client) -> Non
 async def test_merge_moves_rows_of_this_service_at_once_and_tells_everybody(leads: Client) -> None:
     first = await recognised(leads, name="王芳", mobile="13812341234")
     second = await recognised(leads, name="王方方", mobile="13912345678")
-    await leads.MergeParties(MergePartiesRequest(id=first.identity.party_id, other_party_ids=[second.identity.party_id]))
+    await leads.MergeParties(
+        MergePartiesRequest(id=first.identity.party_id, other_party_ids=[second.identity.party_id])
+    )
     async with leads.transaction() as tx:
-        link = await tx.session.scalar(text("SELECT party_id FROM party_links WHERE identity_id = :id"), {"id": UUID(second.identity.id)})
+        link = await tx.session.scalar(
+            text("SELECT party_id FROM party_links WHERE identity_id = :id"), {"id": UUID(second.identity.id)}
+        )
         told = await tx.session.scalar(
-            text("SELECT count(*) FROM outbox WHERE tenant_id = :tenant AND subject = 'tercet.leads.party_members.moved.v1'"),
+            text(
+                "SELECT count(*) FROM outbox WHERE tenant_id = :tenant "
+                "AND subject = 'tercet.leads.party_members.moved.v1'"
+            ),
             {"tenant": leads.tenant_id},
         )
     assert (str(link), told) == (first.identity.party_id, 1)
@@ -209,16 +242,24 @@ async def test_impossible_decisions_are_refused(leads: Client) -> None:
     second = await recognised(leads, name="王方方", mobile="13912345678")
     company = await recognised(leads, PartyKind.COMPANY, company_name="杭州云杉网络科技有限公司", city="杭州")
     with refused("PARTIES_OF_DIFFERENT_KIND"):
-        await leads.MergeParties(MergePartiesRequest(id=first.identity.party_id, other_party_ids=[company.identity.party_id]))
+        await leads.MergeParties(
+            MergePartiesRequest(id=first.identity.party_id, other_party_ids=[company.identity.party_id])
+        )
     with refused("PARTY_MERGED_WITH_ITSELF"):
-        await leads.MergeParties(MergePartiesRequest(id=first.identity.party_id, other_party_ids=[first.identity.party_id]))
+        await leads.MergeParties(
+            MergePartiesRequest(id=first.identity.party_id, other_party_ids=[first.identity.party_id])
+        )
     with refused("SPLIT_LEAVES_NOBODY"):
         await leads.SplitParty(SplitPartyRequest(id=first.identity.party_id, identity_ids=[first.identity.id]))
     with refused("IDENTITY_OF_OTHER_PARTY"):
         await leads.SplitParty(SplitPartyRequest(id=first.identity.party_id, identity_ids=[second.identity.id]))
-    merge = await leads.MergeParties(MergePartiesRequest(id=first.identity.party_id, other_party_ids=[second.identity.party_id]))
+    merge = await leads.MergeParties(
+        MergePartiesRequest(id=first.identity.party_id, other_party_ids=[second.identity.party_id])
+    )
     with refused("PARTY_ALREADY_MERGED"):
-        await leads.MergeParties(MergePartiesRequest(id=first.identity.party_id, other_party_ids=[second.identity.party_id]))
+        await leads.MergeParties(
+            MergePartiesRequest(id=first.identity.party_id, other_party_ids=[second.identity.party_id])
+        )
     await leads.UnmergeParties(UnmergePartiesRequest(id=first.identity.party_id, decision_id=merge.id))
     with refused("MERGE_ALREADY_UNDONE"):
         await leads.UnmergeParties(UnmergePartiesRequest(id=first.identity.party_id, decision_id=merge.id))
@@ -231,11 +272,17 @@ async def test_of_merges_at_the_same_time_one_wins(leads: Client) -> None:
     second = await recognised(leads, name="王方方", mobile="13912345678")
     third = await recognised(leads, name="李强强", mobile="13712345679")
     merges = [
-        leads.MergeParties(MergePartiesRequest(id=stays.identity.party_id, other_party_ids=[third.identity.party_id])) for stays in (first, second)
+        leads.MergeParties(MergePartiesRequest(id=stays.identity.party_id, other_party_ids=[third.identity.party_id]))
+        for stays in (first, second)
     ]
     results = await asyncio.gather(*merges, return_exceptions=True)
     assert sum(isinstance(result, Exception) for result in results) == 1
-    (moved,) = [identity for party in (first, second) for identity in await members(leads, party.identity.party_id) if identity.id == third.identity.id]
+    (moved,) = [
+        identity
+        for party in (first, second)
+        for identity in await members(leads, party.identity.party_id)
+        if identity.id == third.identity.id
+    ]
     assert moved.id == third.identity.id
 
 

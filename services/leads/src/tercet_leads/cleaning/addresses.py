@@ -1,4 +1,5 @@
-"""Postal addresses as people write them, taken apart: province, city, district, road, number, site, building, unit, room."""
+"""Postal addresses as people write them, taken apart: province, city, district, road, number, site, building, unit,
+room."""
 
 from __future__ import annotations
 
@@ -11,19 +12,29 @@ from tercet_leads.cleaning.text import has_han, is_placeholder, simplify, squeez
 
 _NUMERALS = {c: i for i, c in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2}
 _NOTES = re.compile(r"[(\[【<「][^)\]】>」]*[)\]】>」]?|(?:对面|旁边|附近|斜对面|隔壁)\Z")
-_DISTRICT = re.compile(r"([\u4e00-\u9fff]{1,6}?(?:自治县|自治旗|新区|开发区|高新区|区|县|旗)|[\u4e00-\u9fff]{2,3}市)(?![路街道巷])")
-_BARE_DISTRICT = re.compile(r"([\u4e00-\u9fff]{2,3}?)(?=[\u4e00-\u9fff]{2,6}(?:路|街|大道|巷)[东西南北中]?(?:[一二三四五六七八九十]段)?\d)")
+_DISTRICT = re.compile(
+    r"([\u4e00-\u9fff]{1,6}?(?:自治县|自治旗|新区|开发区|高新区|区|县|旗)|[\u4e00-\u9fff]{2,3}市)(?![路街道巷])"
+)
+_BARE_DISTRICT = re.compile(
+    r"([\u4e00-\u9fff]{2,3}?)(?=[\u4e00-\u9fff]{2,6}(?:路|街|大道|巷)[东西南北中]?(?:[一二三四五六七八九十]段)?\d)"
+)
 _TOWN = re.compile(r"([\u4e00-\u9fff]{2,5}?(?:街道办事处|街道|镇|乡|苏木))(?!路|街)")
 _ROAD = re.compile(
     r"([\u4e00-\u9fffA-Za-z0-9]{1,12}?(?:大道|大街|公路|国道|省道|胡同|路|街|道|巷|弄|线)(?:[东南西北中](?=\d|[一二三四五六七八九十]))?(?:[一二三四五六七八九十]+(?:路|街|段|巷))?)"
 )
-_NUMBER = re.compile(r"(?:第)?(\d+(?:[-之]\d+)?|[一二三四五六七八九十百]+)\s*(?:号院|号|弄|#|院)?(?!\s*(?:号楼|楼|栋|幢|座|单元|室|层))")
-_SITE = re.compile(r"([\u4e00-\u9fff][\u4e00-\u9fff·A-Za-z]*?)(?=[A-Za-z]?\d|[A-Za-z](?:座|栋|幢|区|楼)|[一二三四五六七八九十]+(?:号楼|栋|幢|座|期|单元)|\Z)")
+_NUMBER = re.compile(
+    r"(?:第)?(\d+(?:[-之]\d+)?|[一二三四五六七八九十百]+)\s*(?:号院|号|弄|#|院)?(?!\s*(?:号楼|楼|栋|幢|座|单元|室|层))"
+)
+_SITE = re.compile(
+    r"([\u4e00-\u9fff][\u4e00-\u9fff·A-Za-z]*?)(?=[A-Za-z]?\d|[A-Za-z](?:座|栋|幢|区|楼)|[一二三四五六七八九十]+(?:号楼|栋|幢|座|期|单元)|\Z)"
+)
 _BUILDING = re.compile(r"([A-Za-z]?\d+|[A-Za-z]|[一二三四五六七八九十]+)\s*(?:号楼|栋|幢|座|#楼|#|号|楼(?=\d))")
 _UNIT = re.compile(r"(\d+|[一二三四五六七八九十])\s*(?:单元|门)")
 _FLOOR = re.compile(r"(\d+)\s*(?:楼|层)(?:整层)?")
 _EDGES = ",，、。.-/ "
-_ROOM = re.compile(r"([A-Za-z]?\d{2,5}[A-Za-z]?)\s*(?:室|房|户|号房|铺|号)?\Z|([A-Za-z]?\d{2,5}[A-Za-z]?)(?:室|房|户|铺)")
+_ROOM = re.compile(
+    r"([A-Za-z]?\d{2,5}[A-Za-z]?)\s*(?:室|房|户|号房|铺|号)?\Z|([A-Za-z]?\d{2,5}[A-Za-z]?)(?:室|房|户|铺)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +131,19 @@ def _street(rest: str, region: Region, flags: list[str]) -> Address:
     province, city = full_names(region)
     value = province + ("" if city == province else city) + start if start else province + city
     return Address(
-        value, region.province, region.city, district, town, road, number, site, building, unit, floor, room, tuple(flags)
+        value,
+        region.province,
+        region.city,
+        district,
+        town,
+        road,
+        number,
+        site,
+        building,
+        unit,
+        floor,
+        room,
+        tuple(flags),
     )
 
 

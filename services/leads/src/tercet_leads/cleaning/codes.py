@@ -1,7 +1,8 @@
-"""Identifiers with check digits: unified social credit code, resident identity number, old registration and tax numbers.
+"""Identifiers with check digits: unified social credit code, resident identity number, old registration and tax
+numbers.
 
-Check rules: GB 32100 (credit code, with the organisation code of GB 11714 inside), GB 11643 (identity number, ISO 7064 MOD 11-2),
-and MOD 11-10 for the old 15-digit registration number.
+Check rules: GB 32100 (credit code, with the organisation code of GB 11714 inside), GB 11643 (identity number, ISO
+7064 MOD 11-2), and MOD 11-10 for the old 15-digit registration number.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ _PROVINCE_CODES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """An identifier: `value` only where it is whole and its check digit right, `kind`, and the `organisation` code inside it.
+    """An identifier: `value` only where it is whole and its check digit right, `kind`, and the `organisation` code
+    inside it.
 
     `seen` is what was read, also where it is masked or mistyped: weak evidence, never a key of its own.
     Kinds: uscc, tax (15 characters, organisation code inside), licence (old 15 digits), organisation (9), resident_id.
@@ -79,7 +81,12 @@ def _bare(raw: str) -> str:
 
 def is_uscc(text: str) -> bool:
     """Whether 18 characters are a credit code with the right check character."""
-    return len(text) == 18 and all(c in _USCC_VALUES for c in text) and text[2:8].isdigit() and uscc_check(text[:17]) == text[17]
+    return (
+        len(text) == 18
+        and all(c in _USCC_VALUES for c in text)
+        and text[2:8].isdigit()
+        and uscc_check(text[:17]) == text[17]
+    )
 
 
 def clean_uscc(raw: str) -> Code:
@@ -101,7 +108,8 @@ def clean_uscc(raw: str) -> Code:
 
 
 def clean_registration(raw: str) -> Code:
-    """A tax or licence number of any age: credit code, 15 characters with the organisation code inside, old licence number."""
+    """A tax or licence number of any age: credit code, 15 characters with the organisation code inside, old licence
+    number."""
     text = _bare(raw)
     if not text:
         return NO_CODE
@@ -135,7 +143,8 @@ def _is_organisation(text: str) -> bool:
 
 
 def clean_resident_id(raw: str) -> Code:
-    """The resident identity number with a right check character and a date that exists; else flagged, masked ones too."""
+    """The resident identity number with a right check character and a date that exists; else flagged, masked ones
+    too."""
     text = _bare(raw)
     if not text:
         return NO_CODE

@@ -1,7 +1,7 @@
 """Company names: region, core, trade, legal form and branch, told apart by rules of registration.
 
-A registered name reads region + core + trade + legal form, the region also in brackets anywhere behind the core, and a branch adds
-its own region and a marker: 福州腾康包装印刷有限公司杭州分公司.
+A registered name reads region + core + trade + legal form, the region also in brackets anywhere behind the core, and
+a branch adds its own region and a marker: 福州腾康包装印刷有限公司杭州分公司.
 """
 
 from __future__ import annotations
@@ -10,15 +10,21 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from tercet_leads.cleaning.company_words import FORMS, FORM_CLASSES, TRADES
-from tercet_leads.cleaning.regions import CITY_PROVINCE, MUNICIPALITIES, PROVINCES, leading_region
+from tercet_leads.cleaning.company_words import FORM_CLASSES, FORMS, TRADES
+from tercet_leads.cleaning.regions import CITY_PROVINCE, PROVINCES, leading_region
 from tercet_leads.cleaning.text import has_han, is_placeholder, join_han, simplify, squeeze
 
 _FORM_TAIL = re.compile("(?:" + "|".join(sorted(FORMS, key=len, reverse=True)) + r")\Z")
 _TRADE_TAIL = re.compile("(?:" + "|".join(sorted(TRADES, key=len, reverse=True)) + r")\Z")
-_BRANCH = re.compile(r"(?P<head>.+?(?:公司|集团|厂|店|行|部|中心|社|会|院|所))?(?P<place>[^\s公司]{0,12}?)(?P<marker>分公司|子公司|办事处|联络处|代表处|分部|分店|分行|分厂|营业部|经营处|服务处|门市部|分支机构|事业部|分中心)\Z")
+_BRANCH = re.compile(
+    r"(?P<head>.+?(?:公司|集团|厂|店|行|部|中心|社|会|院|所))?(?P<place>[^\s公司]{0,12}?)(?P<marker>分公司|子公司|办事处|联络处|代表处|分部|分店|分行|分厂|营业部|经营处|服务处|门市部|分支机构|事业部|分中心)\Z"
+)
 _HEAD_REGION = re.compile(
-    r"^(?:(?:" + "|".join(PROVINCES) + r")(?:省|市|自治区|壮族自治区)?)?(?:(?:" + "|".join(sorted(CITY_PROVINCE, key=len, reverse=True)) + r")市?)?"
+    r"^(?:(?:"
+    + "|".join(PROVINCES)
+    + r")(?:省|市|自治区|壮族自治区)?)?(?:(?:"
+    + "|".join(sorted(CITY_PROVINCE, key=len, reverse=True))
+    + r")市?)?"
 )
 _DISTRICT = re.compile(r"^[\u4e00-\u9fff]{2,3}?(?:新区|开发区|高新区|区|县|镇)(?=[\u4e00-\u9fffA-Za-z0-9]{3,})")
 _BRACKETS = re.compile(r"[(\[【「<]\s*([^()\[\]【】「」<>]*?)\s*[)\]】」>]")
@@ -31,7 +37,8 @@ _DROP = re.compile(r"[\s\"'“”‘’·,.,。、;:!?_\-—]+")
 
 @dataclass(frozen=True, slots=True)
 class CompanyName:
-    """A company's name in one spelling (`value`) and its parts; `key` is core and trade, what short forms begin with."""
+    """A company's name in one spelling (`value`) and its parts; `key` is core and trade, what short forms begin
+    with."""
 
     value: str = ""
     core: str = ""
@@ -106,12 +113,11 @@ def _chinese(text: str, flags: list[str]) -> CompanyName:
     core_text = bare
     region, rest = leading_region(core_text)
     if len(rest) >= 2 and region.province:
-        if not (region.city in MUNICIPALITIES and not rest):
-            province, city = province or region.province, city or region.city
-            core_text = rest
-            district = _DISTRICT.match(core_text)
-            if district and len(core_text) - district.end() >= 3:
-                core_text = core_text[district.end() :]
+        province, city = province or region.province, city or region.city
+        core_text = rest
+        district = _DISTRICT.match(core_text)
+        if district and len(core_text) - district.end() >= 3:
+            core_text = core_text[district.end() :]
     form = ""
     match = _FORM_TAIL.search(core_text)
     if match and match.start() >= 1:
@@ -132,7 +138,23 @@ def _chinese(text: str, flags: list[str]) -> CompanyName:
     return CompanyName(text, core, trade, form, province, city, branch, core + trade, tuple(flags))
 
 
-_BRANCH_ENDS = ("分公司", "子公司", "办事处", "联络处", "代表处", "分部", "分店", "分行", "分厂", "营业部", "服务处", "门市部", "分支机构", "事业部", "分中心")
+_BRANCH_ENDS = (
+    "分公司",
+    "子公司",
+    "办事处",
+    "联络处",
+    "代表处",
+    "分部",
+    "分店",
+    "分行",
+    "分厂",
+    "营业部",
+    "服务处",
+    "门市部",
+    "分支机构",
+    "事业部",
+    "分中心",
+)
 _FORM_ANYWHERE = re.compile(r".+(?:有限责任公司|股份有限公司|有限公司|公司|集团|合作社|经营部|商行|厂|店|中心)(?=.)")
 
 

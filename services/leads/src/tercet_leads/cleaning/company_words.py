@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (tables read better in long lines)
 """Legal forms and trades as they stand in company names: general lists after the registration rules and the industry classification."""
 
 from __future__ import annotations

@@ -12,25 +12,30 @@ from tercet_leads.cleaning.text import is_placeholder, squeeze
 
 FREE_PROVIDERS = frozenset(
     """
-    qq.com vip.qq.com foxmail.com 163.com 126.com yeah.net vip.163.com 188.com sina.com sina.cn vip.sina.com sohu.com 139.com 189.cn wo.cn
-    aliyun.com 21cn.com tom.com gmail.com googlemail.com hotmail.com outlook.com live.com live.cn msn.com yahoo.com yahoo.com.cn
-    yahoo.cn icloud.com me.com mac.com proton.me protonmail.com gmx.com mail.com yandex.com hotmail.co.uk yahoo.co.jp naver.com
+    qq.com vip.qq.com foxmail.com 163.com 126.com yeah.net vip.163.com 188.com sina.com sina.cn vip.sina.com sohu.com
+    139.com 189.cn wo.cn aliyun.com 21cn.com tom.com gmail.com googlemail.com hotmail.com outlook.com live.com live.cn
+    msn.com yahoo.com yahoo.com.cn yahoo.cn icloud.com me.com mac.com proton.me protonmail.com gmx.com mail.com
+    yandex.com hotmail.co.uk yahoo.co.jp naver.com
     """.split()
 )
 _CLOSE_TO = tuple(
-    """qq.com foxmail.com 163.com 126.com yeah.net sina.com sohu.com 139.com 189.cn aliyun.com gmail.com hotmail.com outlook.com
+    """qq.com foxmail.com 163.com 126.com yeah.net sina.com sohu.com 139.com 189.cn aliyun.com gmail.com hotmail.com
+    outlook.com
     yahoo.com icloud.com live.com""".split()
 )
 _DOTLESS = {provider.replace(".", ""): provider for provider in _CLOSE_TO}
 ROLE_MAILBOXES = frozenset(
     """
-    info sales sale service services support admin administrator office contact contactus hr job jobs career marketing market business
-    biz webmaster postmaster noreply no-reply help helpdesk finance account accounting purchase purchasing export import trade mail
-    email enquiry inquiry hello team pr media legal order orders shop store kefu xiaoshou zhaopin bangong caiwu shichang
+    info sales sale service services support admin administrator office contact contactus hr job jobs career marketing
+    market business biz webmaster postmaster noreply no-reply help helpdesk finance account accounting purchase
+    purchasing export import trade mail email enquiry inquiry hello team pr media legal order orders shop store kefu
+    xiaoshou zhaopin bangong caiwu shichang
     """.split()
 )
 _AT = re.compile(r"\s*(?:\(at\)|\[at\]|@)\s*", re.IGNORECASE)
-_ADDRESS = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~\-]+(?:\.[a-z0-9!#$%&'*+/=?^_`{|}~\-]+)*@(?:[a-z0-9\-]+\.)+[a-z]{2,24}")
+_ADDRESS = re.compile(
+    r"[a-z0-9!#$%&'*+/=?^_`{|}~\-]+(?:\.[a-z0-9!#$%&'*+/=?^_`{|}~\-]+)*@(?:[a-z0-9\-]+\.)+[a-z]{2,24}"
+)
 _WRAP = re.compile(r"^(?:mailto:|e-?mail[::]|邮箱[::])+|[<>\[\]()\"',;。,;.]+$|^[<\[(\"']+", re.IGNORECASE)
 
 
@@ -107,7 +112,9 @@ def suggested_domain(domain: str) -> str:
         known_stem, _, known_ending = known.partition(".")
         if stem == known_stem and ending in ("con", "cm", "om", "comm", "cmo", "vom", "co", "ocm", "coom"):
             return known
-        if ending == known_ending and any(stem[:i] + stem[i + 1 :] == known_stem for i in range(1, len(stem)) if stem[i] == stem[i - 1]):
+        if ending == known_ending and any(
+            stem[:i] + stem[i + 1 :] == known_stem for i in range(1, len(stem)) if stem[i] == stem[i - 1]
+        ):
             return known  # a key struck twice: 1163.com
         if known_stem.isdigit() or len(known_stem) < 4:  # 168.com and qz.com are firms of their own
             continue

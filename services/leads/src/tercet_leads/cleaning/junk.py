@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (tables read better in long lines)
 """Junk: submissions that were never meant, told with the reason."""
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ _TEST_WORD = re.compile(
 )
 _KEY_WALK = re.compile(r"(?:123456\d*|654321|111111\d*|000000\d*|qwerty\w*|asdfgh\w*|1q2w3e\w*)", re.IGNORECASE)
 _REPEATED = re.compile(r"(.)\1{3,}|(..)\2{2,}")
-_TEST_DOMAINS = frozenset("test.com test.cn example.com example.org example.net example.cn abc.com aaa.com asdf.com xxx.com mailinator.com".split())
+_TEST_DOMAINS = frozenset(
+    "test.com test.cn example.com example.org example.net example.cn abc.com aaa.com asdf.com xxx.com mailinator.com".split()
+)
 
 
 def junk_text(text: str) -> bool:

@@ -1,10 +1,11 @@
-"""A whole lead cleaned: every field in one form, values in the wrong field moved to the right one, junk told with its reasons."""
+"""A whole lead cleaned: every field in one form, values in the wrong field moved to the right one, junk told with its
+reasons."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 from tercet_leads.cleaning.addresses import NO_ADDRESS, Address, clean_address
 from tercet_leads.cleaning.codes import NO_CODE, Code, clean_registration, clean_resident_id, clean_uscc
@@ -18,13 +19,20 @@ from tercet_leads.cleaning.text import is_placeholder, squeeze
 from tercet_leads.cleaning.websites import NO_HANDLE, Handle, clean_openid, clean_website, clean_wechat
 
 FIELDS = (
-    "lead_type name company_name title mobile phone email wechat openid id_no uscc tax_no license_no province city address website remark"
+    "lead_type name company_name title mobile phone email wechat openid id_no uscc tax_no license_no "
+    "province city address website remark"
 ).split()
-_COMPANY_ENDING = re.compile(r"(?:公司|集团|合作社|事务所|工作室|商行|经营部|商店|厂|办事处|研究院|研究所)\Z|\b(?:ltd|inc|llc|gmbh|corp)\b\.?\Z", re.I)
+_COMPANY_ENDING = re.compile(
+    r"(?:公司|集团|合作社|事务所|工作室|商行|经营部|商店|厂|办事处|研究院|研究所)\Z|\b(?:ltd|inc|llc|gmbh|corp)\b\.?\Z",
+    re.I,
+)
 _ADDRESS_LIKE = re.compile(r"[\u4e00-\u9fff]{2,}(?:路|街|大道|巷|弄|镇|村|广场|大厦|花园|小区|园)[\u4e00-\u9fff]*\d+")
 _EMBEDDED_EMAIL = re.compile(r"[A-Za-z0-9._%+\-]+@[A-Za-z0-9.\-]+\.[A-Za-z]{2,}")
 _EMBEDDED_MOBILE = re.compile(r"(?<!\d)1[3-9]\d{9}(?!\d)")
 _DIGITS = re.compile(r"[\d\s+\-()]{7,20}")
+
+
+_NOWHERE = Region()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +49,7 @@ class CleanLead:
     openid: Handle = NO_HANDLE
     resident_id: Code = NO_CODE
     codes: tuple[Code, ...] = ()  # credit code, tax and licence numbers
-    region: Region = Region()
+    region: Region = _NOWHERE
     address: Address = NO_ADDRESS
     website: Handle = NO_HANDLE
     remark: str = ""
@@ -55,7 +63,8 @@ class CleanLead:
 
 
 def clean_lead(raw: Mapping[str, str], *, region: str = "CN") -> CleanLead:
-    """The lead with every field cleaned; refuses nothing, flags what it could not read. `region` is the ISO country of its phones."""
+    """The lead with every field cleaned; refuses nothing, flags what it could not read. `region` is the ISO country
+    of its phones."""
     values = {name: text for name in FIELDS if (text := raw.get(name) or "")}
     flags: dict[str, list[str]] = {}
     _move(values, flags)
@@ -108,8 +117,6 @@ def clean_lead(raw: Mapping[str, str], *, region: str = "CN") -> CleanLead:
 
 
 def _with_junk(lead: CleanLead, reasons: tuple[str, ...]) -> CleanLead:
-    from dataclasses import replace
-
     return replace(lead, junk=reasons)
 
 
@@ -152,7 +159,12 @@ def _move(values: dict[str, str], flags: dict[str, list[str]]) -> None:
         flags.setdefault(name, []).append(text)
 
     name, company = values.get("name", ""), values.get("company_name", "")
-    if name and _COMPANY_ENDING.search(squeeze(name)) and not _COMPANY_ENDING.search(squeeze(company)) and len(squeeze(name)) >= 4:
+    if (
+        name
+        and _COMPANY_ENDING.search(squeeze(name))
+        and not _COMPANY_ENDING.search(squeeze(company))
+        and len(squeeze(name)) >= 4
+    ):
         if company:
             values["name"], values["company_name"] = company, name
             note("name", "swapped_with_company_name")
@@ -190,18 +202,24 @@ def _move(values: dict[str, str], flags: dict[str, list[str]]) -> None:
     _move_codes(values, note)
 
 
-def _move_codes(values: dict[str, str], note: object) -> None:
-    if (number := values.get("id_no")) and (clean_uscc(number).value or clean_registration(number).value) and not clean_resident_id(number).value:
+def _move_codes(values: dict[str, str], note: Callable[[str, str], None]) -> None:
+    if (
+        (number := values.get("id_no"))
+        and (clean_uscc(number).value or clean_registration(number).value)
+        and not clean_resident_id(number).value
+    ):
         for target in ("uscc", "tax_no", "license_no"):
             if not values.get(target):
                 values[target] = values.pop("id_no")
-                note("id_no", f"moved_to_{target}")  # type: ignore[operator]
+                note("id_no", f"moved_to_{target}")
                 break
     for source in ("uscc", "tax_no", "license_no"):
-        if (number := values.get(source)) and not values.get("id_no") and len(number) >= 18:
-            if clean_resident_id(number).value and not clean_uscc(number).value and not number[:2] in ("91", "92", "93"):
-                values["id_no"] = values.pop(source)
-                note(source, "moved_to_id_no")  # type: ignore[operator]
+        number = values.get(source, "")
+        if len(number) < 18 or values.get("id_no") or number[:2] in ("91", "92", "93"):
+            continue
+        if clean_resident_id(number).value and not clean_uscc(number).value:
+            values["id_no"] = values.pop(source)
+            note(source, "moved_to_id_no")
 
 
 def _junk(lead: CleanLead) -> tuple[str, ...]:
@@ -217,6 +235,11 @@ def _junk(lead: CleanLead) -> tuple[str, ...]:
     if lead.email.value and junk_email(lead.email.local, lead.email.domain) and not real_phone:
         reasons.append("mailbox_is_a_test")
     reachable = lead.phones or lead.email.value or lead.wechat.value or lead.openid.value or lead.address.value
-    if not reachable and not certain and not (lead.company.value and len(lead.company.core) >= 2) and not lead.website.value:
+    if (
+        not reachable
+        and not certain
+        and not (lead.company.value and len(lead.company.core) >= 2)
+        and not lead.website.value
+    ):
         reasons.append("no_contact_and_no_company")
     return tuple(reasons)

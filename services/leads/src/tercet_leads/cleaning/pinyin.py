@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (tables read better in long lines)
 """Pinyin without tones, with the readings that family names have of their own."""
 
 from __future__ import annotations

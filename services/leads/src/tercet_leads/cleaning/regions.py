@@ -1,3 +1,4 @@
+# ruff: noqa: E501  (tables read better in long lines)
 """Provinces, cities and telephone area codes of mainland China, and how people abbreviate them."""
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ _TABLE = """
 台湾
 香港
 澳门
-"""  # noqa: E501
+"""
 
 _PROVINCE_ENDINGS = {
     "内蒙古": "自治区",
@@ -77,7 +78,9 @@ for _line in _TABLE.strip().splitlines():
         CITY_BY_AREA.setdefault(_area, _city)
 
 _PROVINCE = re.compile(
-    "(" + "|".join(sorted(PROVINCES, key=len, reverse=True)) + ")(?:壮族自治区|回族自治区|维吾尔自治区|特别行政区|自治区|省)?"
+    "("
+    + "|".join(sorted(PROVINCES, key=len, reverse=True))
+    + ")(?:壮族自治区|回族自治区|维吾尔自治区|特别行政区|自治区|省)?"
 )
 # A bare city name is taken unless a road or a district goes by that name: 中山路, 朝阳区.
 _CITY = re.compile(
@@ -93,7 +96,11 @@ def leading_region(text: str) -> tuple[Region, str]:
     match = _PROVINCE.match(rest)
     if match:
         province = match.group(1)
-        if match.group(0) == province and province in CITY_PROVINCE and rest[len(province) : len(province) + 1] in "区县":
+        if (
+            match.group(0) == province
+            and province in CITY_PROVINCE
+            and rest[len(province) : len(province) + 1] in "区县"
+        ):
             return Region(), text
         rest = rest[match.end() :].lstrip(" ,，-/")
         if rest.startswith("市") and province in CITY_PROVINCE:

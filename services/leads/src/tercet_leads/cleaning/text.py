@@ -18,8 +18,9 @@ _ONLY_MARKS = re.compile(r"[\W_]*\Z")
 
 PLACEHOLDERS = frozenset(
     """
-    无 没有 暂无 未知 不详 不清楚 不知道 不愿透露 保密 未填 未填写 待补充 待定 空 略 同上 其他 匿名 匿名用户 微信用户 用户 游客 访客 先生/女士
-    n/a na n.a. nil none null undefined unknown nan tbd tbc anonymous - -- --- . .. ... / // ? ?? ??? * ** *** x xx xxx
+    无 没有 暂无 未知 不详 不清楚 不知道 不愿透露 保密 未填 未填写 待补充 待定 空 略 同上 其他 匿名 匿名用户 微信用户
+    用户 游客 访客 先生/女士 n/a na n.a. nil none null undefined unknown nan tbd tbc anonymous - -- --- . .. ... / //
+    ? ?? ??? * ** *** x xx xxx
     """.split()
 )
 

@@ -10,8 +10,8 @@ from tercet_leads.cleaning.text import is_placeholder, squeeze
 _HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9\-]*[a-z0-9])?\.)+[a-z]{2,24}")
 _SECOND_LEVEL = frozenset("com net org gov edu ac co".split())
 _SHARED_HOSTS = frozenset(
-    "taobao.com tmall.com jd.com 1688.com alibaba.com weidian.com youzan.com facebook.com linkedin.com weixin.qq.com qq.com baidu.com "
-    "douyin.com xiaohongshu.com weibo.com made-in-china.com github.io wixsite.com wordpress.com".split()
+    "taobao.com tmall.com jd.com 1688.com alibaba.com weidian.com youzan.com facebook.com linkedin.com weixin.qq.com "
+    "qq.com baidu.com douyin.com xiaohongshu.com weibo.com made-in-china.com github.io wordpress.com wix.com".split()
 )
 _WECHAT = re.compile(r"[A-Za-z][A-Za-z0-9_\-]{5,19}")
 _MOBILE = re.compile(r"(?:\+?86)?(1[3-9]\d{9})")

@@ -1,4 +1,5 @@
-"""Keys under which a trace is found again: strong ones name a person or company, weak ones only bring candidates together."""
+"""Keys under which a trace is found again: strong ones name a person or company, weak ones only bring candidates
+together."""
 
 from __future__ import annotations
 
@@ -32,7 +33,9 @@ def weak_keys(evidence: Evidence) -> list[str]:
 def _person_keys(evidence: Evidence) -> list[str]:
     keys: list[str] = []
     spellings, cities = evidence.get("spellings"), evidence.get("cities")
-    named = [local for email in evidence.get("emails") if len(local := email.partition("@")[0]) == 11 and local.isdigit()]
+    named = [
+        local for email in evidence.get("emails") if len(local := email.partition("@")[0]) == 11 and local.isdigit()
+    ]
     mobiles = (*evidence.get("mobiles"), *evidence.get("broken"), *named)
     for spelling in spellings:
         keys += [f"inc:{spelling}|{city}" for city in cities]
@@ -76,7 +79,10 @@ def _company_keys(evidence: Evidence) -> list[str]:
             keys += [f"c2t:{core[1]}|{trade}|{city}" for city in cities] if len(core) == 2 else []
     keys += [f"cl:{local}" for local in evidence.get("locals")]
     keys += [f"cd:{domain}" for domain in evidence.get("domains")]
-    for hint in (*evidence.get("organisations"), *(hint[8:17] for hint in evidence.get("code_hints") if len(hint) == 18)):
+    for hint in (
+        *evidence.get("organisations"),
+        *(hint[8:17] for hint in evidence.get("code_hints") if len(hint) == 18),
+    ):
         keys += [f"ch:{hint[:5]}", f"cg:{hint[4:8]}"]
     mobiles = (*evidence.get("mobiles"), *evidence.get("broken"))
     for spelling in evidence.get("spellings"):

@@ -15,7 +15,7 @@ class PartyAlreadyMerged(FailedPrecondition):
 class PartiesOfDifferentKind(FailedPrecondition):
     """A person and a company are never the same."""
 
-    text = "Party {party_id} is of kind {kind}, party {other_id} of kind {other_kind}; a person and a company cannot be merged."
+    text = "Party {party_id} is of kind {kind}, party {other_id} of kind {other_kind}; merge parties of one kind."
     field = "other_party_ids"
 
 

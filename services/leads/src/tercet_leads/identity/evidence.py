@@ -76,7 +76,11 @@ class Evidence:
 
     def to_json(self) -> dict[str, Any]:
         """The form in which it is stored."""
-        return {"kind": self.kind, "traces": self.traces, **{name: list(values) for name, values in self.values.items()}}
+        return {
+            "kind": self.kind,
+            "traces": self.traces,
+            **{name: list(values) for name, values in self.values.items()},
+        }
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Evidence:
@@ -183,7 +187,23 @@ def _names(lead: CleanLead, add: Any) -> None:
 
 def _branch(branch: str) -> str:
     """The place of a branch: «杭州分公司» and «杭州办事处» are one, and so are 杭州 and 杭州市."""
-    for marker in ("分公司", "子公司", "办事处", "联络处", "代表处", "分部", "分店", "分行", "分厂", "营业部", "服务处", "门市部", "分支机构", "事业部", "分中心"):
+    for marker in (
+        "分公司",
+        "子公司",
+        "办事处",
+        "联络处",
+        "代表处",
+        "分部",
+        "分店",
+        "分行",
+        "分厂",
+        "营业部",
+        "服务处",
+        "门市部",
+        "分支机构",
+        "事业部",
+        "分中心",
+    ):
         if branch.endswith(marker):
             return branch.removesuffix(marker).removesuffix("市") or marker
     return branch

@@ -1,4 +1,5 @@
-"""Parties in memory: the working set in which a batch is decided, and a whole index for tests, dry runs and measurement."""
+"""Parties in memory: the working set in which a batch is decided, and a whole index for tests, dry runs and
+measurement."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ P = TypeVar("P", bound=Hashable)
 
 @dataclass(frozen=True, slots=True)
 class Decision(Generic[P]):
-    """On one trace: its party, whether that party is new, how sure the link is, and what spoke for it or for the nearest other."""
+    """On one trace: its party, whether that party is new, how sure the link is, and what spoke for it or for the
+    nearest other."""
 
     party: P
     is_new: bool

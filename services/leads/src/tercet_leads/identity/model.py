@@ -1,4 +1,5 @@
-"""Identities (traces by which we met somebody), parties (who we hold them to be), their keys, and the decisions of people about them."""
+"""Identities (traces by which we met somebody), parties (who we hold them to be), their keys, and the decisions of
+people about them."""
 
 from __future__ import annotations
 
@@ -8,8 +9,8 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import BigInteger, Column, Table, Uuid
-from tercet_chassis.entity import Entity, Mapped, Searchable, column, index, metadata_of
 
+from tercet_chassis.entity import Entity, Mapped, Searchable, column, index, metadata_of
 from tercet_leads.identity.errors import (
     DecisionNotAMerge,
     IdentityOfOtherParty,
@@ -36,10 +37,14 @@ def emails_of(evidence: Evidence) -> list[str]:
 
 
 class Identity(Searchable, Entity):
-    """One trace: what it said in comparable form, whose it is held to be and why. Its id never changes, its party may."""
+    """One trace: what it said in comparable form, whose it is held to be and why. Its id never changes, its party
+    may."""
 
     __tablename__ = "identities"
-    __table_args__ = (index("identities_by_party", "party_id", "create_time"), index("identities_by_origin", "origin_id"))
+    __table_args__ = (
+        index("identities_by_party", "party_id", "create_time"),
+        index("identities_by_origin", "origin_id"),
+    )
 
     party_id: Mapped[UUID]
     kind: Mapped[str]
@@ -64,7 +69,12 @@ class Identity(Searchable, Entity):
     def move(self, party_id: UUID, decided_by: str, link_state: str) -> dict[str, Any]:
         """Puts the trace to another party and tells the move."""
         self.move_version += 1
-        moved = {"identity_id": self.id, "from_party_id": self.party_id, "to_party_id": party_id, "version": self.move_version}
+        moved = {
+            "identity_id": self.id,
+            "from_party_id": self.party_id,
+            "to_party_id": party_id,
+            "version": self.move_version,
+        }
         self.party_id, self.decided_by, self.link_state = party_id, decided_by, link_state
         return moved
 

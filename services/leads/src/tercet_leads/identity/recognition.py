@@ -9,7 +9,6 @@ from uuid import UUID
 
 from tercet_chassis import Tx
 from tercet_chassis.ids import new_id
-
 from tercet_leads.cleaning import CleanLead
 from tercet_leads.identity import store
 from tercet_leads.identity.blocking import strong_keys
@@ -54,8 +53,8 @@ class Candidate:
 async def recognise(tx: Tx, traces: Sequence[Trace]) -> list[Recognition]:
     """Finds or opens the party of each trace, in order, and keeps the traces; the caller's transaction commits.
 
-    Traces of one batch and of batches at the same time that share a strong key become one party. A trace whose identity is known
-    already stays with its party, which learns what is new. Refuses nothing.
+    Traces of one batch and of batches at the same time that share a strong key become one party. A trace whose
+    identity is known already stays with its party, which learns what is new. Refuses nothing.
     """
     evidences = [evidence_of(trace.lead) for trace in traces]
     await store.lock_strong_keys(tx, [key for evidence in evidences for key in strong_keys(evidence)])
@@ -76,7 +75,12 @@ async def candidates(tx: Tx, lead: CleanLead, limit: int = 10) -> list[Candidate
     index = await _index(tx, [evidence], set())
     ranked = [(party, judgement) for party, judgement in index.ranked(evidence) if judgement.score > -4.0][:limit]
     return [
-        Candidate(party, link_state(evidence.kind, judgement.score), round(judgement.score, 2), _explained(evidence, judgement))
+        Candidate(
+            party,
+            link_state(evidence.kind, judgement.score),
+            round(judgement.score, 2),
+            _explained(evidence, judgement),
+        )
         for party, judgement in ranked
     ]
 
@@ -146,7 +150,9 @@ class _Batch:
         identity.company_name = trace.lead.company.value or identity.company_name
         self._index.attach(identity.party_id, Evidence(evidence.kind, evidence.values, 0), store.all_keys(evidence))
         self._keep(identity.party_id, False, evidence, trace.lead, joined=0)
-        return Recognition(identity.id, identity.party_id, identity.link_state, False, identity.score, list(identity.explanation))
+        return Recognition(
+            identity.id, identity.party_id, identity.link_state, False, identity.score, list(identity.explanation)
+        )
 
     def _keep(self, party_id: UUID, is_new: bool, evidence: Evidence, lead: CleanLead, *, joined: int) -> None:
         self._keys.update(dict.fromkeys((key, party_id) for key in store.all_keys(evidence)))
@@ -163,7 +169,11 @@ class _Batch:
             profile = self._index.profiles[party_id]
             row.update(evidence=profile.to_json(), phones=phones_of(profile), emails=emails_of(profile))
         opened = [
-            {**{name: value for name, value in row.items() if name != "joined"}, "member_count": row["joined"], "merged_into_id": None}
+            {
+                **{name: value for name, value in row.items() if name != "joined"},
+                "member_count": row["joined"],
+                "merged_into_id": None,
+            }
             for row in self._opened.values()
         ]
         await tx.bulk_insert(Party, opened)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from tercet_leads.identity.evidence import Evidence
-from tercet_leads.identity.rules_agreement import Agreement, compare
+from tercet_leads.identity.rules_agreement import compare
+from tercet_leads.identity.rules_basics import Agreement
 from tercet_leads.identity.rules_weights import COMPANY, INDIVIDUAL
 
 UNRESOLVED, PROBABLE, CONFIRMED = "UNRESOLVED", "PROBABLE", "CONFIRMED"
@@ -18,7 +19,8 @@ VETOES = frozenset({("resident_id", "conflicts"), ("organisation_code", "conflic
 
 @dataclass(frozen=True, slots=True)
 class Contribution:
-    """What one feature adds to the score: its weight is the logarithm of how many times more often it is seen within a party."""
+    """What one feature adds to the score: its weight is the logarithm of how many times more often it is seen within
+    a party."""
 
     feature: str
     agreement: str
@@ -43,7 +45,9 @@ class Model:
 
 
 def _model(table: Mapping[str, Any]) -> Model:
-    weights = {(feature, level): weight for feature, levels in table["weights"].items() for level, weight in levels.items()}
+    weights = {
+        (feature, level): weight for feature, levels in table["weights"].items() for level, weight in levels.items()
+    }
     return Model(table["prior"], weights, Thresholds(**table["thresholds"]))
 
 
@@ -60,7 +64,8 @@ class Judgement:
 
 
 def judge(trace: Evidence, profile: Evidence, holders: Mapping[str, int], model: Model | None = None) -> Judgement:
-    """The score of one candidate; vetoed where certain identifiers conflict or one side is a person and the other a company."""
+    """The score of one candidate; vetoed where certain identifiers conflict or one side is a person and the other a
+    company."""
     if trace.kind != profile.kind:
         return Judgement(-99.0, (("kind", "conflicts"),), True)
     model = model or MODELS[trace.kind]
@@ -76,7 +81,8 @@ def judge(trace: Evidence, profile: Evidence, holders: Mapping[str, int], model:
 
 
 def best(judgements: Iterable[tuple[Any, Judgement]]) -> tuple[Any, Judgement] | None:
-    """The candidate with the highest score that nothing forbids; the earlier one of equals; None where there is none."""
+    """The candidate with the highest score that nothing forbids; the earlier one of equals; None where there is
+    none."""
     found: tuple[Any, Judgement] | None = None
     for candidate, judgement in judgements:
         if not judgement.vetoed and (found is None or judgement.score > found[1].score):
@@ -85,7 +91,8 @@ def best(judgements: Iterable[tuple[Any, Judgement]]) -> tuple[Any, Judgement] |
 
 
 def link_state(kind: str, score: float, model: Model | None = None) -> str:
-    """UNRESOLVED, PROBABLE or CONFIRMED for a score; do-not-disturb acts from probable, disclosure only on confirmed."""
+    """UNRESOLVED, PROBABLE or CONFIRMED for a score; do-not-disturb acts from probable, disclosure only on
+    confirmed."""
     thresholds = (model or MODELS[kind]).thresholds
     return CONFIRMED if score >= thresholds.confirmed else PROBABLE if score >= thresholds.probable else UNRESOLVED
 
@@ -93,5 +100,7 @@ def link_state(kind: str, score: float, model: Model | None = None) -> str:
 def explain(kind: str, agreements: Iterable[Agreement], model: Model | None = None) -> list[Contribution]:
     """Every agreement with its weight, the weightiest first; a veto stands on top."""
     weights = (model or MODELS[kind]).weights
-    found = [Contribution(feature, level, round(weights.get((feature, level), 0.0), 2)) for feature, level in agreements]
+    found = [
+        Contribution(feature, level, round(weights.get((feature, level), 0.0), 2)) for feature, level in agreements
+    ]
     return sorted(found, key=lambda part: ((part.feature, part.agreement) not in VETOES, -abs(part.weight)))

@@ -7,31 +7,8 @@ from collections.abc import Mapping
 from rapidfuzz.distance import OSA
 
 from tercet_leads.identity.evidence import Evidence
-
-Agreement = tuple[str, str]  # feature, how far it agrees
-_SHOPS = frozenset({"shop", "factory", "farm", "partnership", "institution"})
-
-
-def shared(mine: tuple[str, ...], theirs: tuple[str, ...]) -> str:
-    """The first of my values that they have too, or ""."""
-    for value in mine:
-        if value in theirs:
-            return value
-    return ""
-
-
-def one_off(mine: tuple[str, ...], theirs: tuple[str, ...]) -> bool:
-    """Whether some pair differs by one struck, dropped, added or swapped character."""
-    for a in mine:
-        for b in theirs:
-            if abs(len(a) - len(b)) <= 1 and OSA.distance(a, b, score_cutoff=1) <= 1:
-                return True
-    return False
-
-
-def crowd(count: int) -> str:
-    """How many parties hold a key, in the steps that evidence is discounted by."""
-    return "1" if count <= 1 else "2" if count == 2 else "few" if count <= 5 else "many"
+from tercet_leads.identity.rules_basics import Agreement, crowd, one_off, shared
+from tercet_leads.identity.rules_company import compare_codes, compare_company
 
 
 def compare(trace: Evidence, profile: Evidence, holders: Mapping[str, int]) -> list[Agreement]:
@@ -52,14 +29,14 @@ def compare(trace: Evidence, profile: Evidence, holders: Mapping[str, int]) -> l
         _person(trace, profile, holders, found)
         _employer(trace, profile, found)
     else:
-        _codes(trace, profile, found)
-        _company(trace, profile, holders, found)
+        compare_codes(trace, profile, found)
+        compare_company(trace, profile, holders, found)
         _person(trace, profile, holders, found)
     _place(trace, profile, found)
     return _household(found) if scope == "i" else found
 
 
-_OTHER_PERSON = frozenset({("name", "differs"), ("name", "differs_in_family")})
+_OTHER_PERSON = frozenset({("name", "differs"), ("name", "differs_in_family"), ("name", "one_of_two_off")})
 
 
 def _household(found: list[Agreement]) -> list[Agreement]:
@@ -67,8 +44,10 @@ def _household(found: list[Agreement]) -> list[Agreement]:
     if _OTHER_PERSON.isdisjoint(found):
         return found
     return [
-        ("address", "household") if part[0] == "address" and part[1] in ("same_room", "same_building", "same_street")
-        else (part[0], "under_other_name") if part[0] in ("mobile", "landline", "email") and part[1].startswith("exact")
+        ("address", "household")
+        if part[0] == "address" and part[1] in ("same_room", "same_building", "same_street")
+        else (part[0], "under_other_name")
+        if part[0] in ("mobile", "landline", "email") and part[1].startswith("exact")
         else part
         for part in found
     ]
@@ -98,7 +77,9 @@ def _phones(trace: Evidence, profile: Evidence, holders: Mapping[str, int], scop
             found.append(("landline", "differs"))
 
 
-def _mailboxes(trace: Evidence, profile: Evidence, holders: Mapping[str, int], scope: str, found: list[Agreement]) -> None:
+def _mailboxes(
+    trace: Evidence, profile: Evidence, holders: Mapping[str, int], scope: str, found: list[Agreement]
+) -> None:
     mine, theirs = trace.get("emails"), profile.get("emails")
     if mine and theirs:
         if value := shared(mine, theirs):
@@ -216,86 +197,6 @@ def _employer(trace: Evidence, profile: Evidence, found: list[Agreement]) -> Non
             found.append(("employer", "similar" if one_off(mine, theirs) else "differs"))
 
 
-def _codes(trace: Evidence, profile: Evidence, found: list[Agreement]) -> None:
-    mine, theirs = trace.get("organisations"), profile.get("organisations")
-    if mine and theirs:
-        found.append(("organisation_code", "exact" if shared(mine, theirs) else "conflicts"))
-    else:
-        hints, their_hints = trace.get("code_hints"), profile.get("code_hints")
-        if (hints or mine) and (their_hints or theirs):
-            inner = mine + tuple(hint[8:17] for hint in hints if len(hint) == 18)
-            their_inner = theirs + tuple(hint[8:17] for hint in their_hints if len(hint) == 18)
-            close = one_off(inner, their_inner) or one_off(hints, their_hints)
-            found.append(("organisation_code", "one_off" if close else "differs"))
-    mine, theirs = trace.get("licences"), profile.get("licences")
-    if mine and theirs:
-        found.append(("licence", "exact" if shared(mine, theirs) else "one_off" if one_off(mine, theirs) else "differs"))
-
-
-def _company(trace: Evidence, profile: Evidence, holders: Mapping[str, int], found: list[Agreement]) -> None:
-    mine, theirs = trace.get("cores"), profile.get("cores")
-    if not mine or not theirs:
-        return
-    branches, their_branches = trace.get("branches"), profile.get("branches")
-    if branches and their_branches and (branches != ("head",) or their_branches != ("head",)):
-        if not shared(branches, their_branches):
-            found.append(("branch", "head_and_branch" if "head" in branches or "head" in their_branches else "other_branch"))
-        else:
-            found.append(("branch", "same"))
-    if shared(mine, theirs):
-        core = "same"
-        found.append(("core_holders", crowd(holders.get(f"cc:{trace.get('core_spellings')[0]}", 1))))
-    elif shared(trace.get("core_spellings"), profile.get("core_spellings")):
-        core = "sounds_same"
-    elif any(len(a) == len(b) and sorted(a) == sorted(b) for a in mine for b in theirs):
-        core = "swapped"
-    elif _core_alike(mine, theirs):
-        core = "alike"
-    else:
-        found.append(("company_name", "differs"))
-        return
-    trades, their_trades = trace.get("trades"), profile.get("trades")
-    trade = "trade_unknown"
-    if trades and their_trades:
-        trade = "trade_same" if shared(trades, their_trades) else "trade_near" if _near_trade(trades, their_trades) else "trade_differs"
-    found.append(("company_name", f"{core}_{trade}_{_city(trace, profile)}"))
-    forms, their_forms = trace.get("forms"), profile.get("forms")
-    if forms and their_forms:
-        small, their_small = not _SHOPS.isdisjoint(forms), not _SHOPS.isdisjoint(their_forms)
-        if small != their_small:
-            found.append(("legal_form", "differs"))
-        elif small:
-            found.append(("legal_form", "same" if shared(forms, their_forms) else "differs"))
-
-
-def _core_alike(mine: tuple[str, ...], theirs: tuple[str, ...]) -> bool:
-    for a in mine:
-        for b in theirs:
-            longest = max(len(a), len(b))
-            if longest >= 3 and OSA.distance(a, b, score_cutoff=1) <= 1:
-                return True
-            if longest == 2 and len(a) == len(b) and (a[0] == b[0] or a[1] == b[1]):
-                return True
-            if min(len(a), len(b)) >= 2 and (a.startswith(b) or b.startswith(a)):
-                return True
-    return False
-
-
-def _near_trade(mine: tuple[str, ...], theirs: tuple[str, ...]) -> bool:
-    return any(a in b or b in a or OSA.distance(a, b, score_cutoff=1) <= 1 for a in mine for b in theirs)
-
-
-def _city(trace: Evidence, profile: Evidence) -> str:
-    mine = trace.get("company_cities") + trace.get("cities")
-    theirs = profile.get("company_cities") + profile.get("cities")
-    if mine and theirs:
-        return "city_same" if shared(mine, theirs) else "city_differs"
-    provinces, their_provinces = trace.get("provinces"), profile.get("provinces")
-    if provinces and their_provinces and not shared(provinces, their_provinces):
-        return "city_differs"
-    return "city_unknown"
-
-
 def _place(trace: Evidence, profile: Evidence, found: list[Agreement]) -> None:
     mine, theirs = trace.get("places"), profile.get("places")
     if mine and theirs:
@@ -316,11 +217,15 @@ def place_agreement(a: str, b: str) -> int:
     road, number, site, building, room = a.split("|")
     road_b, number_b, site_b, building_b, room_b = b.split("|")
     if road and road_b:
-        street = (road == road_b or OSA.distance(road, road_b, score_cutoff=1) <= 1) and (not number or not number_b or number == number_b)
+        street = (road == road_b or OSA.distance(road, road_b, score_cutoff=1) <= 1) and (
+            not number or not number_b or number == number_b
+        )
     else:
         street = bool(site) and site == site_b
     if not street:
-        return 4 if room and room == room_b and site and site == site_b and (not building or building == building_b) else 0
+        return (
+            4 if room and room == room_b and site and site == site_b and (not building or building == building_b) else 0
+        )
     if site and site_b and site != site_b and OSA.distance(site, site_b, score_cutoff=1) > 1:
         return 1
     if room and room_b:

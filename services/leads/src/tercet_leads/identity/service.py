@@ -1,4 +1,5 @@
-"""Recognition for other services, and what people decide about parties: merge, un-merge, split. All three are one event."""
+"""Recognition for other services, and what people decide about parties: merge, un-merge, split. All three are one
+event."""
 
 from __future__ import annotations
 
@@ -25,7 +26,6 @@ from tercet_chassis import Handlers, Tx
 from tercet_chassis.copies import apply_move
 from tercet_chassis.errors import ResourceNotFound
 from tercet_chassis.ids import new_id
-
 from tercet_leads.cleaning import clean_lead
 from tercet_leads.identity import store
 from tercet_leads.identity.model import ACTIVE, MERGED, Identity, Party, PartyDecision
@@ -50,8 +50,9 @@ class IdentityService(Handlers):
         (found,) = await recognise(tx, [trace])
         await tx.flush()
         identity = await tx.get(Identity, found.identity_id)
+        rendered: Any = tx.render(identity)
         return RecognizeIdentityResponse(
-            identity=tx.render(identity), is_new_party=found.is_new_party, evidence=_evidence(found.explanation)
+            identity=rendered, is_new_party=found.is_new_party, evidence=_evidence(found.explanation)
         )
 
     async def ExplainLink(self, request: ExplainLinkRequest, tx: Tx) -> ExplainLinkResponse:
@@ -117,7 +118,10 @@ class IdentityService(Handlers):
 
 
 def _links(identities: Iterable[Identity]) -> dict[str, Any]:
-    return {str(identity.id): {"link_state": identity.link_state, "decided_by": identity.decided_by} for identity in identities}
+    return {
+        str(identity.id): {"link_state": identity.link_state, "decided_by": identity.decided_by}
+        for identity in identities
+    }
 
 
 async def _rebuild(tx: Tx, parties: Sequence[Party]) -> None:
@@ -135,7 +139,9 @@ async def _decide(
     tx: Tx, kind: str, party_id: UUID, reason: str, moves: Sequence[dict[str, Any]], links: dict[str, Any] | None = None
 ) -> PartyDecision:
     """Writes the decision down, applies its moves to this service's rows and tells them to everybody."""
-    told = [{name: value if isinstance(value, int) else str(value) for name, value in move.items()} for move in moves]
+    told: list[dict[str, Any]] = [
+        {name: value if isinstance(value, int) else str(value) for name, value in move.items()} for move in moves
+    ]
     decision = tx.add(
         PartyDecision(
             id=new_id(),
@@ -152,7 +158,9 @@ async def _decide(
     for move in moves:
         await apply_move(tx, move["identity_id"], move["to_party_id"], move["version"])
     if told:
-        tx.emit(events.PartyMembersMoved, None, moves=[PartyMove(**move) for move in told], decision_id=str(decision.id))
+        tx.emit(
+            events.PartyMembersMoved, None, moves=[PartyMove(**move) for move in told], decision_id=str(decision.id)
+        )
     return decision
 
 

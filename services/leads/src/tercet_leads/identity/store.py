@@ -9,8 +9,8 @@ from uuid import UUID
 
 import orjson
 from sqlalchemy import delete, func, select, text
-from tercet_chassis import Tx
 
+from tercet_chassis import Tx
 from tercet_leads.identity.blocking import CROWDED, strong_keys, weak_keys
 from tercet_leads.identity.errors import PartyMergedMeanwhile
 from tercet_leads.identity.evidence import Evidence
@@ -19,23 +19,30 @@ from tercet_leads.identity.model import Identity, Party, PartyDecision, party_ke
 # Strong keys share so many locks: one lock a key would overflow the server's lock table in a large batch.
 _LOCKS = 512
 
-_LOCK = text("SELECT count(pg_advisory_xact_lock(:space, k)) FROM (SELECT k FROM unnest(CAST(:locks AS int[])) AS k ORDER BY k) AS sorted")
+_LOCK = text(
+    "SELECT count(pg_advisory_xact_lock(:space, k)) "
+    "FROM (SELECT k FROM unnest(CAST(:locks AS int[])) AS k ORDER BY k) AS sorted"
+)
 # Of a crowded key only as many holders are read as tell that it is crowded.
 _HOLDERS = text(
     "SELECT asked.key, held.party_id FROM unnest(CAST(:keys AS bigint[])) AS asked(key) CROSS JOIN LATERAL ("
     "SELECT party_id FROM party_keys WHERE party_keys.key = asked.key LIMIT :limit) AS held"
 )
 _ADD_KEYS = text(
-    "INSERT INTO party_keys (tenant_id, key, party_id) SELECT :tenant, k, p FROM unnest(CAST(:keys AS bigint[]), CAST(:parties AS uuid[])) AS a(k, p) "
+    "INSERT INTO party_keys (tenant_id, key, party_id) SELECT :tenant, k, p "
+    "FROM unnest(CAST(:keys AS bigint[]), CAST(:parties AS uuid[])) AS a(k, p) "
     "ON CONFLICT DO NOTHING"
 )
 _UPDATE_PARTIES = text(
-    "UPDATE parties SET evidence = n.evidence, phones = n.phones, emails = n.emails, member_count = parties.member_count + n.joined, "
+    "UPDATE parties SET evidence = n.evidence, phones = n.phones, emails = n.emails, "
+    "member_count = parties.member_count + n.joined, "
     "display_name = CASE WHEN n.display_name = '' THEN parties.display_name ELSE n.display_name END, "
     "company_name = CASE WHEN n.company_name = '' THEN parties.company_name ELSE n.company_name END, "
     "row_version = parties.row_version + 1, update_time = :now "
-    "FROM unnest(CAST(:ids AS uuid[]), CAST(:evidence AS jsonb[]), CAST(:phones AS jsonb[]), CAST(:emails AS jsonb[]), CAST(:joined AS int[]), "
-    "CAST(:names AS text[]), CAST(:companies AS text[])) AS n(id, evidence, phones, emails, joined, display_name, company_name) "
+    "FROM unnest(CAST(:ids AS uuid[]), CAST(:evidence AS jsonb[]), CAST(:phones AS jsonb[]), "
+    "CAST(:emails AS jsonb[]), CAST(:joined AS int[]), "
+    "CAST(:names AS text[]), CAST(:companies AS text[])) "
+    "AS n(id, evidence, phones, emails, joined, display_name, company_name) "
     "WHERE parties.id = n.id AND parties.state = 'ACTIVE' RETURNING parties.id"
 )
 
@@ -51,7 +58,8 @@ def all_keys(evidence: Evidence) -> list[str]:
 
 
 async def lock_strong_keys(tx: Tx, keys: Sequence[str]) -> None:
-    """Waits until no other transaction decides on one of the keys; in sorted order, so that two batches never wait for each other."""
+    """Waits until no other transaction decides on one of the keys; in sorted order, so that two batches never wait
+    for each other."""
     locks = sorted({digest(key) % _LOCKS for key in keys})
     if locks:
         space = int.from_bytes(tx.tenant_id.bytes[-4:], "big", signed=True)
@@ -89,7 +97,8 @@ async def replace_keys(tx: Tx, party_id: UUID, keys: Sequence[str]) -> None:
 
 
 async def update_parties(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Writes the grown profiles of many parties; `joined` is by how many members each grew. Refuses one merged away meanwhile."""
+    """Writes the grown profiles of many parties; `joined` is by how many members each grew. Refuses one merged away
+    meanwhile."""
     if not rows:
         return
     as_json = {name: [orjson.dumps(row[name]).decode() for row in rows] for name in ("evidence", "phones", "emails")}
@@ -110,13 +119,24 @@ async def identities_by_id(tx: Tx, ids: Sequence[UUID]) -> dict[UUID, Identity]:
 
 async def lock_parties(tx: Tx, ids: Sequence[UUID]) -> dict[UUID, Party]:
     """Parties held until the end of the transaction, in sorted order."""
-    query = select(Party).where(Party.id.in_(ids)).order_by(Party.id).with_for_update().execution_options(populate_existing=True)
+    query = (
+        select(Party)
+        .where(Party.id.in_(ids))
+        .order_by(Party.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
     return {party.id: party for party in await tx.session.scalars(query)}
 
 
 async def members(tx: Tx, party_id: UUID) -> list[Identity]:
     """Identities of a party, oldest first."""
-    query = select(Identity).where(Identity.party_id == party_id).order_by(Identity.create_time, Identity.id).with_for_update()
+    query = (
+        select(Identity)
+        .where(Identity.party_id == party_id)
+        .order_by(Identity.create_time, Identity.id)
+        .with_for_update()
+    )
     return list(await tx.session.scalars(query))
 
 
@@ -127,5 +147,7 @@ async def count_members(tx: Tx, party_id: UUID) -> int:
 
 async def lock_decision(tx: Tx, decision_id: UUID) -> PartyDecision | None:
     """A decision held until the end of the transaction."""
-    found: PartyDecision | None = await tx.session.scalar(select(PartyDecision).where(PartyDecision.id == decision_id).with_for_update())
+    found: PartyDecision | None = await tx.session.scalar(
+        select(PartyDecision).where(PartyDecision.id == decision_id).with_for_update()
+    )
     return found
