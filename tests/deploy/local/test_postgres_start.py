@@ -80,6 +80,19 @@ def test_a_mark_left_by_a_machine_crash_does_not_stop_the_start(folder: Path) ->
         postgres.stop()
 
 
+async def test_each_database_tells_the_migration_it_stands_at(folder: Path) -> None:
+    postgres = Postgres(folder, settings=THROW_AWAY)
+    try:
+        info = postgres.start()
+        assert postgres.revisions() == {}
+        owner = await asyncpg.connect(info.owner_dsn("service-desk"))
+        await owner.execute("CREATE TABLE alembic_version AS SELECT '0003_更多' AS version_num")
+        await owner.close()
+        assert postgres.revisions() == {"service-desk": "0003_更多"}
+    finally:
+        postgres.stop()
+
+
 def test_starting_off_the_main_thread_is_refused(folder: Path) -> None:
     caught: list[BaseException] = []
 

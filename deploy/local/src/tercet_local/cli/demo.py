@@ -1,0 +1,67 @@
+"""`demo`: the sample company and its week."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+from uuid import UUID
+
+import typer
+from tercet.gateway.v1.tenant_service_pb2 import Tenant
+from tercet.gateway.v1.unit_service_pb2 import Unit
+from tercet.gateway.v1.user_service_pb2 import User
+
+from tercet_local.bootstrap import TenantRefused, create_tenant
+from tercet_local.cli.api import DEFAULT_URL, Url
+from tercet_local.cli.local import Data
+from tercet_local.cli.output import console
+from tercet_local.cli.tenant import gateway_address
+from tercet_local.demo import company
+from tercet_local.demo.people import PASSWORD, TENANT, step_id
+from tercet_local.demo.run import run
+from tercet_local.errors import LocalError
+from tercet_local.folder import DEFAULT, DataFolder
+
+Leads = Annotated[Path, typer.Option("--leads", help="The file of leads to take in.")]
+SAMPLE_LEADS = Path("examples/leads.csv")
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(demo)
+
+
+def demo(data: Data = DEFAULT, url: Url = DEFAULT_URL, leads: Leads = SAMPLE_LEADS) -> None:
+    """Make the sample company, take 20,000 leads in and let its sellers work through the past week.
+
+    What an earlier run did is not repeated; one that was killed goes on where it stopped.
+    """
+    folder = DataFolder(data)
+    play(folder, gateway_address(folder), url, leads)
+
+
+def play(folder: DataFolder, gateway: str, url: str, leads: Path) -> None:
+    """The sample run on a running system. Refused when the file of leads is missing or the API refuses a step."""
+    if not leads.exists():
+        raise LocalError(f"There is no file {leads}; name another with --leads.")
+    _tenant(folder, gateway)
+    asyncio.run(run(url, folder.path / "demo.json", leads, console))
+
+
+def _tenant(folder: DataFolder, gateway: str) -> None:
+    tenant = Tenant(
+        code=TENANT, name=company.NAME, locale="zh-CN", zone="Asia/Shanghai", reporting_currency="CNY", region="CN"
+    )
+    admin = User(
+        email=company.ADMIN,
+        display_name="管理员 Administrator",
+        password=PASSWORD,
+        locale="zh-CN",
+        zone="Asia/Shanghai",
+    )
+    root = Unit(code=TENANT, name=company.NAME, type=Unit.Type.GROUP, reporting_currency="CNY", zone="Asia/Shanghai")
+    try:
+        create_tenant(folder.keys, gateway, UUID(step_id("tenant")), tenant, admin, root)
+    except TenantRefused as refused:
+        if not refused.exists:
+            raise

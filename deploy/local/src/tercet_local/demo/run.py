@@ -1,0 +1,125 @@
+"""The sample run from start to table. Each stage is written down when it is done, so that a second run repeats nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from tercet_local.demo import clock, company, report, setup, week
+from tercet_local.demo.people import PASSWORD, Person
+
+_SEED = 20261122
+
+
+class Journal:
+    """What is done, kept in the data folder."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self.values: dict[str, Any] = json.loads(file.read_text("utf-8")) if file.exists() else {}
+
+    def put(self, **values: Any) -> None:
+        """Writes values down, whole or not at all."""
+        self.values |= values
+        fresh = self._file.with_suffix(".new")
+        fresh.write_text(json.dumps(self.values, ensure_ascii=False, indent=1), "utf-8")
+        fresh.replace(self._file)
+
+
+async def run(url: str, file: Path, leads: Path, console: Console) -> None:
+    """Brings the sample company to the end of its week and prints what happened. Refused with what the API refuses."""
+    journal = Journal(file)
+    begun = datetime.fromisoformat(journal.values.get("begun", datetime.now(UTC).replace(microsecond=0).isoformat()))
+    journal.put(begun=begun.isoformat(), seed=journal.values.get("seed", _SEED))
+    admin = await Person(url, company.ADMIN, str(journal.values["seed"])).sign_in()
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    try:
+        if not journal.values.get("finished"):
+            with Progress(*columns, console=console) as progress:
+                await _stages(admin, journal, begun, leads, progress)
+        _print(console, journal.values["table"])
+        _addresses(console, url)
+    finally:
+        await admin.close()
+
+
+async def _stages(admin: Person, journal: Journal, begun: datetime, leads: Path, progress: Progress) -> None:
+    monday = begun - timedelta(days=week.DAYS)
+    if not journal.values.get("built"):
+        bar = progress.add_task("Setting the company up", total=1)
+        await setup.build(admin)
+        journal.put(built=True)
+        progress.update(bar, completed=1)
+    day = int(journal.values.get("days", 0))
+    await clock.advance(admin, monday + timedelta(days=day))
+    if "imported" not in journal.values:
+        started = time.monotonic()
+        imported = await _intake(admin, leads, progress)
+        journal.put(imported=imported, seconds=time.monotonic() - started)
+    await _week(admin, journal, monday, day, progress)
+    await clock.release(admin)
+    table = await report.rows(
+        admin, journal.values["imported"], journal.values["seconds"], Counter(journal.values.get("did", {}))
+    )
+    journal.put(table=table, finished=True)
+
+
+async def _intake(admin: Person, leads: Path, progress: Progress) -> dict[str, Any]:
+    content = leads.read_bytes()
+    bar = progress.add_task("Taking leads in", total=content.count(b"\n") - 1)
+    stored = await admin.upload("leads", leads.name, content, "text/csv", leads.name)
+    operation = await admin.post("/v1/leads:import", {"file_id": stored["id"]}, leads.name)
+    while operation["state"] == "RUNNING":
+        await asyncio.sleep(0.3)
+        operation = await admin.get(f"/v1/leads/operations/{operation['id']}")
+        progress.update(bar, completed=operation["done_count"], total=operation["total_count"] or None)
+    if operation["state"] != "DONE":
+        raise RuntimeError(f"the import ended as {operation['state']}: {operation['error_message']}")
+    return {name: operation["result"].get(f"{name}_count", 0) for name in ("rows", "created", "duplicates", "failed")}
+
+
+async def _week(admin: Person, journal: Journal, monday: datetime, day: int, progress: Progress) -> None:
+    run_id = str(journal.values["seed"])
+    sellers = [await Person(admin.url, person["email"], run_id).sign_in() for person in company.SELLERS]
+    bar = progress.add_task("The sellers' week", total=week.DAYS * len(sellers), completed=day * len(sellers))
+    try:
+        for number in range(day, week.DAYS):
+            now = monday + timedelta(days=number, hours=10)
+            await clock.advance(admin, now)
+            did = await week.play(sellers, journal.values["seed"], number, now, lambda: progress.advance(bar))
+            journal.put(days=number + 1, did=dict(Counter(journal.values.get("did", {})) + did))
+    finally:
+        for seller in sellers:
+            await seller.close()
+
+
+def _print(console: Console, rows: list[tuple[str, str]]) -> None:
+    table = Table(title=f"{company.NAME}: the past week", show_header=False, title_justify="left")
+    for name, value in rows:
+        table.add_row(name, value)
+    console.print(table)
+
+
+def _addresses(console: Console, url: str) -> None:
+    console.print(f"API {url}/v1   docs {url}/docs   OpenAPI {url}/openapi.json")
+    console.print(f"Sign in at POST {url}/v1/sessions with tenant 'sample' and password '{PASSWORD}':")
+    shown: set[str] = set()
+    for person in [{"email": company.ADMIN, "role": "admin"}, *company.PEOPLE]:
+        if person["role"] not in shown:
+            shown.add(person["role"])
+            console.print(f"  {person['role']:14} {person['email']}")

@@ -1,0 +1,181 @@
+"""Builds the sample company: the tenant through the gateway's own door for operators, everything else through the public API."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from tercet_local.cli.api import ApiRefused
+from tercet_local.demo import company
+from tercet_local.demo.people import PASSWORD, Person, step_id
+
+
+async def build(admin: Person) -> None:
+    """Units, people, sources, rules, products, prices and pipeline. Running it again changes nothing."""
+    await _units_and_people(admin)
+    await _leads_settings(admin)
+    await _sales_settings(admin)
+
+
+async def _once(admin: Person, path: str, body: dict[str, Any], *key: object) -> dict[str, Any]:
+    """Creates, unless it is there from an earlier run."""
+    try:
+        return await admin.post(path, body, *key)
+    except ApiRefused as refused:
+        if refused.status != 409:
+            raise
+        return body
+
+
+async def _units_and_people(admin: Person) -> None:
+    root = admin.unit_id
+    for unit in company.UNITS:
+        body = {**{key: value for key, value in unit.items() if key != "parent"}, "parent_id": root}
+        await _once(admin, "/v1/units", body, unit["code"])
+    units = {unit["code"]: unit for unit in company.UNITS}
+    for person in company.PEOPLE:
+        unit = units.get(person["unit"])
+        unit_id = unit["id"] if unit else root
+        user = {
+            "id": person["id"],
+            "email": person["email"],
+            "display_name": person["name"],
+            "unit_id": unit_id,
+            "password": PASSWORD,
+            "zone": unit["zone"] if unit else "Asia/Shanghai",
+            "locale": "en" if person["unit"] == "overseas" else "zh-CN",
+            "roles": [{"role_code": person["role"], "unit_id": unit_id}],
+        }
+        await _once(admin, "/v1/users", user, person["email"])
+        if person["role"] != "seller":
+            continue
+        employee = {
+            "id": step_id("employee", person["email"]),
+            "user_id": person["id"],
+            "unit_id": unit_id,
+            "display_name": person["name"],
+            "position": "seller",
+            "territories": unit["territories"] if unit else [],
+            "capacity": 5000,
+            "active": True,
+            "languages": ["en", "de"] if person["unit"] == "overseas" else ["zh-CN"],
+            "skills": ["company", "person"],
+        }
+        await _once(admin, "/v1/employees", employee, person["email"])
+
+
+async def _leads_settings(admin: Person) -> None:
+    for code, name, kind, parent in company.SOURCES:
+        await _once(
+            admin, "/v1/sources", {"code": code, "display_name": name, "kind": kind, "parent_code": parent}, code
+        )
+    for code, (parent, kind) in company.SOURCE_GROUPS.items():
+        await _once(
+            admin, "/v1/sources", {"code": code, "display_name": code, "kind": kind, "parent_code": parent}, code
+        )
+    for code, name, condition, points in company.SCORING:
+        body = {"code": code, "display_name": name, "condition": condition, "points": points, "active": True}
+        await _once(admin, "/v1/scoring-rules", body, code)
+    await _once(
+        admin,
+        "/v1/qualification-rules",
+        {
+            "code": "standard",
+            "display_name": "可联系且已联系 Reachable and spoken to",
+            "condition": "mobile:* OR phone:* OR email:* OR wechat:*",
+            "automatic": False,
+        },
+        "standard",
+    )
+    for unit in company.UNITS:
+        pool = {
+            "code": f"pool-{unit['code']}",
+            "display_name": f"{unit['name']}公海 pool",
+            "unit_id": unit["id"],
+            "fallback": unit["code"] == "east",
+            "claim_quota": 200,
+            "recycle_hours": 72,
+            "warn_hours": 12,
+            "rest_hours": 24,
+        }
+        await _once(admin, "/v1/pools", pool, pool["code"])
+    # Good leads go to a seller of the territory, the rest into the territory's pool.
+    for priority, unit in enumerate(unit for unit in company.UNITS if unit["territories"]):
+        provinces = " OR ".join(f'province = "{name}"' for name in unit["territories"])
+        good = {
+            "code": f"good-{unit['code']}",
+            "display_name": f"{unit['name']} good leads",
+            "priority": 10 + priority,
+            "strategy": "ROUND_ROBIN",
+            "condition": f"score >= 30 AND ({provinces})",
+            "unit_id": unit["id"],
+            "active": True,
+        }
+        rest = {
+            "code": f"rest-{unit['code']}",
+            "display_name": f"{unit['name']} other leads",
+            "priority": 50 + priority,
+            "strategy": "POOL",
+            "condition": provinces,
+            "pool_code": f"pool-{unit['code']}",
+            "active": True,
+        }
+        await _once(admin, "/v1/assignment-rules", good, good["code"])
+        await _once(admin, "/v1/assignment-rules", rest, rest["code"])
+
+
+async def _sales_settings(admin: Person) -> None:
+    for code, name, measure, category, _ in company.PRODUCTS:
+        body = {
+            "code": code,
+            "name": name,
+            "unit_of_measure": measure,
+            "category_code": category,
+            "active": True,
+            "tax_percent": "13",
+        }
+        await _once(admin, "/v1/products", body, code)
+    rate = {
+        "from_currency": "EUR",
+        "to_currency": "CNY",
+        "rate_date": "2025-01-01",
+        "rate": company.EUR_RATE,
+        "source": "sample",
+    }
+    await _once(admin, "/v1/currency-rates", rate, "EUR")
+    for currency, factor in (("CNY", 1), ("EUR", 8)):
+        book = {
+            "code": f"list-{currency}",
+            "name": f"List prices {currency}",
+            "currency_code": currency,
+            "priority": 1,
+            "active": True,
+            "start_date": "2025-01-01",
+        }
+        await _once(admin, "/v1/price-books", book, currency)
+        for code, *_, price in company.PRODUCTS:
+            amount = str(Decimal(price) / factor)
+            body = {
+                "price_book_code": book["code"],
+                "product_code": code,
+                "min_quantity": "1",
+                "start_date": "2025-01-01",
+                "unit_price": {"currency_code": currency, "amount": amount},
+            }
+            await _once(admin, "/v1/prices", body, currency, code)
+    await _once(
+        admin,
+        "/v1/pipelines",
+        {"code": company.PIPELINE, "name": "标准流程 Standard", "active": True},
+        company.PIPELINE,
+    )
+    for position, (code, name, category, probability) in enumerate(company.STAGES, 1):
+        stage = {
+            "pipeline_code": company.PIPELINE,
+            "code": code,
+            "name": name,
+            "category": category,
+            "position": position,
+            "probability": probability,
+        }
+        await _once(admin, "/v1/pipeline-stages", stage, code)
