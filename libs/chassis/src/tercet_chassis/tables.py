@@ -261,3 +261,9 @@ file_chunks = Table(
     Column("sequence", Integer, primary_key=True),
     Column("content", LargeBinary, nullable=False),
 )
+
+business_clock = Table(
+    "business_clock", metadata,
+    Column("id", Integer, primary_key=True),
+    _time("virtual_time", nullable=True),
+)

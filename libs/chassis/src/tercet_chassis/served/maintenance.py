@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC
+from datetime import UTC, datetime
 
 from sqlalchemy import func, select, text
+from sqlalchemy.dialects.postgresql import insert
 
 from tercet.chassis.v1.maintenance_service_pb2 import (
     AdvanceClockRequest,
@@ -23,7 +24,7 @@ from tercet_chassis.contract import message_class, resource_field
 from tercet_chassis.errors import FailedPrecondition, InvalidArgument
 from tercet_chassis.handlers import Handlers
 from tercet_chassis.outbox import timestamp
-from tercet_chassis.tables import dead_letters, party_links
+from tercet_chassis.tables import business_clock, dead_letters, party_links
 from tercet_chassis.transaction import Tx
 
 Finding = CheckInvariantsResponse.Finding
@@ -79,13 +80,22 @@ class MaintenanceService(Handlers):
     async def AdvanceClock(self, request: AdvanceClockRequest, tx: Tx) -> ClockReading:
         if not tx.runtime.settings.development:
             raise ClockIsReal
-        tx.runtime.clock.advance(request.to_time.ToDatetime(tzinfo=UTC))
+        moment = request.to_time.ToDatetime(tzinfo=UTC)
+        tx.runtime.clock.advance(moment)
+        await _keep_clock(tx, moment)
         tx.runtime.wake_jobs()
         return _reading(tx)
 
     async def ReleaseClock(self, request: ReleaseClockRequest, tx: Tx) -> ClockReading:
         tx.runtime.clock.release()
+        await _keep_clock(tx, None)
         return _reading(tx)
+
+
+async def _keep_clock(tx: Tx, moment: datetime | None) -> None:
+    # A service that is started again goes on in the time it was put at.
+    row = insert(business_clock).values(id=1, virtual_time=moment)
+    await tx.session.execute(row.on_conflict_do_update(index_elements=["id"], set_={"virtual_time": moment}))
 
 
 def _reading(tx: Tx) -> ClockReading:
