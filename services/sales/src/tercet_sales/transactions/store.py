@@ -59,10 +59,9 @@ async def customers_by_id(tx: Tx, ids: Iterable[str]) -> dict[str, Customer]:
 async def facts(
     tx: Tx, unit_id: UUID, begin: datetime, end: datetime, currency: str, identity_id: UUID | None = None
 ) -> Sequence[tuple[UUID, UUID, UUID, datetime, Any]]:
-    """`(identity, party, sale, sale time, reporting amount)` of every transaction whose sale was made in the period, an identity's or all.
+    """Every transaction whose sale was made in the period, of one identity or of all.
 
-    (identity, party, sale, sale time, reporting amount)` of every transaction whose sale was made in the period, an
-    identity's or all.
+    Each as `(identity, party, sale, sale time, reporting amount)`.
     """
     rows = view(Transaction)
     query = select(
