@@ -32,7 +32,7 @@ from tercet_leads.identity.recognition import Trace, candidates, recognise
 
 
 async def recognised(
-    leads: Client, kind: PartyKind = PartyKind.INDIVIDUAL, identity_id: str = "", **facts: str
+    leads: Client, kind: PartyKind = PartyKind.PERSON, identity_id: str = "", **facts: str
 ) -> RecognizeIdentityResponse:
     request = RecognizeIdentityRequest(kind=kind, facts=KnownFacts(**facts), identity_id=identity_id)
     found: RecognizeIdentityResponse = await leads.RecognizeIdentity(request)

@@ -23,6 +23,7 @@ from tercet_leads.identity.errors import (
 from tercet_leads.identity.evidence import Evidence, profile_of
 
 ACTIVE, MERGED = "ACTIVE", "MERGED"
+KINDS = {"individual": "PERSON", "company": "COMPANY"}  # what cleaning calls it -> what the contract does
 
 
 def phones_of(evidence: Evidence) -> list[str]:

@@ -14,7 +14,7 @@ from tercet_leads.identity import store
 from tercet_leads.identity.blocking import strong_keys
 from tercet_leads.identity.evidence import Evidence, evidence_of
 from tercet_leads.identity.memory import Decision, PartyIndex
-from tercet_leads.identity.model import ACTIVE, Identity, Party, emails_of, phones_of
+from tercet_leads.identity.model import ACTIVE, KINDS, Identity, Party, emails_of, phones_of
 from tercet_leads.identity.rules import CONFIRMED, UNRESOLVED, Judgement, explain, link_state
 
 
@@ -124,7 +124,7 @@ class _Batch:
             {
                 "id": identity_id,
                 "party_id": decision.party,
-                "kind": evidence.kind.upper(),
+                "kind": KINDS[evidence.kind],
                 "link_state": state,
                 "move_version": 0,
                 "display_name": trace.lead.person.value,
@@ -157,7 +157,7 @@ class _Batch:
     def _keep(self, party_id: UUID, is_new: bool, evidence: Evidence, lead: CleanLead, *, joined: int) -> None:
         self._keys.update(dict.fromkeys((key, party_id) for key in store.all_keys(evidence)))
         if is_new:
-            self._opened[party_id] = {"id": party_id, "kind": evidence.kind.upper(), "state": ACTIVE, "joined": 0}
+            self._opened[party_id] = {"id": party_id, "kind": KINDS[evidence.kind], "state": ACTIVE, "joined": 0}
         row = self._opened.get(party_id) or self._grown.setdefault(party_id, {"id": party_id, "joined": 0})
         row["joined"] += joined
         row["display_name"] = lead.person.value or row.get("display_name", "")

@@ -28,7 +28,7 @@ from tercet_chassis.errors import ResourceNotFound
 from tercet_chassis.ids import new_id
 from tercet_leads.cleaning import clean_lead
 from tercet_leads.identity import store
-from tercet_leads.identity.model import ACTIVE, MERGED, Identity, Party, PartyDecision
+from tercet_leads.identity.model import ACTIVE, KINDS, MERGED, Identity, Party, PartyDecision
 from tercet_leads.identity.recognition import Trace, recognise
 from tercet_leads.identity.rules import CONFIRMED
 
@@ -40,7 +40,7 @@ class IdentityService(Handlers):
         """Recognises somebody and keeps the trace. Refuses nothing that passed validation."""
         raw = {field.name: value for field, value in request.facts.ListFields()}
         if request.kind:
-            raw["lead_type"] = PartyKind.Name(request.kind).lower()
+            raw["lead_type"] = next(cleaned for cleaned, kind in KINDS.items() if kind == PartyKind.Name(request.kind))
         trace = Trace(
             clean_lead(raw),
             UUID(request.identity_id) if request.identity_id else None,
@@ -75,7 +75,7 @@ class IdentityService(Handlers):
         for other in others:
             leaving = await store.members(tx, locked[other.id].id)
             links.update(_links(leaving))
-            moves += [identity.move(party.id, "PERSON", CONFIRMED) for identity in leaving]
+            moves += [identity.move(party.id, "USER", CONFIRMED) for identity in leaving]
             other.state, other.merged_into_id, other.member_count = MERGED, party.id, 0
             await store.replace_keys(tx, other.id, [])
         await _rebuild(tx, [party])
@@ -112,7 +112,7 @@ class IdentityService(Handlers):
         party.check_split(leaving, await store.count_members(tx, party.id))
         new = tx.add(Party(id=new_id(), kind=party.kind))
         links = _links(leaving)
-        moves = [identity.move(new.id, "PERSON", CONFIRMED) for identity in leaving]
+        moves = [identity.move(new.id, "USER", CONFIRMED) for identity in leaving]
         await _rebuild(tx, [party, new])
         return await _decide(tx, "SPLIT", party.id, request.reason, moves, links)
 
