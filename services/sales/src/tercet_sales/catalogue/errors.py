@@ -52,7 +52,7 @@ class PriceNegative(InvalidArgument):
 class PriceOverlaps(FailedPrecondition):
     """Another price says something else for some of the same days."""
 
-    text = "Price {price_id} of {product_code} from {min_quantity} on holds from {start_date} to {end_date} in this book; end it first."
+    text = "Price {price_id} of {product_code} from {min_quantity} on holds {start_date} to {end_date}; end it first."
     field = "price.start_date"
 
 

@@ -98,7 +98,7 @@ def days_meet(a: tuple[date | None, date | None], b: tuple[date | None, date | N
 
 
 def serves(book: BookFacts, buyer: Buyer) -> tuple[int, int, str] | None:
-    """How closely a book is made for a buyer: rank and distance, smaller is closer, with the reason; None when it is not for them.
+    """How closely a book is made for a buyer: rank and distance (smaller is closer) and why; None when for others.
 
     Every limit that a book names must fit; the narrowest of them gives the rank.
     """

@@ -1,4 +1,4 @@
-"""Contact points: how they are written, which one goes first, and how those of a new source join those that are there."""
+"""Contact points: how they are written, which goes first, and how those of a new source join those that are there."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DEFAULT_REGION = "CN"
 
 
 def phone_number(given: str, region: str = DEFAULT_REGION) -> str:
-    """The number as E.164 when it is one that could be dialled, otherwise as it was given, without surrounding space."""
+    """The number as E.164 when it could be dialled, otherwise as it was given, without surrounding space."""
     plain = unicodedata.normalize("NFKC", given).strip()
     try:
         parsed = phonenumbers.parse(plain, region)

@@ -184,7 +184,7 @@ class Opportunity(Linked, Owned, Custom, External, Searchable, Entity):
         next_step: str | None,
         next_date: date | None,
     ) -> None:
-        """Takes over what an activity said: when it was, how keen the customer is, what happened and what comes next."""
+        """Takes over what an activity said: when it was, how keen the customer is, what happened, what comes next."""
         if self.last_activity_time is None or when >= self.last_activity_time:
             self.last_activity_time = when
             self.intent_level = intent_level if intent_level is not None else self.intent_level

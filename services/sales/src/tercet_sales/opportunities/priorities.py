@@ -39,7 +39,7 @@ def _standing(opportunity: pb.Opportunity, ranks: dict[str, int]) -> Standing:
 async def priorities_of(
     tx: Tx, owner_id: UUID | None, today: date, *, limit: int, unplanned: bool = False
 ) -> list[tuple[pb.Opportunity, tuple[str, ...]]]:
-    """Open opportunities of one owner within the caller's reach with their reasons, of at most 500 the most probable ones.
+    """Open opportunities of one owner in the caller's reach with their reasons, of at most 500 the most probable ones.
 
     `unplanned` leaves out those whose next step lies ahead.
     """

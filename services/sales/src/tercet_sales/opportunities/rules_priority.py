@@ -65,5 +65,5 @@ def _key(standing: Standing, today: date) -> tuple[object, ...]:
 
 
 def prioritised(standings: Iterable[Standing], today: date) -> list[Priority]:
-    """In working order: a next step that is overdue or due today, a close date passed or near, then certainty, probability and amount."""
+    """In order: next step overdue or due today, close date passed or near, then certainty, probability and amount."""
     return [Priority(item, _reasons(item, today)) for item in sorted(standings, key=lambda item: _key(item, today))]

@@ -54,10 +54,13 @@ class OpportunityService(Handlers):
 
     async def _create(self, given: pb.Opportunity, tx: Tx) -> Opportunity:
         customer = await reachable(tx, given.customer_id)
-        opportunity = await tx.create(Opportunity, given)
-        return await store.begin(
-            tx, opportunity, customer, owner_id=_uuid(given.owner_id), unit_id=_uuid(given.unit_id)
+        owner_id, unit_id = _uuid(given.owner_id), _uuid(given.unit_id)
+        # The pipeline first: making the standard one writes rows, and a half-made opportunity must not be among them.
+        pipeline = await store.pipeline_for(
+            tx, given.pipeline_code, unit_id or customer.unit_id or tx.principal.unit_id
         )
+        opportunity = await tx.create(Opportunity, given)
+        return await store.begin(tx, opportunity, customer, pipeline, owner_id=owner_id, unit_id=unit_id)
 
     async def UpdateOpportunity(self, request: pb.UpdateOpportunityRequest, tx: Tx) -> Opportunity:
         """Changes an opportunity's own data. Refuses one that is closed and an unknown product."""

@@ -100,7 +100,7 @@ async def judge_certainty(tx: Tx, opportunity: Opportunity) -> list[GradeVerdict
 
 
 async def settle(tx: Tx, opportunity: Opportunity, *, amount_changed: bool) -> None:
-    """Works out what follows from an opportunity's data: its amount in reporting currency and, unless pinned, its certainty."""
+    """Works out what follows from its data: its amount in reporting currency and, unless pinned, its certainty."""
     if amount_changed:
         unit_id = opportunity.seller_unit_id or opportunity.unit_id
         today = tx.now().astimezone(zone(tx)).date()
@@ -125,7 +125,10 @@ async def check_products(tx: Tx, codes: Iterable[str]) -> None:
 
 
 async def pipeline_for(tx: Tx, code: str | None, unit_id: UUID | None) -> Pipeline:
-    """The pipeline that is named, else that of the nearest unit, else one for everybody, made when the tenant has none. Refuses an unknown one."""
+    """The pipeline that is named, else that of the nearest unit, else one for everybody, made when the tenant has none.
+
+    Refuses an unknown one.
+    """
     if code:
         named = await pipeline_by_code(tx, code)
         if named is not None and named.active:
@@ -170,19 +173,21 @@ async def _standard_pipeline(tx: Tx) -> Pipeline:
 
 
 async def begin(
-    tx: Tx, opportunity: Opportunity, customer: Customer, *, owner_id: UUID | None, unit_id: UUID | None
+    tx: Tx,
+    opportunity: Opportunity,
+    customer: Customer,
+    pipeline: Pipeline,
+    *,
+    owner_id: UUID | None,
+    unit_id: UUID | None,
 ) -> Opportunity:
-    """Puts a new opportunity into the first stage of its pipeline and tells it.
-
-    Refuses an unknown pipeline or product.
-    """
+    """Puts a new opportunity into the first stage of its pipeline and tells it. Refuses an unknown product."""
     with tx.session.no_autoflush:
         opportunity.identity_id, opportunity.party_id = customer.identity_id, customer.party_id
         opportunity.unit_id = unit_id or customer.unit_id or opportunity.unit_id
         opportunity.owner_id = owner_id or opportunity.owner_id or customer.owner_id
         opportunity.partner_party_id = opportunity.partner_party_id or customer.partner_party_id
         await check_products(tx, (interest["product_code"] for interest in opportunity.interests or ()))
-        pipeline = await pipeline_for(tx, opportunity.pipeline_code, opportunity.unit_id)
         first = next((stage for stage in await stages_of(tx, pipeline.code) if stage.category == OPEN), None)
         if first is None:
             raise PipelineIncomplete(pipeline_code=pipeline.code, category=OPEN)
@@ -215,6 +220,7 @@ async def open_opportunity(
     customer = await customer_by_id(tx, customer_id)
     if customer is None:
         raise CustomerUnknown(customer_id=customer_id)
+    pipeline = await pipeline_for(tx, None, unit_id or customer.unit_id)
     opportunity = Opportunity(
         id=id,
         customer_id=customer_id,
@@ -228,7 +234,7 @@ async def open_opportunity(
         unit_id=unit_id,
     )
     tx.add(opportunity)
-    return await begin(tx, opportunity, customer, owner_id=owner_id, unit_id=unit_id)
+    return await begin(tx, opportunity, customer, pipeline, owner_id=owner_id, unit_id=unit_id)
 
 
 async def note_activity(tx: Tx, opportunity_id: UUID, when: datetime, said: Mapping[str, Any]) -> None:

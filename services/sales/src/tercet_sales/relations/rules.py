@@ -66,7 +66,7 @@ class Edge:
 
 
 def overlapping(kind: KindRules, new: Edge, others: Iterable[Edge]) -> Edge | None:
-    """The first other relation that says the same on some day, or, of an exclusive kind, leaves the first party no room."""
+    """The first other that says the same on some day, or, of an exclusive kind, leaves the first party no room."""
     for other in others:
         same = other.start_party == new.start_party and (kind.exclusive or other.end_party == new.end_party)
         if same and other.id != new.id and other.period.meets(new.period):
