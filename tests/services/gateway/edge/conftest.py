@@ -9,8 +9,8 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from tercet_chassis.tokens import make_keys
 
+from tercet_chassis.tokens import make_keys
 from tercet_gateway.edge.contract import Contract
 from tercet_gateway.edge.server import serve_http
 from tercet_gateway.edge.settings import EdgeSettings
@@ -50,7 +50,9 @@ async def edge_url(library: Library, keys: Path, closed_port: int) -> AsyncItera
         body_limit=100_000, cors_origins=frozenset({"https://app.example"}),
     )  # fmt: skip
     stop, port = asyncio.Event(), asyncio.get_running_loop().create_future()
-    serving = asyncio.create_task(serve_http(settings, stop, contract=Contract.of(sample_set()), started=port.set_result))
+    serving = asyncio.create_task(
+        serve_http(settings, stop, contract=Contract.of(sample_set()), started=port.set_result)
+    )
     await asyncio.wait({serving, port}, return_when=asyncio.FIRST_COMPLETED)
     if serving.done():
         await serving

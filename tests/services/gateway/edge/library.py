@@ -1,4 +1,4 @@
-"""A real gRPC server of the sample contract: books in a dict, principals by fixed credentials, refusals as the chassis sends them."""
+"""A real gRPC server of the sample contract: books in a dict, fixed credentials, refusals as the chassis sends them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import grpc
 from google.protobuf.empty_pb2 import Empty
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+
 from tercet.gateway.v1 import principal_service_pb2 as principals
 from tercet.options.v1 import options_pb2
 from tercet_chassis.errors import (
@@ -93,8 +94,16 @@ class Library(grpc.GenericRpcHandler):
         return None
 
     def _answer(self, name: str) -> Any:
-        request_class = {"CreateBook": "CreateBookRequest", "GetBook": "GetBookRequest", "ListBooks": "ListBooksRequest"}
-        request_class |= {"UpdateBook": "UpdateBookRequest", "DeleteBook": "DeleteBookRequest", "LendBook": "LendBookRequest"}
+        request_class = {
+            "CreateBook": "CreateBookRequest",
+            "GetBook": "GetBookRequest",
+            "ListBooks": "ListBooksRequest",
+        }
+        request_class |= {
+            "UpdateBook": "UpdateBookRequest",
+            "DeleteBook": "DeleteBookRequest",
+            "LendBook": "LendBookRequest",
+        }
         kind = request_class.get(name, "ListBooksRequest")
 
         async def answer(body: bytes, context: Any) -> bytes:
@@ -154,7 +163,9 @@ class Library(grpc.GenericRpcHandler):
         try:
             for number in range(3):
                 token = f"{request.resume_token}{number}"
-                yield sample("BookLent")(book=sample("Book")(title=f"书{number}"), resume_token=token).SerializeToString()
+                yield sample("BookLent")(
+                    book=sample("Book")(title=f"书{number}"), resume_token=token
+                ).SerializeToString()
             if request.resume_token == "fail":
                 await abort(context, status_of(Closed()))
             if request.resume_token == "open":

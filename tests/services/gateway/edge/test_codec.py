@@ -13,9 +13,9 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message_factory import GetMessageClass
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tercet_chassis.errors import Violation
 from tercet_protos import import_all
 
+from tercet_chassis.errors import Violation
 from tercet_gateway.edge.codec import Decoder, Encoder
 from tercet_gateway.edge.codec.encoder import map_entry
 
@@ -28,7 +28,11 @@ def every_message() -> list[str]:
     sample_set()
     pool = descriptor_pool.Default()
     found: list[Descriptor] = []
-    waiting = [kind for name in (*import_all(), "sample.proto") for kind in pool.FindFileByName(name).message_types_by_name.values()]
+    waiting = [
+        kind
+        for name in (*import_all(), "sample.proto")
+        for kind in pool.FindFileByName(name).message_types_by_name.values()
+    ]
     while waiting:
         kind = waiting.pop()
         waiting += [inner for inner in kind.nested_types if not inner.GetOptions().map_entry]
@@ -136,18 +140,26 @@ def without_nulls(value: Any, message: Any) -> Any:
         if field.message_type is not None and field.message_type.full_name == "google.protobuf.FieldMask":
             assert item == ",".join(part.paths)
             item = part.ToJsonString()
-        elif plain and map_entry(field) is not None and map_entry(field).fields_by_name["value"].message_type is not None:
+        elif (
+            plain and map_entry(field) is not None and map_entry(field).fields_by_name["value"].message_type is not None
+        ):
             item = {key: without_nulls(item[str(key)], inner) for key, inner in part.items()}
             item = {str(key): inner for key, inner in item.items()}
         elif plain and map_entry(field) is None:
-            item = [without_nulls(a, b) for a, b in zip(item, part, strict=True)] if field.is_repeated else without_nulls(item, part)
+            item = (
+                [without_nulls(a, b) for a, b in zip(item, part, strict=True)]
+                if field.is_repeated
+                else without_nulls(item, part)
+            )
         shown[field.name] = item
     return shown
 
 
 def equal(one: Any, other: Any) -> bool:
     if isinstance(one, dict):
-        return isinstance(other, dict) and one.keys() == other.keys() and all(equal(one[key], other[key]) for key in one)
+        return (
+            isinstance(other, dict) and one.keys() == other.keys() and all(equal(one[key], other[key]) for key in one)
+        )
     if isinstance(one, list):
         return isinstance(other, list) and len(one) == len(other) and all(map(equal, one, other))
     if isinstance(one, float) and isinstance(other, (float, int)):
@@ -165,7 +177,9 @@ def test_codec_agrees_with_json_format(name: str) -> None:
         message = message_class()
         fill(Draw(seed), message, 0)
         encoded = ENCODER.of(message_class.DESCRIPTOR)(message)
-        theirs = json_format.MessageToDict(message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
+        theirs = json_format.MessageToDict(
+            message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
+        )
         assert equal(without_nulls(encoded, message), theirs)
         wire = orjson.loads(orjson.dumps(encoded))
         read, errors = message_class(), []

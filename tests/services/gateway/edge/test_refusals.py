@@ -33,13 +33,25 @@ from .library import Library
         (b'{"title": "reused"}', 422, "IDEMPOTENCY_KEY_REUSED", "Idempotency-Key"),
     ],
 )
-async def test_wrong_body_or_refused_write(client: httpx2.AsyncClient, body: bytes, status: int, reason: str | None, field: str | None) -> None:
+async def test_wrong_body_or_refused_write(
+    client: httpx2.AsyncClient, body: bytes, status: int, reason: str | None, field: str | None
+) -> None:
     answer = await client.post("/v1/books", content=body, headers={"Content-Type": "application/json"})
     problem = answer.json()
     assert answer.status_code == problem["status"] == status
     assert answer.headers["content-type"] == "application/problem+json"
     assert reason in (None, problem["reason"])
-    assert set(problem) == {"type", "title", "status", "detail", "instance", "reason", "violations", "metadata", "trace_id"}
+    assert set(problem) == {
+        "type",
+        "title",
+        "status",
+        "detail",
+        "instance",
+        "reason",
+        "violations",
+        "metadata",
+        "trace_id",
+    }
     assert problem["trace_id"] == answer.headers["tercet-trace-id"]
     if field is not None:
         assert [item["field"] for item in problem["violations"]] == [field]
@@ -54,7 +66,11 @@ async def test_metadata_of_a_refusal_is_passed_on(client: httpx2.AsyncClient) ->
 
 async def test_unknown_resource_is_404(client: httpx2.AsyncClient) -> None:
     answer = await client.get("/v1/books/none")
-    assert (answer.status_code, answer.json()["reason"], answer.json()["metadata"]) == (404, "BOOK_NOT_FOUND", {"id": "none"})
+    assert (answer.status_code, answer.json()["reason"], answer.json()["metadata"]) == (
+        404,
+        "BOOK_NOT_FOUND",
+        {"id": "none"},
+    )
 
 
 @pytest.mark.parametrize("title", ["broken", "crash"])
@@ -81,7 +97,9 @@ async def test_path_and_method_that_are_not_there(client: httpx2.AsyncClient) ->
 
 
 async def test_media_type_and_headers_have_limits(client: httpx2.AsyncClient) -> None:
-    answer = await client.post("/v1/books", content=b"a=b", headers={"Content-Type": "application/x-www-form-urlencoded"})
+    answer = await client.post(
+        "/v1/books", content=b"a=b", headers={"Content-Type": "application/x-www-form-urlencoded"}
+    )
     assert (answer.status_code, answer.json()["reason"]) == (415, "MEDIA_TYPE_NOT_SUPPORTED")
     answer = await client.get("/v1/books", headers={"X-Long": "x" * 40_000})
     assert answer.status_code == 431
@@ -132,7 +150,9 @@ async def test_anyone_may_call_with_a_tenant_in_clear_and_an_expired_token(edge_
         assert (answer.status_code, answer.json()["reason"]) == (404, "TENANT_UNKNOWN")
 
 
-async def test_a_credential_is_resolved_once_while_its_token_lives(client: httpx2.AsyncClient, library: Library) -> None:
+async def test_a_credential_is_resolved_once_while_its_token_lives(
+    client: httpx2.AsyncClient, library: Library
+) -> None:
     await client.get("/v1/books")
     count = library.resolved.count("access_token:good")
     await client.get("/v1/books")
@@ -142,8 +162,16 @@ async def test_a_credential_is_resolved_once_while_its_token_lives(client: httpx
 async def test_rate_limit_of_a_principal_is_429_and_told_in_headers(edge_url: str) -> None:
     async with httpx2.AsyncClient(base_url=edge_url, headers={"Authorization": "Bearer busy"}) as busy:
         first = await busy.get("/v1/books")
-        assert (first.status_code, first.headers["ratelimit-limit"], first.headers["ratelimit-remaining"]) == (200, "2", "1")
+        assert (first.status_code, first.headers["ratelimit-limit"], first.headers["ratelimit-remaining"]) == (
+            200,
+            "2",
+            "1",
+        )
         await busy.get("/v1/books")
         refused = await busy.get("/v1/books")
-        assert (refused.status_code, refused.json()["reason"], refused.headers["retry-after"]) == (429, "RATE_LIMITED", "1")
+        assert (refused.status_code, refused.json()["reason"], refused.headers["retry-after"]) == (
+            429,
+            "RATE_LIMITED",
+            "1",
+        )
         assert (await busy.post("/v1/books", json={"title": "w"})).status_code == 201

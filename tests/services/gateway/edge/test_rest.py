@@ -11,10 +11,17 @@ from .library import Library
 
 
 async def test_create_answers_201_with_the_whole_resource(client: httpx2.AsyncClient, library: Library) -> None:
-    answer = await client.post("/v1/books", json={"title": "红楼梦", "price": {"currency_code": "CNY", "amount": "12.50"}})
+    answer = await client.post(
+        "/v1/books", json={"title": "红楼梦", "price": {"currency_code": "CNY", "amount": "12.50"}}
+    )
     assert answer.status_code == 201
     book = answer.json()
-    assert (book["title"], book["price"]["amount"], book["pages"], book["binding"]) == ("红楼梦", "12.50", None, "BINDING_UNSPECIFIED")
+    assert (book["title"], book["price"]["amount"], book["pages"], book["binding"]) == (
+        "红楼梦",
+        "12.50",
+        None,
+        "BINDING_UNSPECIFIED",
+    )
     assert answer.headers["location"] == f"/v1/books/{book['id']}"
     assert answer.headers["etag"] == '"1"'
     name, metadata, _ = library.calls[-1]
@@ -50,14 +57,17 @@ async def test_path_variable_wins_over_body_and_is_decoded(client: httpx2.AsyncC
     assert library.calls[-1][2].id == "a:b/王"
 
 
-async def test_literal_path_comes_before_variable_and_needs_no_credential(client: httpx2.AsyncClient, edge_url: str) -> None:
+async def test_literal_path_comes_before_variable_and_needs_no_credential(
+    client: httpx2.AsyncClient, edge_url: str
+) -> None:
     assert (await client.get("/v1/books/new")).json()["next_page_token"] == "new"
     async with httpx2.AsyncClient(base_url=edge_url) as stranger:
         assert (await stranger.get("/v1/books/new")).status_code == 200
 
 
 async def test_query_sets_nested_and_repeated_fields(client: httpx2.AsyncClient, library: Library) -> None:
-    query = "page_size=5&filter=%E7%8E%8B&bindings=PAPERBACK&bindings=HARDCOVER&count=true&published.from_time=2026-01-01T00:00:00%2B08:00"
+    query = "page_size=5&filter=%E7%8E%8B&bindings=PAPERBACK&bindings=HARDCOVER&count=true"
+    query += "&published.from_time=2026-01-01T00:00:00%2B08:00"
     assert (await client.get(f"/v1/books?{query}")).json()["next_page_token"] == "王"
     request = library.calls[-1][2]
     assert (request.page_size, list(request.bindings), request.count) == (5, [1, 2], True)
@@ -78,7 +88,9 @@ async def test_query_sets_nested_and_repeated_fields(client: httpx2.AsyncClient,
         ("filter=a%00", "filter", "TEXT_NOT_ALLOWED"),
     ],
 )
-async def test_wrong_query_is_400_with_the_parameter(client: httpx2.AsyncClient, query: str, field: str, reason: str) -> None:
+async def test_wrong_query_is_400_with_the_parameter(
+    client: httpx2.AsyncClient, query: str, field: str, reason: str
+) -> None:
     answer = await client.get(f"/v1/books?{query}")
     assert answer.status_code == 400
     assert [(item["field"], item["reason"]) for item in answer.json()["violations"]] == [(field, reason)]
@@ -86,7 +98,8 @@ async def test_wrong_query_is_400_with_the_parameter(client: httpx2.AsyncClient,
 
 async def test_patch_takes_the_keys_of_the_body_as_mask(client: httpx2.AsyncClient, library: Library) -> None:
     body = {
-        "id": "i", "etag": "1", "create_time": "2026-01-01T00:00:00Z", "title": "b", "pages": None, "price": {"amount": "1"},
+        "id": "i", "etag": "1", "create_time": "2026-01-01T00:00:00Z", "title": "b", "pages": None,
+        "price": {"amount": "1"},
         "custom": {"colour": "red", "size": None}, "tags": [], "chapters": [{"title": "x"}], "names": {"zh": "书"},
     }  # fmt: skip
     assert (await client.patch("/v1/books/i", json=body)).status_code == 200

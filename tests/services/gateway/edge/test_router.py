@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from google.api import annotations_pb2
 from google.protobuf import descriptor_pb2, descriptor_pool
-from tercet_chassis.contract import ContractBroken
 
+from tercet_chassis.contract import ContractBroken
 from tercet_gateway.edge.bind import Binder
 from tercet_gateway.edge.codec import Decoder
 from tercet_gateway.edge.contract import Contract
@@ -26,7 +26,9 @@ def made(name: str, *templates: str, verb: str = "get", body: str = "") -> Contr
     message.field.add(name="lead_id", number=2, type=9, label=1)
     service = file.service.add(name="MadeService")
     for number, template in enumerate(templates):
-        method = service.method.add(name=f"M{number}", input_type=f".tercet.{name}.v1.Ask", output_type=f".tercet.{name}.v1.Ask")
+        method = service.method.add(
+            name=f"M{number}", input_type=f".tercet.{name}.v1.Ask", output_type=f".tercet.{name}.v1.Ask"
+        )
         rule: Any = method.options.Extensions[annotations_pb2.http]
         setattr(rule, verb, template)
         rule.body = body
@@ -73,7 +75,9 @@ def test_escaped_colon_is_no_action() -> None:
 
 def test_two_methods_on_one_path_stop_the_start() -> None:
     contract = made("clash", "/v1/things/{id}", "/v1/things/{lead_id}")
-    with pytest.raises(ContractBroken, match=r"M1 and tercet\.clash\.v1\.MadeService\.M0 both claim GET /v1/things/\{lead_id\}"):
+    with pytest.raises(
+        ContractBroken, match=r"M1 and tercet\.clash\.v1\.MadeService\.M0 both claim GET /v1/things/\{lead_id\}"
+    ):
         Router(contract, SERVICES)
 
 

@@ -89,7 +89,12 @@ def test_comments_and_rules_reach_the_document(books: dict[str, Any]) -> None:
     assert (book["pages"]["minimum"], book["pages"]["maximum"]) == (1, 10000)
     assert book["etag"]["readOnly"] is True
     assert book["binding"]["enum"] == ["BINDING_UNSPECIFIED", "PAPERBACK", "HARDCOVER"]
-    assert book["tags"] == {"type": "array", "items": {"type": "string", "maxLength": 30}, "maxItems": 20, "description": "Words."}
+    assert book["tags"] == {
+        "type": "array",
+        "items": {"type": "string", "maxLength": 30},
+        "maxItems": 20,
+        "description": "Words.",
+    }
     create = books["paths"]["/v1/books"]["post"]
     assert create["summary"] == "Adds a book"
     assert "sample.book.create" in create["description"]
@@ -108,7 +113,12 @@ async def test_answers_have_the_form_that_is_described(client: httpx2.AsyncClien
         validator = jsonschema_rs.validator_for({"$ref": f"#/components/schemas/{name}", **books})
         assert [error.message for error in validator.iter_errors(value)] == []
 
-    body = {"title": "书", "chapters": [{"title": "一", "parts": [{"pages": 3}]}], "custom": {"a": [1, None]}, "publish_time": "2026-01-01T00:00:00Z"}
+    body = {
+        "title": "书",
+        "chapters": [{"title": "一", "parts": [{"pages": 3}]}],
+        "custom": {"a": [1, None]},
+        "publish_time": "2026-01-01T00:00:00Z",
+    }
     created = await client.post("/v1/books", json=body)
     check("Book", created.json())
     check("ListBooksResponse", (await client.get("/v1/books")).json())

@@ -1,4 +1,4 @@
-"""One call to a service as bytes, with the metadata that the chassis reads, the deadline and the idempotency key's request id."""
+"""One call to a service as bytes: the metadata that the chassis reads, the deadline, the request id."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 
 from tercet_chassis.calls import Channels
 from tercet_chassis.ids import derived_id, new_id
-
 from tercet_gateway.edge.callers import Caller
 from tercet_gateway.edge.refusals import HeaderInvalid
 from tercet_gateway.edge.router import Route
@@ -38,18 +37,26 @@ class Backend:
 
     def stream(self, route: Route, request: bytes, metadata: list[tuple[str, str]]) -> Any:
         """The running call of a server-streaming method: an async iterator that can be cancelled."""
-        channel = self._channels.to(route.service)
-        return channel.unary_stream(route.method.wire_path)(request, metadata=metadata, timeout=self._settings.stream_seconds)
+        channel: Any = self._channels.to(route.service)
+        return channel.unary_stream(route.method.wire_path)(
+            request, metadata=metadata, timeout=self._settings.stream_seconds
+        )
 
-    async def download(self, service: str, path: str, request: bytes, metadata: list[tuple[str, str]]) -> AsyncIterator[bytes]:
+    async def download(
+        self, service: str, path: str, request: bytes, metadata: list[tuple[str, str]]
+    ) -> AsyncIterator[bytes]:
         """The messages of a server stream, for hand-written routes."""
-        call: Any = self._channels.to(service).unary_stream(path)(request, metadata=metadata, timeout=self._settings.stream_seconds)
+        channel: Any = self._channels.to(service)
+        call = channel.unary_stream(path)(request, metadata=metadata, timeout=self._settings.stream_seconds)
         async for message in call:
             yield message
 
-    async def upload(self, service: str, path: str, requests: AsyncIterator[bytes], metadata: list[tuple[str, str]]) -> bytes:
+    async def upload(
+        self, service: str, path: str, requests: AsyncIterator[bytes], metadata: list[tuple[str, str]]
+    ) -> bytes:
         """The answer of a client-streaming method."""
-        call: Any = self._channels.to(service).stream_unary(path)(requests, metadata=metadata, timeout=self._settings.stream_seconds)
+        channel: Any = self._channels.to(service)
+        call = channel.stream_unary(path)(requests, metadata=metadata, timeout=self._settings.stream_seconds)
         answer: bytes = await call
         return answer
 
@@ -90,5 +97,3 @@ def locale_of(headers: Incoming, caller: Caller) -> str:
     """The first language that the request accepts, else the caller's own."""
     first = headers.get(b"accept-language", b"").decode("latin-1").split(",", 1)[0].split(";", 1)[0].strip()
     return first if _LANGUAGE.fullmatch(first) else caller.locale or "en"
-
-

@@ -1,4 +1,4 @@
-"""One HTTP request -> one request message: path variables, query, body, update mask and `If-Match`, compiled per route."""
+"""One HTTP request -> one request message: path, query, body, update mask and `If-Match`, compiled per route."""
 
 from __future__ import annotations
 
@@ -10,14 +10,21 @@ import orjson
 from google.api import field_behavior_pb2
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
+
 from tercet_chassis.contract import ContractBroken
 from tercet_chassis.errors import Violation
-
 from tercet_gateway.edge.codec import Decoder
 from tercet_gateway.edge.codec.encoder import map_entry
 from tercet_gateway.edge.codec.wellknown import READERS, WRAPPERS
 from tercet_gateway.edge.query import Parameters, readable, set_text, setter
-from tercet_gateway.edge.refusals import BodyNotJson, BodyNotRead, BodyTooDeep, BodyUnexpected, HeaderInvalid, TextNotAllowed
+from tercet_gateway.edge.refusals import (
+    BodyNotJson,
+    BodyNotRead,
+    BodyTooDeep,
+    BodyUnexpected,
+    HeaderInvalid,
+    TextNotAllowed,
+)
 from tercet_gateway.edge.router import Route
 
 # A level of JSON in a Struct takes three of protobuf, whose parsers stop at 100.
@@ -31,7 +38,7 @@ class Binder:
     """Makes requests of one route."""
 
     def __init__(self, route: Route, decoder: Decoder) -> None:
-        binding, descriptor = route.binding, route.method.request.DESCRIPTOR
+        binding, descriptor = route.binding, route.method.takes
         self._class: type[Message] = route.method.request
         self._decoder, self._body = decoder, binding.body
         self._variables = [(path, setter(decoder, path, _at(descriptor, path, route))) for path in binding.variables]
@@ -143,7 +150,9 @@ def _texts(value: Any) -> Iterator[str]:
         yield from _texts(item)
 
 
-def mask_of(value: dict[str, Any], descriptor: Descriptor, skip: frozenset[str] = frozenset(), prefix: str = "") -> list[str]:
+def mask_of(
+    value: dict[str, Any], descriptor: Descriptor, skip: frozenset[str] = frozenset(), prefix: str = ""
+) -> list[str]:
     """The paths that a PATCH body names. What clients never write is left out, so what was read may be sent back."""
     paths: list[str] = []
     for key, item in value.items():
@@ -164,7 +173,9 @@ def mask_of(value: dict[str, Any], descriptor: Descriptor, skip: frozenset[str] 
 
 def _custom_key(name: str) -> str:
     if not _KEY.fullmatch(name):
-        violation = Violation("custom", "CUSTOM_KEY_INVALID", "Name custom fields in lower case letters, digits and underscores.")
+        violation = Violation(
+            "custom", "CUSTOM_KEY_INVALID", "Name custom fields in lower case letters, digits and underscores."
+        )
         raise BodyNotRead(violations=[violation])
     return name
 
@@ -190,5 +201,7 @@ def _at(descriptor: Descriptor, path: str, route: Route) -> FieldDescriptor:
         current = field.message_type if field is not None else None
     found = current.fields_by_name.get(last) if current is not None else None
     if found is None or found.is_repeated or not readable(found):
-        raise ContractBroken(f"{route.method.full_name}: the path variable {path} is not a plain field of {descriptor.name}")
+        raise ContractBroken(
+            f"{route.method.full_name}: the path variable {path} is not a plain field of {descriptor.name}"
+        )
     return found

@@ -1,4 +1,4 @@
-"""Credential -> caller, by the gateway's own PrincipalService; kept by digest for as long as the internal token lives."""
+"""Credential -> caller, by the gateway's own PrincipalService; kept by digest while the internal token lives."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import grpc
+
 from tercet.gateway.v1 import principal_service_pb2 as messages
 from tercet.options.v1 import options_pb2
 from tercet.type.v1 import reference_pb2
-
 from tercet_gateway.edge.settings import Limit
 
 _PATH = "/tercet.gateway.v1.PrincipalService/ResolvePrincipal"
@@ -68,7 +68,7 @@ class Callers:
             request_serializer=messages.ResolvePrincipalRequest.SerializeToString,
             response_deserializer=messages.ResolvePrincipalResponse.FromString,
         )
-        request = messages.ResolvePrincipalRequest(**{kind: credential})  # type: ignore[arg-type]
+        request = messages.ResolvePrincipalRequest(**{kind: credential})
         answer = await call(request, metadata=(("authorization", f"Bearer {self._system_token()}"),), timeout=_SECONDS)
         caller = Caller(
             token=answer.internal_token,
@@ -76,7 +76,10 @@ class Callers:
             principal_id=answer.principal_id,
             kind=reference_pb2.Actor.Kind.Name(answer.principal_kind),
             locale=answer.locale,
-            limits={options_pb2.RateClass.Name(item.rate_class): Limit(item.per_minute, item.burst) for item in answer.rate_limits},
+            limits={
+                options_pb2.RateClass.Name(item.rate_class): Limit(item.per_minute, item.burst)
+                for item in answer.rate_limits
+            },
         )
         self._known[key] = (answer.expire_time.ToNanoseconds() / 1e9 - _MARGIN, caller)
         self._known.move_to_end(key)

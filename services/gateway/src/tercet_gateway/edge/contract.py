@@ -9,13 +9,14 @@ from typing import Any
 
 from google.api import annotations_pb2
 from google.protobuf import descriptor_pool
-from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.descriptor import Descriptor, MethodDescriptor
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
+from tercet_protos import descriptor_set, import_all
+
 from tercet.options.v1 import options_pb2
 from tercet_chassis.contract import ContractBroken
-from tercet_protos import descriptor_set, import_all
 
 Access = options_pb2.MethodRule.Access
 CHASSIS_PACKAGE = "tercet.chassis.v1"
@@ -26,7 +27,7 @@ _VERBS = ("get", "put", "post", "delete", "patch")
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """One HTTP form of an RPC. `segments` has None where a variable stands; `variables` are their field paths in order."""
+    """One HTTP form of an RPC. `segments` has None for a variable; `variables` are their field paths in order."""
 
     verb: str
     segments: tuple[str | None, ...]
@@ -38,7 +39,9 @@ class Binding:
     def path(self) -> str:
         """The path as it is documented: variables by the last part of their field path."""
         names = iter(self.variables)
-        parts = [segment if segment is not None else "{" + next(names).rpartition(".")[2] + "}" for segment in self.segments]
+        parts = [
+            segment if segment is not None else "{" + next(names).rpartition(".")[2] + "}" for segment in self.segments
+        ]
         return "/" + "/".join(parts) + (f":{self.action}" if self.action else "")
 
 
@@ -62,6 +65,16 @@ class PublicMethod:
     def full_name(self) -> str:
         """`tercet.leads.v1.LeadService.CreateLead`."""
         return str(self.descriptor.full_name)
+
+    @property
+    def takes(self) -> Descriptor:
+        """The request's type."""
+        return self.descriptor.input_type
+
+    @property
+    def gives(self) -> Descriptor:
+        """The answer's type."""
+        return self.descriptor.output_type
 
     @property
     def wire_path(self) -> str:
@@ -112,7 +125,7 @@ class Contract:
 
     @classmethod
     def of(cls, files: FileDescriptorSet) -> Contract:
-        """The contract of any descriptor set whose files the default pool knows; refuses annotations it cannot serve."""
+        """The contract of files that the default pool knows; refuses annotations that cannot be served."""
         pool = descriptor_pool.Default()
         methods = [
             method
@@ -133,7 +146,9 @@ def _public(methods: Any, package: str) -> Iterator[PublicMethod]:
         if ours.access == Access.SYSTEM:
             raise ContractBroken(f"{method.full_name} is for services only and must have no google.api.http annotation")
         bindings = tuple(_binding(method, form) for form in (rule, *rule.additional_bindings))
-        yield PublicMethod(method, package, ours, bindings, GetMessageClass(method.input_type), GetMessageClass(method.output_type))
+        yield PublicMethod(
+            method, package, ours, bindings, GetMessageClass(method.input_type), GetMessageClass(method.output_type)
+        )
 
 
 def _binding(method: MethodDescriptor, rule: Any) -> Binding:
@@ -154,5 +169,7 @@ def _binding(method: MethodDescriptor, rule: Any) -> Binding:
         elif _LITERAL.fullmatch(part):
             segments.append(part)
         else:
-            raise ContractBroken(f"{method.full_name}: {template} has a segment that is neither a word nor a plain variable")
+            raise ContractBroken(
+                f"{method.full_name}: {template} has a segment that is neither a word nor a plain variable"
+            )
     return Binding(kind.upper(), tuple(segments), tuple(variables), action, rule.body)

@@ -7,8 +7,8 @@ from tercet_gateway.edge.problems import Headers
 
 _METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 _ASK = (
-    b"Authorization, Content-Type, Accept-Language, Idempotency-Key, If-Match, If-None-Match, Request-Timeout, Tercet-Api-Key, "
-    b"Tercet-Tenant, Last-Event-ID, traceparent"
+    b"Authorization, Content-Type, Accept-Language, Idempotency-Key, If-Match, If-None-Match, Request-Timeout, "
+    b"Tercet-Api-Key, Tercet-Tenant, Last-Event-ID, traceparent"
 )
 _SHOW = b"ETag, Location, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Retry-After, Tercet-Trace-Id"
 
@@ -28,7 +28,11 @@ class Cors:
         vary: Headers = [] if self._all else [(b"vary", b"Origin")]
         if not origin or (not self._all and origin not in self._origins):
             return vary
-        return [(b"access-control-allow-origin", b"*" if self._all else origin), (b"access-control-expose-headers", _SHOW), *vary]
+        return [
+            (b"access-control-allow-origin", b"*" if self._all else origin),
+            (b"access-control-expose-headers", _SHOW),
+            *vary,
+        ]
 
     def preflight(self, exchange: Exchange) -> Headers | None:
         """The answer to a preflight, None when the request is none or its origin may not ask."""
@@ -37,4 +41,8 @@ class Cors:
         allowed = self.headers(exchange)
         if not any(name == b"access-control-allow-origin" for name, _ in allowed):
             return None
-        return [(b"access-control-allow-methods", _METHODS), (b"access-control-allow-headers", _ASK), (b"access-control-max-age", b"600")]
+        return [
+            (b"access-control-allow-methods", _METHODS),
+            (b"access-control-allow-headers", _ASK),
+            (b"access-control-max-age", b"600"),
+        ]

@@ -1,4 +1,4 @@
-"""One HTTP exchange over plain ASGI: reading the body within its limit, writing a response with the headers that all have."""
+"""One HTTP exchange over plain ASGI: the body within its limit, the response with the headers that all have."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 import grpc
 from opentelemetry import propagate, trace
-from tercet_chassis.errors import Refusal
 
+from tercet_chassis.errors import Refusal
 from tercet_gateway.edge import problems
 from tercet_gateway.edge.gate import address_of
 from tercet_gateway.edge.problems import Headers, Problem
@@ -25,14 +25,29 @@ SECURITY: Headers = [
     (b"x-frame-options", b"DENY"),
     (b"cross-origin-resource-policy", b"same-site"),
 ]
-API: Headers = [(b"cache-control", b"no-store"), (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")]
+API: Headers = [
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+]
 _HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 
 
 class Exchange:
     """A request and the way to answer it. `extra` are headers added on the way (CORS, rate limits)."""
 
-    __slots__ = ("_receive", "_send", "address", "extra", "headers", "method", "path", "query", "scope", "started", "traceparent")
+    __slots__ = (
+        "_receive",
+        "_send",
+        "address",
+        "extra",
+        "headers",
+        "method",
+        "path",
+        "query",
+        "scope",
+        "started",
+        "traceparent",
+    )
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.scope, self._receive, self._send = scope, receive, send
@@ -53,7 +68,11 @@ class Exchange:
 
     def begin_trace(self, name: str) -> trace.Span:
         """Starts the span of this exchange as a child of the caller's, and names what goes on to the services."""
-        given = {key: value.decode("latin-1") for key in ("traceparent", "tracestate") if (value := self.headers.get(key.encode()))}
+        given = {
+            key: value.decode("latin-1")
+            for key in ("traceparent", "tracestate")
+            if (value := self.headers.get(key.encode()))
+        }
         parent = propagate.extract(given)
         span = trace.get_tracer("tercet.edge").start_span(name, context=parent, kind=trace.SpanKind.SERVER)
         context = span.get_span_context()
@@ -67,7 +86,7 @@ class Exchange:
         return span
 
     async def body(self, limit: int) -> bytes:
-        """The whole body; refuses one above the limit before reading more of it, and one that is not JSON by its own words."""
+        """The whole body; refuses one above the limit without reading on, and one that is not JSON by its own words."""
         length = self.headers.get(b"content-length", b"0")
         if not length.isdigit() or int(length) > limit:
             raise BodyTooLarge(limit=limit)

@@ -42,7 +42,11 @@ class Gate:
         """Lets a caller in; refuses a missing or wrong credential and one call too many."""
         caller = await self._caller(headers, address, access)
         limit = caller.limits.get(rate_class) or self._settings.limits[rate_class]
-        key = ("anonymous", address, rate_class) if caller.anonymous else (caller.tenant_id, caller.principal_id, rate_class)
+        key = (
+            ("anonymous", address, rate_class)
+            if caller.anonymous
+            else (caller.tenant_id, caller.principal_id, rate_class)
+        )
         standing = self._limiter.take(key, limit)
         if standing is not None and standing.wait > 0:
             raise self._limited(rate_class, limit, standing.wait)
@@ -84,7 +88,9 @@ class Gate:
 
     def _limited(self, rate_class: str, limit: Limit, wait: float) -> RateLimited:
         seconds = max(1, int(-(-wait // 1)))
-        return RateLimited(rate_class=rate_class, per_minute=limit.per_minute, seconds=seconds, retry_after=float(seconds))
+        return RateLimited(
+            rate_class=rate_class, per_minute=limit.per_minute, seconds=seconds, retry_after=float(seconds)
+        )
 
 
 def credential(headers: Incoming) -> tuple[str, str] | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import grpc
 from grpc_health.v1 import health_pb2
+
 from tercet_chassis.calls import Channels
 from tercet_chassis.errors import Refusal
 
@@ -23,7 +24,7 @@ class Health:
         self._own, self._peers, self._channels = own, sorted(peers), channels
 
     async def report(self) -> tuple[int, dict[str, Any]]:
-        """HTTP status and detail: 503 only when the gateway's own part is down, since it can serve the others' routes."""
+        """HTTP status and detail: 503 only when the gateway itself is down; without a peer it serves the others."""
         states = dict(zip(self._peers, await asyncio.gather(*map(self._ask, self._peers)), strict=True))
         degraded = sorted(name for name, state in states.items() if state != "SERVING" and name != self._own)
         own = states.get(self._own, "NOT_CONFIGURED")

@@ -1,4 +1,4 @@
-"""Rate limits in process: GCRA, one number a key. Replicas each take their share; hard quotas belong to the services."""
+"""Rate limits in process: GCRA, one number a key. Replicas take their share; hard quotas belong to services."""
 
 from __future__ import annotations
 

@@ -11,6 +11,7 @@ import grpc
 import orjson
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
+
 from tercet_chassis.errors import Refusal, Violation, reason_of
 from tercet_chassis.status import status_of
 
@@ -25,7 +26,7 @@ _OPAQUE = "Something went wrong on our side. Tell us the trace id and we will fi
 # Texts of the transport name hosts and ports of ours, so callers get our own.
 _TRANSPORT = {
     code_pb2.UNAVAILABLE: "The service does not answer just now; repeat the request in a moment.",
-    code_pb2.UNIMPLEMENTED: "The service does not offer this method yet; it may be being upgraded. Repeat the request in a moment.",
+    code_pb2.UNIMPLEMENTED: "The service does not offer this method yet, as in an upgrade; repeat it in a moment.",
     code_pb2.DEADLINE_EXCEEDED: "The time given for this request ran out; repeat it with the same Idempotency-Key.",
     code_pb2.CANCELLED: "The request was cancelled.",
     code_pb2.RESOURCE_EXHAUSTED: "The service is busy; repeat the request in a moment.",
@@ -55,7 +56,9 @@ class Problem:
             "detail": self.detail,
             "instance": instance,
             "reason": self.reason,
-            "violations": [{"field": item.field, "reason": item.reason, "message": item.message} for item in self.violations],
+            "violations": [
+                {"field": item.field, "reason": item.reason, "message": item.message} for item in self.violations
+            ],
             "metadata": self.metadata,
             "trace_id": trace_id,
         }

@@ -7,17 +7,20 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
-from tercet_chassis.errors import Violation
 
+from tercet_chassis.errors import Violation
 from tercet_gateway.edge.codec import Decoder, Malformed
 from tercet_gateway.edge.codec.decoder import did_you_mean
 from tercet_gateway.edge.codec.encoder import map_entry
-from tercet_gateway.edge.codec.wellknown import READERS, WRAPPERS
+from tercet_gateway.edge.codec.wellknown import WRAPPERS
 
 Setter = Callable[[Any, str], None]
 _INTEGERS = {
-    FieldDescriptor.CPPTYPE_INT32, FieldDescriptor.CPPTYPE_INT64, FieldDescriptor.CPPTYPE_UINT32, FieldDescriptor.CPPTYPE_UINT64,
-}  # fmt: skip
+    FieldDescriptor.CPPTYPE_INT32,
+    FieldDescriptor.CPPTYPE_INT64,
+    FieldDescriptor.CPPTYPE_UINT32,
+    FieldDescriptor.CPPTYPE_UINT64,
+}
 _FLOATS = {FieldDescriptor.CPPTYPE_DOUBLE, FieldDescriptor.CPPTYPE_FLOAT}
 _TEXT_FORMS = {"google.protobuf.Timestamp", "google.protobuf.Duration", "google.protobuf.FieldMask"}
 _DEEPEST = 4
@@ -30,7 +33,9 @@ def readable(field: FieldDescriptor) -> bool:
     return map_entry(field) is None and (kind is None or kind.full_name in _TEXT_FORMS or kind.full_name in WRAPPERS)
 
 
-def parameters_of(descriptor: Descriptor, skip: frozenset[str] = frozenset(), prefix: str = "") -> Iterator[tuple[str, FieldDescriptor]]:
+def parameters_of(
+    descriptor: Descriptor, skip: frozenset[str] = frozenset(), prefix: str = ""
+) -> Iterator[tuple[str, FieldDescriptor]]:
     """Every parameter of a request by its dotted path, nested messages included; `skip` are paths bound otherwise."""
     for field in descriptor.fields:
         path = f"{prefix}{field.name}"
@@ -38,23 +43,35 @@ def parameters_of(descriptor: Descriptor, skip: frozenset[str] = frozenset(), pr
             continue
         if readable(field):
             yield path, field
-        elif field.message_type is not None and not field.is_repeated and field.message_type.full_name not in READERS:
-            if prefix.count(".") < _DEEPEST - 1 and not field.message_type.full_name.startswith("google."):
-                yield from parameters_of(field.message_type, skip, f"{path}.")
+        elif _nests(field) and prefix.count(".") < _DEEPEST - 1:
+            assert field.message_type is not None
+            yield from parameters_of(field.message_type, skip, f"{path}.")
+
+
+def _nests(field: FieldDescriptor) -> bool:
+    """Whether the field is one message of ours, whose fields can be named one by one."""
+    kind = field.message_type
+    return kind is not None and not field.is_repeated and not kind.full_name.startswith("google.")
 
 
 class Parameters:
     """Setters of a request type by parameter name."""
 
     def __init__(self, decoder: Decoder, descriptor: Descriptor, skip: frozenset[str]) -> None:
-        self._setters: dict[str, Setter] = {path: setter(decoder, path, field) for path, field in parameters_of(descriptor, skip)}
+        self._setters: dict[str, Setter] = {
+            path: setter(decoder, path, field) for path, field in parameters_of(descriptor, skip)
+        }
 
     def read(self, query: bytes, request: Any, errors: list[Violation]) -> None:
         """Sets what the query names; notes unknown names and values of another type."""
         try:
-            pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=_MOST_PARAMETERS)
+            pairs = parse_qsl(
+                query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=_MOST_PARAMETERS
+            )
         except ValueError:
-            errors.append(Violation("", "QUERY_INVALID", f"Give at most {_MOST_PARAMETERS} parameters, percent-encoded as UTF-8."))
+            errors.append(
+                Violation("", "QUERY_INVALID", f"Give at most {_MOST_PARAMETERS} parameters, percent-encoded as UTF-8.")
+            )
             return
         seen: set[str] = set()
         for name, value in pairs:
@@ -81,7 +98,7 @@ def set_text(put: Setter, request: Any, name: str, value: str, errors: list[Viol
 
 
 def setter(decoder: Decoder, path: str, field: FieldDescriptor) -> Setter:
-    """Function `(request, text)` that sets the field at a dotted path; raises `Malformed` when the text does not fit."""
+    """Function `(request, text)` that sets the field at a dotted path; raises `Malformed` when it does not fit."""
     *parents, last = path.split(".")
     kind = field.message_type
 

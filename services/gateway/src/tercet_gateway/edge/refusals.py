@@ -1,4 +1,4 @@
-"""What the edge itself refuses, before any service is asked. Malformed requests are 400; a service's own checks are 422."""
+"""What the edge refuses before any service is asked. Malformed requests are 400; a service's checks are 422."""
 
 from __future__ import annotations
 

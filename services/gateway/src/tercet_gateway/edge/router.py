@@ -11,7 +11,6 @@ from typing import Generic, TypeVar
 from urllib.parse import unquote_to_bytes
 
 from tercet_chassis.contract import ContractBroken, proto_package
-
 from tercet_gateway.edge.contract import Binding, Contract, PublicMethod
 
 T = TypeVar("T")
@@ -89,7 +88,8 @@ class Router:
         taken = self._table.add(route.binding.verb, route.binding.segments, route.binding.action, route)
         if taken is not None:
             raise ContractBroken(
-                f"{route.method.full_name} and {taken.method.full_name} both claim {route.binding.verb} {route.binding.path}"
+                f"{route.method.full_name} and {taken.method.full_name} both claim "
+                f"{route.binding.verb} {route.binding.path}"
             )
 
     def find(self, verb: str, raw_path: str) -> tuple[Route, list[bytes]] | None:
@@ -121,7 +121,9 @@ def split(raw_path: str) -> tuple[list[str], str]:
 def _at(binding: Binding, service: str, method: PublicMethod) -> Binding:
     """The binding with the service's name in place of its first variable, `{service}`."""
     if not binding.variables or binding.variables[0] != "service":
-        raise ContractBroken(f"{method.full_name} is served by every service, so its path must begin with /v1/{{service}}/")
+        raise ContractBroken(
+            f"{method.full_name} is served by every service, so its path must begin with /v1/{{service}}/"
+        )
     index = binding.segments.index(None)
     segments = (*binding.segments[:index], service, *binding.segments[index + 1 :])
     return replace(binding, segments=segments, variables=binding.variables[1:])

@@ -14,10 +14,10 @@ from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+
 from tercet_chassis.calls import Channels
 from tercet_chassis.principal import Principal
 from tercet_chassis.tokens import Signer
-
 from tercet_gateway.edge import problems
 from tercet_gateway.edge.backend import Backend
 from tercet_gateway.edge.callers import Callers
@@ -43,7 +43,9 @@ log = structlog.get_logger()
 class Edge:
     """The application: derived routes by one look-up, everything else by FastAPI."""
 
-    def __init__(self, settings: EdgeSettings, contract: Contract | None = None, system_token: Callable[[], str] | None = None) -> None:
+    def __init__(
+        self, settings: EdgeSettings, contract: Contract | None = None, system_token: Callable[[], str] | None = None
+    ) -> None:
         contract = contract or Contract.of_tercet()
         token = system_token or _system_token(settings)
         self.settings = settings
@@ -120,7 +122,9 @@ class Edge:
             if not allowed:
                 return problems.of_refusal(PathNotFound(path=exchange.path[:200]))
             names = ", ".join([*allowed, *(["HEAD"] if "GET" in allowed and "HEAD" not in allowed else [])])
-            problem = problems.of_refusal(MethodNotAllowed(path=exchange.path[:200], method=exchange.method, allowed=names))
+            problem = problems.of_refusal(
+                MethodNotAllowed(path=exchange.path[:200], method=exchange.method, allowed=names)
+            )
             problem.headers.append((b"allow", names.encode()))
             return problem
         known = problem_of(error)
@@ -148,7 +152,13 @@ def create_app(settings: EdgeSettings, contract: Contract | None = None) -> Edge
     return Edge(settings, contract)
 
 
-async def serve_http(settings: EdgeSettings, stop: asyncio.Event, *, contract: Contract | None = None, started: Callable[[int], None] | None = None) -> None:
+async def serve_http(
+    settings: EdgeSettings,
+    stop: asyncio.Event,
+    *,
+    contract: Contract | None = None,
+    started: Callable[[int], None] | None = None,
+) -> None:
     """Serves HTTP in the running loop until `stop` is set, then lets running requests end. `started` gets the port."""
     listener = _bound(settings.http_address)
     config = uvicorn.Config(
@@ -170,6 +180,11 @@ async def serve_http(settings: EdgeSettings, stop: asyncio.Event, *, contract: C
         server.should_exit = True
         waiting.cancel()
         await running
+
+
+async def face(runtime: Any, stop: asyncio.Event) -> None:
+    """The hook that a service's process runs beside its gRPC server."""
+    await serve_http(EdgeSettings.of(runtime.settings), stop)
 
 
 def _bound(address: str) -> socket.socket:

@@ -19,8 +19,12 @@ class Limit:
 
 
 LIMITS = {
-    "READ": Limit(6_000, 600), "WRITE": Limit(3_000, 300), "SEARCH": Limit(1_200, 120), "BULK": Limit(120, 20), "SIGN_IN": Limit(30, 10),
-}  # fmt: skip
+    "READ": Limit(6_000, 600),
+    "WRITE": Limit(3_000, 300),
+    "SEARCH": Limit(1_200, 120),
+    "BULK": Limit(120, 20),
+    "SIGN_IN": Limit(30, 10),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,11 @@ class EdgeSettings:
             header_limit=_whole(source, "HEADER_LIMIT", plain.header_limit),
             limits=_limits(source),
             replicas=max(1, _whole(source, "REPLICAS", plain.replicas)),
-            cors_origins=frozenset(item.strip().rstrip("/") for item in source.get("TERCET_EDGE_CORS_ORIGINS", "").split(",") if item.strip()),
+            cors_origins=frozenset(
+                item.strip().rstrip("/")
+                for item in source.get("TERCET_EDGE_CORS_ORIGINS", "").split(",")
+                if item.strip()
+            ),
             trusted_proxies=source.get("TERCET_EDGE_TRUSTED_PROXIES", plain.trusted_proxies),
             timeout=float(_whole(source, "TIMEOUT", int(plain.timeout))),
             longest_timeout=float(_whole(source, "LONGEST_TIMEOUT", int(plain.longest_timeout))),
@@ -77,13 +85,15 @@ def _whole(source: Mapping[str, str], name: str, default: int) -> int:
 
 
 def _limits(source: Mapping[str, str]) -> dict[str, Limit]:
-    """`TERCET_EDGE_LIMITS=READ=6000/600,WRITE=0`: calls a minute, then how many at once; what is not named keeps its default."""
+    """`TERCET_EDGE_LIMITS=READ=6000/600,WRITE=0`: calls a minute / at once; what is not named keeps its default."""
     limits = dict(LIMITS)
     for part in filter(None, (item.strip() for item in source.get("TERCET_EDGE_LIMITS", "").split(","))):
         name, _, numbers = part.partition("=")
         rate, _, burst = numbers.partition("/")
         name = name.strip().upper()
         if name not in limits or not rate.isdecimal() or (burst and not burst.isdecimal()):
-            raise SettingMissing(f"TERCET_EDGE_LIMITS: {part!r} is not of the form CLASS=PER_MINUTE/BURST with a class of {', '.join(limits)}")
+            raise SettingMissing(
+                f"TERCET_EDGE_LIMITS: {part!r} is not CLASS=PER_MINUTE/BURST with a class of {', '.join(limits)}"
+            )
         limits[name] = Limit(int(rate), max(1, int(burst) if burst else int(rate) // 10))
     return limits

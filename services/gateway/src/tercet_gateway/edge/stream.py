@@ -1,4 +1,4 @@
-"""Server-streaming RPCs as server-sent events: one message an event, a comment while it is quiet, problems as an event."""
+"""Server-streaming RPCs as server-sent events: a message is an event, quiet is a comment, a problem an event."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def resume(request: Any, headers: dict[bytes, bytes]) -> None:
 
 
 async def serve(exchange: Exchange, call: Any, kind: type[Message], json: Callable[[Message], bytes]) -> int:
-    """Sends the stream until it ends, fails or the caller hangs up. A refusal before the first message is a plain problem."""
+    """Sends the stream until it ends, fails or the caller hangs up. A refusal at the start is a plain problem."""
     gone = asyncio.ensure_future(exchange.disconnected())
     try:
         first = await _next(call, gone)
@@ -43,7 +43,12 @@ async def serve(exchange: Exchange, call: Any, kind: type[Message], json: Callab
 
 
 async def _pump(
-    exchange: Exchange, call: Any, reading: asyncio.Future[Any], kind: type[Message], json: Callable[[Message], bytes], gone: asyncio.Future[None]
+    exchange: Exchange,
+    call: Any,
+    reading: asyncio.Future[Any],
+    kind: type[Message],
+    json: Callable[[Message], bytes],
+    gone: asyncio.Future[None],
 ) -> None:
     try:
         while True:
@@ -57,7 +62,9 @@ async def _pump(
                 wire = reading.result()
             except grpc.aio.AioRpcError as error:
                 problem = of_rpc_error(error)
-                await exchange.send_body(b"event: problem\ndata: " + problem.body(exchange.path, exchange.trace_id) + b"\n\n")
+                await exchange.send_body(
+                    b"event: problem\ndata: " + problem.body(exchange.path, exchange.trace_id) + b"\n\n"
+                )
                 return
             if wire is grpc.aio.EOF:
                 await exchange.send_body(b"event: end\ndata: {}\n\n")
@@ -72,7 +79,7 @@ async def _pump(
 
 async def _next(call: Any, gone: asyncio.Future[None]) -> asyncio.Future[Any] | None:
     """The first read, once it has a message, failed, or stayed quiet for a moment; None when the caller hung up."""
-    reading = asyncio.ensure_future(call.read())
+    reading: asyncio.Future[Any] = asyncio.ensure_future(call.read())
     done, _ = await asyncio.wait({reading, gone}, timeout=0.5, return_when=asyncio.FIRST_COMPLETED)
     if gone in done:
         reading.cancel()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import orjson
 import structlog
@@ -94,13 +95,13 @@ class Transcoder:
 
     async def _respond(self, exchange: Exchange, route: Route, wire: bytes) -> int:
         method = route.method
-        if method.response.DESCRIPTOR.full_name == _EMPTY:
+        if method.gives.full_name == _EMPTY:
             await exchange.respond(204, b"", [])
             return 204
         try:
             message = method.response.FromString(wire)
         except DecodeError as wrong:
-            raise RuntimeError(f"{method.full_name} answered with bytes that are no {method.response.DESCRIPTOR.name}") from wrong
+            raise RuntimeError(f"{method.full_name} answered with bytes that are no {method.gives.name}") from wrong
         status = 202 if method.rule.operation else 201 if method.creates else 200
         out: Headers = [JSON]
         etag = getattr(message, "etag", None)
@@ -117,7 +118,8 @@ class Transcoder:
 
     def json(self, message: Message) -> bytes:
         """A message as JSON text."""
-        return orjson.dumps(self.encoder.of(message.DESCRIPTOR)(message))
+        kind: Any = message.DESCRIPTOR
+        return orjson.dumps(self.encoder.of(kind)(message))
 
     async def _stream(self, exchange: Exchange, route: Route, request: Message, metadata: list[tuple[str, str]]) -> int:
         stream.resume(request, exchange.headers)

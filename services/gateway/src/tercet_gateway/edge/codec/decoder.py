@@ -12,8 +12,8 @@ from typing import Any
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message_factory import GetMessageClass
-from tercet_chassis.errors import Violation
 
+from tercet_chassis.errors import Violation
 from tercet_gateway.edge.codec import wellknown
 from tercet_gateway.edge.codec.encoder import access, map_entry
 from tercet_gateway.edge.codec.wellknown import Malformed
@@ -21,12 +21,14 @@ from tercet_gateway.edge.codec.wellknown import Malformed
 Errors = list[Violation]
 Fill = Callable[[dict[str, Any], Any, Errors], None]
 _F = FieldDescriptor
+_SIGNED, _UNSIGNED = (-(1 << 31), (1 << 31) - 1), (0, (1 << 32) - 1)
+_SIGNED_WIDE, _UNSIGNED_WIDE = (-(1 << 63), (1 << 63) - 1), (0, (1 << 64) - 1)
 _RANGES = {
-    _F.TYPE_INT32: (-(1 << 31), (1 << 31) - 1), _F.TYPE_SINT32: (-(1 << 31), (1 << 31) - 1),
-    _F.TYPE_SFIXED32: (-(1 << 31), (1 << 31) - 1), _F.TYPE_UINT32: (0, (1 << 32) - 1), _F.TYPE_FIXED32: (0, (1 << 32) - 1),
-    _F.TYPE_INT64: (-(1 << 63), (1 << 63) - 1), _F.TYPE_SINT64: (-(1 << 63), (1 << 63) - 1),
-    _F.TYPE_SFIXED64: (-(1 << 63), (1 << 63) - 1), _F.TYPE_UINT64: (0, (1 << 64) - 1), _F.TYPE_FIXED64: (0, (1 << 64) - 1),
-}  # fmt: skip
+    **dict.fromkeys((_F.TYPE_INT32, _F.TYPE_SINT32, _F.TYPE_SFIXED32), _SIGNED),
+    **dict.fromkeys((_F.TYPE_UINT32, _F.TYPE_FIXED32), _UNSIGNED),
+    **dict.fromkeys((_F.TYPE_INT64, _F.TYPE_SINT64, _F.TYPE_SFIXED64), _SIGNED_WIDE),
+    **dict.fromkeys((_F.TYPE_UINT64, _F.TYPE_FIXED64), _UNSIGNED_WIDE),
+}
 
 
 def shown(value: Any) -> str:
@@ -81,8 +83,12 @@ class Decoder:
 
     def __init__(self) -> None:
         self._names: dict[str, Any] = {
-            "ABSENT": object(), "Malformed": Malformed, "wrong": wrong, "unknown": unknown, "under": under,
-        }  # fmt: skip
+            "ABSENT": object(),
+            "Malformed": Malformed,
+            "wrong": wrong,
+            "unknown": unknown,
+            "under": under,
+        }
         self._function_of: dict[str, str] = {}
 
     def of(self, descriptor: Descriptor) -> Fill:
@@ -113,9 +119,12 @@ class Decoder:
                 return lambda value: 0
             return enum_reader({value.name: value.number for value in field.enum_type.values})
         return {
-            _F.TYPE_DOUBLE: wellknown.read_double, _F.TYPE_FLOAT: wellknown.read_float, _F.TYPE_BYTES: wellknown.read_bytes,
-            _F.TYPE_BOOL: _read_bool, _F.TYPE_STRING: _read_text,
-        }[field.type]  # fmt: skip
+            _F.TYPE_DOUBLE: wellknown.read_double,
+            _F.TYPE_FLOAT: wellknown.read_float,
+            _F.TYPE_BYTES: wellknown.read_bytes,
+            _F.TYPE_BOOL: _read_bool,
+            _F.TYPE_STRING: _read_text,
+        }[field.type]
 
     def _name(self, descriptor: Descriptor) -> str:
         known = self._function_of.get(descriptor.full_name)
@@ -147,11 +156,14 @@ class Decoder:
         if entry is not None:
             return self._map(field, entry, path, source)
         if field.is_repeated:
-            lines = self._one(field, "y", f"f'{field.name}[{{i}}]'", f"t.append({{}})", "t.add()", null=False)
+            lines = self._one(field, "y", f"f'{field.name}[{{i}}]'", "t.append({})", "t.add()", null=False)
             return [
-                "if x.__class__ is list:", f" t = {source}", " for i, y in enumerate(x):", *("  " + line for line in lines),
+                "if x.__class__ is list:",
+                f" t = {source}",
+                " for i, y in enumerate(x):",
+                *("  " + line for line in lines),
                 f"elif x is not None: wrong(errors, {path}, x, 'an array')",
-            ]  # fmt: skip
+            ]
         target = f"setattr(m, {path}, {{}})" if source.startswith("getattr") else f"{source} = {{}}"
         return self._one(field, "x", path, target, source, null=True)
 
@@ -169,10 +181,15 @@ class Decoder:
                 else (lambda text: scalar(int(text) if text.removeprefix("-").isdecimal() else text))
             )
         return [
-            "if x.__class__ is dict:", f" t = {source}", " for k, y in x.items():", "  try:", f"   j = {reader}(k)",
+            "if x.__class__ is dict:",
+            f" t = {source}",
+            " for k, y in x.items():",
+            "  try:",
+            f"   j = {reader}(k)",
             f"  except Malformed as w: wrong(errors, f'{field.name}.{{k}}', k, str(w), w.reason); continue",
-            *("  " + line for line in lines), f"elif x is not None: wrong(errors, {path}, x, 'an object')",
-        ]  # fmt: skip
+            *("  " + line for line in lines),
+            f"elif x is not None: wrong(errors, {path}, x, 'an object')",
+        ]
 
     def _one(self, field: FieldDescriptor, value: str, path: str, put: str, target: str, *, null: bool) -> list[str]:
         """Lines that check one value and put it; `put` is for scalars, `target` for messages."""
@@ -183,25 +200,34 @@ class Decoder:
             if full_name in wellknown.READERS or full_name in wellknown.WRAPPERS:
                 reader = f"r_{full_name.replace('.', '_')}"
                 self._names[reader] = self.reader(field.message_type)
-                # A null Value that stands alone cannot be told from an unset one: both are shown as null, both read as unset.
+                # A null Value alone cannot be told from an unset one: both are shown as null, both read as unset.
                 guard = f"if {value} is not None:" if null else "if True:"
                 call = f" try: {reader}({value}, {target})"
                 return [guard, call, f" except Malformed as w: wrong(errors, {path}, {value}, str(w), w.reason)"]
             name = self._name(field.message_type)
             return [
-                f"if {value}.__class__ is dict:", f" k0 = len(errors); s = {target}; s.SetInParent()", f" {name}({value}, s, errors)",
-                f" if len(errors) != k0: under(errors, k0, {path})", f"{otherwise}: wrong(errors, {path}, {value}, 'an object')",
-            ]  # fmt: skip
+                f"if {value}.__class__ is dict:",
+                f" k0 = len(errors); s = {target}; s.SetInParent()",
+                f" {name}({value}, s, errors)",
+                f" if len(errors) != k0: under(errors, k0, {path})",
+                f"{otherwise}: wrong(errors, {path}, {value}, 'an object')",
+            ]
         if field.type in (_F.TYPE_STRING, _F.TYPE_BOOL):
             kind, expected = ("str", "text") if field.type == _F.TYPE_STRING else ("bool", "true or false")
-            return [f"if {value}.__class__ is {kind}: {put.format(value)}", f"{otherwise}: wrong(errors, {path}, {value}, {expected!r})"]
-        reader = f"c_{field.enum_type.full_name.replace('.', '_')}" if field.enum_type is not None else f"c_{field.type}"
+            return [
+                f"if {value}.__class__ is {kind}: {put.format(value)}",
+                f"{otherwise}: wrong(errors, {path}, {value}, {expected!r})",
+            ]
+        reader = (
+            f"c_{field.enum_type.full_name.replace('.', '_')}" if field.enum_type is not None else f"c_{field.type}"
+        )
         self._names[reader] = self.scalar(field)
         guard = f"if {value} is not None:" if null else "if True:"
         return [
-            guard, f" try: {put.format(f'{reader}({value})')}",
+            guard,
+            f" try: {put.format(f'{reader}({value})')}",
             f" except Malformed as w: wrong(errors, {path}, {value}, str(w), w.reason)",
-        ]  # fmt: skip
+        ]
 
     def reader(self, descriptor: Descriptor) -> Callable[[Any, Any], None]:
         """Function `(value, message)` for a well-known type; it raises `Malformed`."""

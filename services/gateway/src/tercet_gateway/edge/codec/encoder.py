@@ -1,4 +1,4 @@
-"""Message -> JSON-ready dict, by a function generated for each message type: one dict literal, no reflection at run time.
+"""Message -> JSON-ready dict, by a function generated for each message type: one dict literal, no reflection.
 
 Every field is present, in the proto's name: defaults as they are, unset optional fields and messages as null.
 """

@@ -33,6 +33,7 @@ class Malformed(ValueError):
 
 # ---- writing
 
+
 def timestamp_text(value: Any) -> str:
     """RFC 3339 in UTC with 0, 3, 6 or 9 decimals."""
     text = (_EPOCH + timedelta(0, value.seconds)).isoformat()
@@ -104,6 +105,7 @@ def bytes_text(value: bytes) -> str:
 
 
 # ---- reading
+
 
 def read_timestamp(value: Any, target: Any) -> None:
     """RFC 3339 with a zone; refused when it is another form, no such day, or outside the years 1 to 9999."""
@@ -226,9 +228,9 @@ def integer_reader(low: int, high: int, *, text: bool) -> Callable[[Any], int]:
     """A reader of whole numbers in a range; `text` lets decimal text in, which JSON needs beyond 53 bits."""
 
     def read(value: Any) -> int:
-        if value.__class__ is float and value.is_integer():
-            value = int(value)
-        elif text and value.__class__ is str and re.fullmatch(r"-?[0-9]{1,20}", value):
+        if (value.__class__ is float and value.is_integer()) or (
+            text and value.__class__ is str and re.fullmatch(r"-?[0-9]{1,20}", value)
+        ):
             value = int(value)
         if value.__class__ is not int:
             raise Malformed("a whole number")

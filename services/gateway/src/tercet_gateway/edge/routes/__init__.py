@@ -1,11 +1,10 @@
-"""The hand-written remainder: pages, files, tracking links. Same admission, errors and headers as the derived routes."""
+"""The hand-written remainder: pages, files, tracking links. Admission, errors and headers as elsewhere."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from tercet_chassis.calls import Channels
-
 from tercet_gateway.edge.backend import Backend
 from tercet_gateway.edge.codec import Encoder
 from tercet_gateway.edge.gate import Gate

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 from urllib.parse import quote
 
 import orjson
 from fastapi import APIRouter, Request
 from starlette.responses import Response, StreamingResponse
+
 from tercet.chassis.v1 import file_service_pb2 as files
 from tercet_chassis.contract import proto_package
 from tercet_chassis.errors import Violation
-
 from tercet_gateway.edge.backend import request_id
 from tercet_gateway.edge.contract import Access
 from tercet_gateway.edge.exchange import Exchange
@@ -42,28 +43,38 @@ def file_routes(tools: Tools) -> APIRouter:
         exchange: Exchange = request.scope["tercet.exchange"]
         pairs = await metadata(exchange, f"UploadFile {known(service, exchange.path)}", write=True)
         if not name or len(name) > 255:
-            raise BodyNotRead(violations=[Violation("name", "NAME_MISSING", "Give the file's name as ?name=, at most 255 characters.")])
+            raise BodyNotRead(
+                violations=[
+                    Violation("name", "NAME_MISSING", "Give the file's name as ?name=, at most 255 characters.")
+                ]
+            )
         if int(exchange.headers.get(b"content-length", b"0")) > tools.settings.upload_limit:
             raise BodyTooLarge(limit=tools.settings.upload_limit)
         kind = exchange.headers.get(b"content-type", b"application/octet-stream").decode("latin-1")[:100]
         pieces = _pieces(request.stream(), name, kind, tools.settings.upload_limit)
         answer = files.File.FromString(await tools.backend.upload(service, f"{_SERVICE}/UploadFile", pieces, pairs))
-        shown = orjson.dumps(tools.encoder.of(files.File.DESCRIPTOR)(answer))
+        described: Any = files.File.DESCRIPTOR
+        shown = orjson.dumps(tools.encoder.of(described)(answer))
         headers = {"location": f"/v1/{service}/files/{answer.id}"}
         return Response(shown, status_code=201, media_type="application/json", headers=headers)
 
     @router.get("/v1/{service}/files/{id}/content")
-    async def download(service: str, id: str, request: Request) -> Response:  # noqa: A002 - the path's word
+    async def download(service: str, id: str, request: Request) -> Response:
         exchange: Exchange = request.scope["tercet.exchange"]
         pairs = await metadata(exchange, "DownloadFile", write=False)
-        channel = tools.channels.to(known(service, exchange.path))
+        channel: Any = tools.channels.to(known(service, exchange.path))
         about = files.GetFileRequest(service=service, id=id).SerializeToString()
-        described = await channel.unary_unary(f"{_SERVICE}/GetFile")(about, metadata=pairs, timeout=tools.settings.timeout)
+        described = await channel.unary_unary(f"{_SERVICE}/GetFile")(
+            about, metadata=pairs, timeout=tools.settings.timeout
+        )
         file = files.File.FromString(described)
         wanted = files.DownloadFileRequest(id=id).SerializeToString()
         chunks = tools.backend.download(service, f"{_SERVICE}/DownloadFile", wanted, pairs)
         # Never shown in the browser under our origin: an uploaded page could act as its reader.
-        headers = {"content-disposition": f"attachment; filename*=UTF-8''{quote(file.name)}", "content-type": file.media_type}
+        headers = {
+            "content-disposition": f"attachment; filename*=UTF-8''{quote(file.name)}",
+            "content-type": file.media_type,
+        }
         return StreamingResponse((files.FileChunk.FromString(chunk).content async for chunk in chunks), headers=headers)
 
     return router

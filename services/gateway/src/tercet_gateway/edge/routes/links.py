@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import urlsplit
 
 import grpc
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
+
 from tercet.leads.v1 import placement_service_pb2 as placements
 from tercet_chassis.ids import new_id
-
 from tercet_gateway.edge.contract import Access
 from tercet_gateway.edge.exchange import Exchange
 from tercet_gateway.edge.routes import Tools
@@ -36,7 +37,9 @@ def link_routes(tools: Tools) -> APIRouter:
             user_agent=_header(exchange, b"user-agent")[:500],
             referrer=_header(exchange, b"referer")[:2000],
         )
-        call = tools.channels.to("leads").unary_unary(_PATH, response_deserializer=placements.RecordScanResponse.FromString)
+        call: Any = tools.channels.to("leads").unary_unary(
+            _PATH, response_deserializer=placements.RecordScanResponse.FromString
+        )
         try:
             answer = await call(scan.SerializeToString(), metadata=pairs, timeout=tools.settings.timeout)
         except grpc.aio.AioRpcError as error:
@@ -56,4 +59,6 @@ def _header(exchange: Exchange, name: bytes) -> str:
 
 
 def _over() -> Response:
-    return Response(_OVER, status_code=410, media_type="text/plain; charset=utf-8", headers={"cache-control": "no-store"})
+    return Response(
+        _OVER, status_code=410, media_type="text/plain; charset=utf-8", headers={"cache-control": "no-store"}
+    )

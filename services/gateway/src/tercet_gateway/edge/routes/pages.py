@@ -15,8 +15,12 @@ from tercet_gateway.edge.health import Health
 from tercet_gateway.edge.refusals import PathNotFound
 from tercet_gateway.edge.schema import document
 
-_TYPES = {"index.html": "text/html; charset=utf-8", "reader.js": "text/javascript; charset=utf-8", "reader.css": "text/css; charset=utf-8"}
-_POLICY = "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'none'"
+_TYPES = {
+    "index.html": "text/html; charset=utf-8",
+    "reader.js": "text/javascript; charset=utf-8",
+    "reader.css": "text/css; charset=utf-8",
+}
+_POLICY = "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'none'"
 
 
 @cache
@@ -35,7 +39,9 @@ def pages(contract: Contract, health: Health) -> APIRouter:
     @router.get("/openapi.json")
     async def openapi() -> Response:
         # Made on first demand, off the loop: most processes of the gateway are never asked.
-        return Response(await run_in_threadpool(description), media_type="application/json", headers={"cache-control": "no-cache"})
+        return Response(
+            await run_in_threadpool(description), media_type="application/json", headers={"cache-control": "no-cache"}
+        )
 
     @router.get("/")
     async def root() -> Response:

@@ -31,7 +31,9 @@ def document(contract: Contract) -> dict[str, Any]:
         for number, binding in enumerate(method.bindings):
             shape = f"{'/'.join(segment or '*' for segment in binding.segments)}:{binding.action}"
             item = paths.setdefault(shapes.setdefault(shape, binding.path), {})
-            item[binding.verb.lower()] = _renamed(operations.operation(method, binding, number), binding.path, shapes[shape])
+            item[binding.verb.lower()] = _renamed(
+                operations.operation(method, binding, number), binding.path, shapes[shape]
+            )
     if any(file.package == "tercet.chassis.v1" for file in contract.files.file):
         stored = components.reference(descriptor_pool.Default().FindMessageTypeByName(_FILE))
         for path, item in shared.handwritten(stored).items():
@@ -40,7 +42,12 @@ def document(contract: Contract) -> dict[str, Any]:
                 tags.setdefault(operation["tags"][0], "")
     return {
         "openapi": "3.1.0",
-        "info": {"title": shared.TITLE, "version": VERSION, "description": shared.DESCRIPTION, "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"}},
+        "info": {
+            "title": shared.TITLE,
+            "version": VERSION,
+            "description": shared.DESCRIPTION,
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
         "servers": [{"url": "/"}],
         "security": [{"bearer": []}, {"apiKey": []}],
         "tags": [{"name": name, "description": text} for name, text in sorted(tags.items())],

@@ -6,8 +6,8 @@ from typing import Any
 
 from google.api import field_behavior_pb2
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
-from tercet.options.v1 import options_pb2
 
+from tercet.options.v1 import options_pb2
 from tercet_gateway.edge.codec.encoder import map_entry
 from tercet_gateway.edge.schema.comments import Comments
 from tercet_gateway.edge.schema.rules import keywords, rules_of
@@ -19,10 +19,17 @@ _UNSIGNED: Schema = {"type": "integer", "minimum": 0, "maximum": (1 << 32) - 1}
 _WIDE: Schema = {"type": "string", "pattern": "^-?[0-9]{1,20}$"}
 _NUMBER: Schema = {"type": "number"}
 _SCALARS: dict[int, Schema] = {
-    _F.TYPE_STRING: {"type": "string"}, _F.TYPE_BOOL: {"type": "boolean"}, _F.TYPE_DOUBLE: _NUMBER, _F.TYPE_FLOAT: _NUMBER,
+    _F.TYPE_STRING: {"type": "string"},
+    _F.TYPE_BOOL: {"type": "boolean"},
+    _F.TYPE_DOUBLE: _NUMBER,
+    _F.TYPE_FLOAT: _NUMBER,
     _F.TYPE_BYTES: {"type": "string", "contentEncoding": "base64"},
-    _F.TYPE_INT32: _INTEGER, _F.TYPE_SINT32: _INTEGER, _F.TYPE_SFIXED32: _INTEGER, _F.TYPE_UINT32: _UNSIGNED, _F.TYPE_FIXED32: _UNSIGNED,
-}  # fmt: skip
+    _F.TYPE_INT32: _INTEGER,
+    _F.TYPE_SINT32: _INTEGER,
+    _F.TYPE_SFIXED32: _INTEGER,
+    _F.TYPE_UINT32: _UNSIGNED,
+    _F.TYPE_FIXED32: _UNSIGNED,
+}
 _WELL_KNOWN: dict[str, Schema] = {
     "google.protobuf.Timestamp": {"type": "string", "format": "date-time"},
     "google.protobuf.Duration": {"type": "string", "pattern": r"^-?[0-9]{1,12}(\.[0-9]{1,9})?s$"},
@@ -31,7 +38,11 @@ _WELL_KNOWN: dict[str, Schema] = {
     "google.protobuf.ListValue": {"type": "array", "items": {}},
     "google.protobuf.Value": {},
     "google.protobuf.Empty": {"type": "object", "additionalProperties": False},
-    "google.protobuf.Any": {"type": "object", "properties": {"@type": {"type": "string"}}, "additionalProperties": True},
+    "google.protobuf.Any": {
+        "type": "object",
+        "properties": {"@type": {"type": "string"}},
+        "additionalProperties": True,
+    },
 }
 _WRAPPED = "google.protobuf."
 
@@ -81,7 +92,8 @@ class Components:
             shown["readOnly"] = True
         if field_behavior_pb2.IMMUTABLE in behaviors(field):
             shown["x-immutable"] = True
-        rule = field.GetOptions().Extensions[options_pb2.field]
+        extensions: Any = field.GetOptions().Extensions
+        rule = extensions[options_pb2.field]
         if rule.personal_data:
             shown["x-personal-data"] = options_pb2.PersonalData.Name(rule.personal_data)
         return shown

@@ -56,18 +56,34 @@ class Operations:
         return shown
 
     def _parameters(self, method: PublicMethod, binding: Binding) -> list[dict[str, Any]]:
-        request = method.request.DESCRIPTOR
+        request = method.takes
         found: list[dict[str, Any]] = []
         for path in binding.variables:
             field = field_at(request, path)
             text = self._comments.of(field.full_name)
-            found.append(described({"name": path.rpartition(".")[2], "in": "path", "required": True}, text) | {"schema": self._components.parameter(field)})
+            found.append(
+                described({"name": path.rpartition(".")[2], "in": "path", "required": True}, text)
+                | {"schema": self._components.parameter(field)}
+            )
         if binding.body != "*":
-            for name, field in parameters_of(request, frozenset({*binding.variables, binding.body, "service"} if method.every_service else {*binding.variables, binding.body})):
-                entry: dict[str, Any] = {"name": name, "in": "query"} | ({"required": True} if required(field) and "." not in name else {})
-                found.append(described(entry, self._comments.of(field.full_name)) | {"schema": self._components.parameter(field)})
+            for name, field in parameters_of(
+                request,
+                frozenset(
+                    {*binding.variables, binding.body, "service"}
+                    if method.every_service
+                    else {*binding.variables, binding.body}
+                ),
+            ):
+                entry: dict[str, Any] = {"name": name, "in": "query"} | (
+                    {"required": True} if required(field) and "." not in name else {}
+                )
+                found.append(
+                    described(entry, self._comments.of(field.full_name)) | {"schema": self._components.parameter(field)}
+                )
         names = [] if method.reads else ["IdempotencyKey"]
-        if "etag" in request.fields_by_name or any("etag" in inner.fields_by_name for inner in _inner(request, binding.body)):
+        if "etag" in request.fields_by_name or any(
+            "etag" in inner.fields_by_name for inner in _inner(request, binding.body)
+        ):
             names.append("IfMatch")
         if method.rule.access == Access.ANYONE:
             names.append("Tenant")
@@ -75,7 +91,7 @@ class Operations:
         return [*found, *({"$ref": f"#/components/parameters/{name}"} for name in names)]
 
     def _body(self, method: PublicMethod, binding: Binding) -> dict[str, Any]:
-        request = method.request.DESCRIPTOR
+        request = method.takes
         if binding.body == "*":
             skip = frozenset({*binding.variables, *({"service"} if method.every_service else ())})
             schema: Schema = self._components.object(request, skip)
@@ -88,12 +104,16 @@ class Operations:
             schema = self._components.reference(field.message_type)
             if binding.verb == "POST":
                 inner = [path.rpartition(".")[2] for path in binding.variables]
-                needed = [item.name for item in field.message_type.fields if required(item) and _OUTPUT_ONLY not in behaviors(item) and item.name not in inner]
+                needed = [
+                    item.name
+                    for item in field.message_type.fields
+                    if required(item) and _OUTPUT_ONLY not in behaviors(item) and item.name not in inner
+                ]
                 schema = {"allOf": [schema, {"required": needed}]} if needed else schema
         return {"required": True, "content": {"application/json": {"schema": schema}}}
 
     def _responses(self, method: PublicMethod, binding: Binding) -> dict[str, Any]:
-        answer = method.response.DESCRIPTOR
+        answer = method.gives
         status = "202" if method.rule.operation else "201" if method.creates else "200"
         if answer.full_name == "google.protobuf.Empty":
             shown: dict[str, Any] = {"204": {"description": "Done."}}

@@ -10,13 +10,26 @@ from google.protobuf.descriptor import FieldDescriptor
 _FORMATS = {"uuid": "uuid", "email": "email", "uri": "uri", "hostname": "hostname", "ipv4": "ipv4", "ipv6": "ipv6"}
 _BOUNDS = {"gte": "minimum", "gt": "exclusiveMinimum", "lte": "maximum", "lt": "exclusiveMaximum"}
 _NUMBERS = {
-    "int32", "int64", "uint32", "uint64", "sint32", "sint64", "fixed32", "fixed64", "sfixed32", "sfixed64", "float", "double",
-}  # fmt: skip
+    "int32",
+    "int64",
+    "uint32",
+    "uint64",
+    "sint32",
+    "sint64",
+    "fixed32",
+    "fixed64",
+    "sfixed32",
+    "sfixed64",
+    "float",
+    "double",
+}
 
 
 def rules_of(field: FieldDescriptor) -> validate_pb2.FieldRules:
     """The rules on a field."""
-    return field.GetOptions().Extensions[validate_pb2.field]
+    extensions: Any = field.GetOptions().Extensions
+    rules: validate_pb2.FieldRules = extensions[validate_pb2.field]
+    return rules
 
 
 def required(field: FieldDescriptor) -> bool:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 TITLE = "Tercet API"
-DESCRIPTION = """One API for marketing, sales and service, derived from the protos that the services speak among themselves.
+DESCRIPTION = """One API for marketing, sales and service, derived from the protos that the services speak.
 
 - Every field is present in an answer, in the same name as here; what is not set is `null`.
 - A list takes `page_size`, `page_token`, `filter` and `order_by`; the next page's token comes with the page.
-- `PATCH` changes the fields that the body has; `null` clears one. Send the etag you read as `If-Match` to be sure that nobody was faster.
-- Send an `Idempotency-Key` with every write: repeated with the same key it takes effect once and gets the same answer for 24 hours.
+- `PATCH` changes the fields that the body has; `null` clears one. Send the etag you read as `If-Match`, then nobody's
+  change is lost.
+- Send an `Idempotency-Key` with every write: repeated with the same key within 24 hours it takes effect once and gets
+  the same answer.
 - Every refusal is problem details (RFC 9457) with a `reason` for programs and the fields that are wrong."""
 
 _VIOLATION = {
@@ -57,7 +59,10 @@ RESPONSES = {
     "NotFound": _response("There is no such resource in the caller's reach."),
     "Conflict": _response("The resource's state does not allow it, its etag is stale, or a unique value is taken."),
     "Invalid": _response("A value breaks a rule, or the Idempotency-Key came with another request."),
-    "RateLimited": _response("Too many calls; wait as long as Retry-After says.", ("Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")),
+    "RateLimited": _response(
+        "Too many calls; wait as long as Retry-After says.",
+        ("Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"),
+    ),
     "Unavailable": _response("The service does not answer just now; repeat after Retry-After.", ("Retry-After",)),
     "Problem": _response("Another problem."),
 }
@@ -69,13 +74,22 @@ def _header(name: str, text: str, schema: dict[str, Any]) -> dict[str, Any]:
 
 PARAMETERS = {
     "IdempotencyKey": _header(
-        "Idempotency-Key", "Any text of yours that is new for each new request; a repeat with it takes effect once.",
+        "Idempotency-Key",
+        "Any text of yours that is new for each new request; a repeat with it takes effect once.",
         {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
     ),
-    "IfMatch": _header("If-Match", "The etag that was read, in quotes; refused with 409 when the resource has changed since.", {"type": "string"}),
-    "Tenant": _header("Tercet-Tenant", "Code of the tenant, for callers who have not signed in.", {"type": "string", "maxLength": 63}),
-    "RequestTimeout": _header("Request-Timeout", "Seconds to wait at most.", {"type": "number", "exclusiveMinimum": 0, "maximum": 99999}),
-}  # fmt: skip
+    "IfMatch": _header(
+        "If-Match",
+        "The etag that was read, in quotes; refused with 409 when the resource has changed since.",
+        {"type": "string"},
+    ),
+    "Tenant": _header(
+        "Tercet-Tenant", "Code of the tenant, for callers who have not signed in.", {"type": "string", "maxLength": 63}
+    ),
+    "RequestTimeout": _header(
+        "Request-Timeout", "Seconds to wait at most.", {"type": "number", "exclusiveMinimum": 0, "maximum": 99999}
+    ),
+}
 HEADERS = {
     "ETag": {"description": "Version of the resource, for If-Match.", "schema": {"type": "string"}},
     "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}},
@@ -87,7 +101,13 @@ SECURITY = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "Access token of a session, or an API key."},
     "apiKey": {"type": "apiKey", "in": "header", "name": "Tercet-Api-Key", "description": "API key."},
 }
-_SERVICE = {"name": "service", "in": "path", "required": True, "description": "The service that keeps the file.", "schema": {"type": "string"}}
+_SERVICE = {
+    "name": "service",
+    "in": "path",
+    "required": True,
+    "description": "The service that keeps the file.",
+    "schema": {"type": "string"},
+}
 _BYTES = {"application/octet-stream": {"schema": {"type": "string", "contentMediaType": "application/octet-stream"}}}
 _TEXT = {"type": "string"}
 
@@ -99,29 +119,65 @@ def handwritten(file_schema: dict[str, Any]) -> dict[str, Any]:
     return {
         "/v1/{service}/files": {
             "post": {
-                "operationId": "chassis_UploadFile", "tags": ["every service · File"], "summary": "Stores a file",
+                "operationId": "chassis_UploadFile",
+                "tags": ["every service · File"],
+                "summary": "Stores a file",
                 "description": "Stores the body's bytes as a file. Refused with 413 over the size limit.",
-                "parameters": [_SERVICE, {"name": "name", "in": "query", "required": True, "description": "The file's name.", "schema": {"type": "string", "minLength": 1, "maxLength": 255}}],
-                "requestBody": {"required": True, "content": _BYTES}, "responses": {"201": stored, **problem},
+                "parameters": [
+                    _SERVICE,
+                    {
+                        "name": "name",
+                        "in": "query",
+                        "required": True,
+                        "description": "The file's name.",
+                        "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+                    },
+                ],
+                "requestBody": {"required": True, "content": _BYTES},
+                "responses": {"201": stored, **problem},
             }
         },
         "/v1/{service}/files/{id}/content": {
             "get": {
-                "operationId": "chassis_DownloadFile", "tags": ["every service · File"], "summary": "Gives a file's bytes",
+                "operationId": "chassis_DownloadFile",
+                "tags": ["every service · File"],
+                "summary": "Gives a file's bytes",
                 "description": "Gives the bytes of a stored file as an attachment.",
-                "parameters": [_SERVICE, {"name": "id", "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}],
+                "parameters": [
+                    _SERVICE,
+                    {"name": "id", "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}},
+                ],
                 "responses": {"200": {"description": "The bytes.", "content": _BYTES}, **problem},
             }
         },
         "/t/{tenant}/{code}": {
             "get": {
-                "operationId": "leads_FollowLink", "tags": ["leads · Placement"], "summary": "Follows a tracked link", "security": [{}],
+                "operationId": "leads_FollowLink",
+                "tags": ["leads · Placement"],
+                "summary": "Follows a tracked link",
+                "security": [{}],
                 "description": "Counts a visit and sends the visitor on to the placement's target.",
                 "parameters": [
-                    {"name": "tenant", "in": "path", "required": True, "description": "Code of the tenant.", "schema": _TEXT},
-                    {"name": "code", "in": "path", "required": True, "description": "Short code of the placement.", "schema": _TEXT},
+                    {
+                        "name": "tenant",
+                        "in": "path",
+                        "required": True,
+                        "description": "Code of the tenant.",
+                        "schema": _TEXT,
+                    },
+                    {
+                        "name": "code",
+                        "in": "path",
+                        "required": True,
+                        "description": "Short code of the placement.",
+                        "schema": _TEXT,
+                    },
                 ],
-                "responses": {"302": {"description": "On to the target."}, "410": {"description": "The link is no longer valid."}, **problem},
+                "responses": {
+                    "302": {"description": "On to the target."},
+                    "410": {"description": "The link is no longer valid."},
+                    **problem,
+                },
             }
         },
-    }  # fmt: skip
+    }

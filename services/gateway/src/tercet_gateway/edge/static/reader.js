@@ -18,7 +18,7 @@ function make(tag, attributes, ...children) {
 // Paragraphs, list lines and `code` of a description.
 function prose(text) {
   return (text || "").split(/\n\n+/).map((paragraph) => {
-    const lines = paragraph.split("\n");
+    const lines = paragraph.replace(/\n  /g, " ").split("\n");
     if (lines.every((line) => line.startsWith("- "))) {
       return make("ul", {}, lines.map((line) => make("li", {}, inline(line.slice(2)))));
     }
