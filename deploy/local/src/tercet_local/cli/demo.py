@@ -8,18 +8,11 @@ from typing import Annotated
 from uuid import UUID
 
 import typer
-from tercet.gateway.v1.tenant_service_pb2 import Tenant
-from tercet.gateway.v1.unit_service_pb2 import Unit
-from tercet.gateway.v1.user_service_pb2 import User
 
-from tercet_local.bootstrap import TenantRefused, create_tenant
 from tercet_local.cli.api import DEFAULT_URL, Url
 from tercet_local.cli.local import Data
 from tercet_local.cli.output import console
 from tercet_local.cli.tenant import gateway_address
-from tercet_local.demo import company
-from tercet_local.demo.people import PASSWORD, TENANT, step_id
-from tercet_local.demo.run import run
 from tercet_local.errors import LocalError
 from tercet_local.folder import DEFAULT, DataFolder
 
@@ -42,6 +35,8 @@ def demo(data: Data = DEFAULT, url: Url = DEFAULT_URL, leads: Leads = SAMPLE_LEA
 
 def play(folder: DataFolder, gateway: str, url: str, leads: Path) -> None:
     """The sample run on a running system. Refused when the file of leads is missing or the API refuses a step."""
+    from tercet_local.demo.run import run  # here, as `_tenant` says
+
     if not leads.exists():
         raise LocalError(f"There is no file {leads}; name another with --leads.")
     _tenant(folder, gateway)
@@ -49,6 +44,14 @@ def play(folder: DataFolder, gateway: str, url: str, leads: Path) -> None:
 
 
 def _tenant(folder: DataFolder, gateway: str) -> None:
+    # Imported here: the chassis takes most of a second, which every other command would pay.
+    from tercet.gateway.v1.tenant_service_pb2 import Tenant
+    from tercet.gateway.v1.unit_service_pb2 import Unit
+    from tercet.gateway.v1.user_service_pb2 import User
+    from tercet_local.bootstrap import TenantRefused, create_tenant
+    from tercet_local.demo import company
+    from tercet_local.demo.people import PASSWORD, TENANT, step_id
+
     tenant = Tenant(
         code=TENANT, name=company.NAME, locale="zh-CN", zone="Asia/Shanghai", reporting_currency="CNY", region="CN"
     )

@@ -5,13 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from tercet.gateway.v1.tenant_service_pb2 import Tenant
-from tercet.gateway.v1.unit_service_pb2 import Unit
-from tercet.gateway.v1.user_service_pb2 import User
-from tercet_chassis.ids import new_id
 
 from tercet_local import ports
-from tercet_local.bootstrap import create_tenant
 from tercet_local.cli.local import Data
 from tercet_local.cli.output import console
 from tercet_local.errors import LocalError
@@ -36,6 +31,13 @@ def tenant(
     region: Annotated[str, typer.Option(help="Country of phone numbers without a country code.")] = "CN",
 ) -> None:
     """Make a tenant with its first administrator, on the system that runs on the data folder."""
+    # Imported here: the chassis takes most of a second, which every other command would pay.
+    from tercet.gateway.v1.tenant_service_pb2 import Tenant
+    from tercet.gateway.v1.unit_service_pb2 import Unit
+    from tercet.gateway.v1.user_service_pb2 import User
+    from tercet_chassis.ids import new_id
+    from tercet_local.bootstrap import create_tenant
+
     folder = DataFolder(data)
     made = Tenant(code=code, name=name, locale=locale, zone=zone, reporting_currency=currency, region=region)
     admin = User(email=email, display_name=email.partition("@")[0], password=password, locale=locale, zone=zone)
@@ -48,4 +50,4 @@ def gateway_address(folder: DataFolder) -> str:
     """Where the gateway listens for gRPC. Refused when nothing runs on the folder."""
     if folder.holder() is None:
         raise LocalError("Nothing runs here; start it with `tercet up`.")
-    return f"{ports.HOST}:{ports.Ports(folder.path / 'ports.json').get('gateway')}"
+    return f"{ports.HOST}:{ports.Ports(folder.path / 'ports.json').all()['gateway']}"
