@@ -154,10 +154,10 @@ class OrderService(Handlers):
         return order
 
     async def _write(self, message: Any, tx: Tx) -> _Written:
+        if message.quote_id:
+            message = await self._follow(message, tx)
         prepared = await pricing.prepare(tx, message)
         filled, faults = prepared.message, prepared.faults
-        if filled.quote_id:
-            await self._follow(filled, tx)
         if not filled.lines:
             faults.append(Violation("lines", "LINES_MISSING", "Name at least one product that is ordered."))
         if not filled.currency_code:
@@ -185,8 +185,10 @@ class OrderService(Handlers):
         return _Written(filled, prepared.customer, priced, prepared.unit.day(tx.now()).year)
 
     @staticmethod
-    async def _follow(message: Any, tx: Tx) -> None:
+    async def _follow(given: Any, tx: Tx) -> Any:
         """Takes over an accepted quote. The quote is held, so two orders of it cannot be made at once."""
+        message = OrderMessage()
+        message.CopyFrom(given)
         quote = await tx.get(Quote, message.quote_id, lock=True)
         if quote.state != "ACCEPTED":
             raise QuoteNotAccepted(quote_id=quote.id, state=quote.state)
@@ -210,6 +212,7 @@ class OrderService(Handlers):
             message.prices_include_tax = offered.prices_include_tax
             if not message.adjustments:
                 message.adjustments.extend(offered.adjustments)
+        return message
 
     @staticmethod
     async def _hold(order: Order, tx: Tx) -> pricing.UnitFacts:

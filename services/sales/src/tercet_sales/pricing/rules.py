@@ -145,7 +145,10 @@ def price(lines: Sequence[Json], adjustments: Sequence[Json], terms: Terms) -> P
                 _share(item, amount, index, good, faults)
     zero = Money.zero(terms.currency)
     if faults:
-        return Priced([dict(line) for line in lines], zero, zero, zero, zero, faults)
+        # What the good lines come to: enough to judge credit in the same refusal.
+        known = Money.sum((_known(_finished(line, 0, terms)["total"]) for line in good), terms.currency)
+        known -= Money.sum((share for share in shares if share is not None), terms.currency)
+        return Priced([dict(line) for line in lines], zero, zero, zero, max(known, zero), faults)
     done = [_finished(line, number, terms) for number, line in enumerate(good, start=1)]
     sums = {name: Money.sum((_known(line[name]) for line in done), terms.currency) for name in _COMPUTED}
     return Priced(done, sums["reduction"], sums["net"], sums["tax"], sums["total"])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -189,14 +190,14 @@ async def _prices(
     currency: str,
     day: date,
 ) -> dict[int, Money]:
-    asks: list[PriceAsk] = []
-    known: list[int] = []
-    for index in wanted:
-        quantity = rules.decimal_of(str(lines[index].get("quantity", "")))
-        if quantity is not None and quantity > 0:
-            known.append(index)
-            asks.append(PriceAsk(lines[index]["product_code"], quantity))
-    if not asks:
+    if not wanted:
         return {}
+    asks = [PriceAsk(lines[index]["product_code"], _quantity(lines[index])) for index in wanted]
     found = await catalogue.resolve_prices(tx, asks, customer=customer, unit_id=unit_id, currency=currency, day=day)
-    return {index: price for index, price in zip(known, found, strict=True) if price is not None}
+    return {index: price for index, price in zip(wanted, found, strict=True) if price is not None}
+
+
+def _quantity(line: Json) -> Decimal:
+    # A quantity that is no number is a fault of its own and does not hide whether there is a price.
+    quantity = rules.decimal_of(str(line.get("quantity", "")))
+    return quantity if quantity is not None and quantity > 0 else Decimal(1)
