@@ -24,8 +24,8 @@ class Activity(Linked, Owned, Custom, External, Searchable, Entity):
         unique("activities_by_external", "external_system", "external_id", field="activity.external_ref"),
     )
 
-    identity_id: Mapped[UUID | None]  # type: ignore[assignment]
-    party_id: Mapped[UUID | None]  # type: ignore[assignment]
+    identity_id: Mapped[UUID | None] = column(sort_order=-5)  # type: ignore[assignment]
+    party_id: Mapped[UUID | None] = column(sort_order=-4)  # type: ignore[assignment]
     state: Mapped[str] = column(default=OPEN)
     kind: Mapped[str]
     subject: Mapped[dict[str, Any] | None]
