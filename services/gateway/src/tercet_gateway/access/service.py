@@ -183,7 +183,7 @@ class ApiKeyService(Handlers):
     """Serves tercet.gateway.v1.ApiKeyService."""
 
     async def CreateApiKey(self, request: CreateApiKeyRequest, tx: Tx) -> ApiKeyMessage:
-        """Makes a key and shows it once. Refuses an unknown role or unit, a past expiry, and more than the caller may."""
+        """Makes a key and shows it once. Refuses an unknown role or unit, a past expiry, and power beyond one's own."""
         key = await tx.create(ApiKey, request.api_key)
         _check_expiry(key)
         tenant = await tenants.own(tx)

@@ -24,7 +24,7 @@ class RoleService(Handlers):
         return role
 
     async def UpdateRole(self, request: UpdateRoleRequest, tx: Tx) -> Role:
-        """Changes a role. Refuses the built-in one, and one that goes beyond the caller's own rights, before or after."""
+        """Changes a role. Refuses the built-in one, and one beyond the caller's own rights, before or after."""
         role = await tx.get(Role, request.role.id, etag=request.role.etag)
         role.check_changeable()
         check_giving(tx.principal, role.held_grants(), role.masks)

@@ -1,0 +1,1 @@
+"""Views: saved lists, and pages that gather from every service."""

@@ -1,0 +1,59 @@
+"""Every event of every service passes here; what a webhook asked for is recorded and sent."""
+
+from __future__ import annotations
+
+from google.protobuf.message import Message
+
+from tercet_chassis import Tx, effect
+from tercet_gateway.roles import store as roles
+from tercet_gateway.roles.model import Role
+from tercet_gateway.tenants import store as tenants
+from tercet_gateway.webhooks import store
+from tercet_gateway.webhooks.errors import FilterDoesNotFit
+from tercet_gateway.webhooks.events import body_of, compiled, resource_json
+from tercet_gateway.webhooks.jobs import attempt_delivery
+from tercet_gateway.webhooks.model import Webhook, WebhookDelivery
+from tercet_gateway.webhooks.rules import chosen, event_name, may_hear
+
+
+@effect()
+async def record_deliveries(event: Message, tx: Tx) -> None:
+    """Records the event for each webhook whose patterns, role and filter let it through, and has it sent."""
+    hooks = await store.enabled(tx)
+    name = event_name(tx.event.subject)
+    hooks = [hook for hook in hooks if chosen(hook.event_patterns, name)]
+    if not hooks:
+        return
+    known = await roles.by_codes(tx, [hook.role_code for hook in hooks])
+    for hook in hooks:
+        role = known.get(hook.role_code)
+        if role is None or not may_hear(role.held_grants(), name) or not await _fits(hook, role, event, tx):
+            continue
+        delivery = tx.add(
+            WebhookDelivery(
+                webhook_id=hook.id,
+                event_id=tx.event.id,
+                event_name=name,
+                occur_time=tx.event.occur_time,
+                next_time=tx.now(),
+                body=body_of(event, tx.event, frozenset(role.masks)),
+            )
+        )
+        tx.schedule(attempt_delivery, due=tx.now(), key=str(delivery.id), delivery_id=str(delivery.id))
+
+
+async def _fits(hook: Webhook, role: Role, event: Message, tx: Tx) -> bool:
+    if not hook.filter:
+        return True
+    tenant = await tenants.own(tx)
+    resource = resource_json(event)
+    if resource is None:
+        return False
+    try:
+        judge = compiled(
+            event_name(tx.event.subject), hook.filter, frozenset(role.masks), tenant.zone if tenant else "UTC"
+        )
+    except FilterDoesNotFit:
+        # The role's masks or the contract have changed since: a value that may not be asked for lets nothing through.
+        return False
+    return judge(resource, tx.now())

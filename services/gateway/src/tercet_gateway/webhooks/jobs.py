@@ -1,0 +1,94 @@
+"""Deliveries: sent outside of any transaction, their outcome recorded in one, taken up again when a process dies."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from uuid import UUID
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from tercet.gateway.v1 import events_pb2 as events
+from tercet_chassis import Refusal, Tx, every, job
+from tercet_chassis.context import Context
+from tercet_chassis.principal import Principal
+from tercet_gateway.webhooks import store
+from tercet_gateway.webhooks.model import ENABLED, PENDING
+from tercet_gateway.webhooks.rules import KEEP, is_hopeless
+from tercet_gateway.webhooks.sending import Attempt, Outcome, Sender
+
+log = structlog.get_logger(__name__)
+
+# Longer than an attempt and its wait for a slot: after it, whoever was sending is taken for dead.
+_LEASE = timedelta(minutes=5)
+_sender = Sender()
+_running: set[asyncio.Task[None]] = set()
+
+
+@job
+async def attempt_delivery(tx: Tx, delivery_id: str) -> None:
+    """Begins one attempt, and puts a second look at it on the list in case nobody lives to record how it went."""
+    delivery = await store.delivery(tx, delivery_id)
+    if delivery is None or delivery.state != PENDING:
+        return
+    hook = await store.find(tx, delivery.webhook_id)
+    if hook is None or hook.state != ENABLED:
+        delivery.give_up("the webhook is turned off")
+        return
+    attempt = Attempt(
+        url=hook.url,
+        id=str(delivery.event_id),
+        body=delivery.body.encode(),
+        secrets=hook.signing_secrets(tx.now()),
+        allow_private=tx.runtime.settings.development,
+    )
+    tx.schedule(attempt_delivery, due=tx.now() + _LEASE, key=delivery_id, delivery_id=delivery_id)
+    tx.after_commit(lambda: _launch(tx, delivery.id, attempt))
+
+
+def _launch(tx: Tx, delivery_id: UUID, attempt: Attempt) -> None:
+    task = asyncio.create_task(_attempt(tx, delivery_id, attempt))
+    _running.add(task)
+    task.add_done_callback(_running.discard)
+
+
+async def _attempt(begun: Tx, delivery_id: UUID, attempt: Attempt) -> None:
+    outcome = await _sender.send(attempt)
+    principal = Principal.system(begun.runtime.settings.service, begun.tenant_id)
+    try:
+        async with begun.runtime.transaction(Context(principal=principal, method="webhooks.attempt_delivery")) as tx:
+            await _record(tx, delivery_id, outcome)
+    except (Refusal, SQLAlchemyError, OSError) as fault:
+        # The lease's second look repeats the attempt; the receiver knows it by its id.
+        log.warning("webhook.outcome_lost", delivery_id=str(delivery_id), cause=repr(fault))
+
+
+async def _record(tx: Tx, delivery_id: UUID, outcome: Outcome) -> None:
+    delivery = await store.delivery(tx, delivery_id)
+    if delivery is None or delivery.state != PENDING:
+        return
+    if outcome.taken and outcome.status is not None:
+        delivery.succeed(tx.now(), outcome.status)
+        await store.note_success(tx, delivery.webhook_id, tx.now())
+        return
+    delivery.fail(tx.now(), outcome.status, outcome.error)
+    if delivery.next_time is not None:
+        tx.schedule(attempt_delivery, due=delivery.next_time, key=str(delivery.id), delivery_id=str(delivery.id))
+    if is_hopeless(await store.note_failure(tx, delivery.webhook_id, tx.now()), tx.now()):
+        await turn_off(tx, delivery.webhook_id, "five days without a success")
+
+
+async def turn_off(tx: Tx, webhook_id: UUID, reason: str) -> None:
+    """Turns a webhook off, gives up what waits for it, and tells so; nothing when it is off."""
+    hook = await store.find(tx, webhook_id)
+    if hook is not None and hook.disable(reason):
+        await tx.flush()
+        await store.abandon_pending(tx, webhook_id, "the webhook is turned off")
+        tx.emit(events.WebhookDisabled, hook)
+
+
+@every(hours=6)
+async def forget_deliveries(tx: Tx) -> None:
+    """Removes deliveries older than two weeks."""
+    await store.forget_older(tx, tx.now() - KEEP)
