@@ -8,9 +8,9 @@ from uuid import uuid4
 
 import httpx2
 import pytest
-from tercet_chassis.testing import Client
 
 from support.gateway import PASSWORD, Company, found_company
+from tercet_chassis.testing import Client
 from tercet_gateway.edge.server import serve_http
 from tercet_gateway.edge.settings import EdgeSettings
 
@@ -49,7 +49,7 @@ async def admin(door: str, company: Company) -> AsyncIterator[httpx2.AsyncClient
 
 async def test_a_lead_is_created_read_changed_and_listed(admin: httpx2.AsyncClient) -> None:
     key = {"Idempotency-Key": str(uuid4())}
-    body = {"full_name": "王芳", "phones": [{"raw": "138 1234 5678"}]}
+    body = {"full_name": "王芳", "mobile": "139 0671 1832"}
     created = await admin.post("/v1/leads", json=body, headers=key)
     assert created.status_code == 201, created.text
     lead = created.json()
@@ -61,9 +61,13 @@ async def test_a_lead_is_created_read_changed_and_listed(admin: httpx2.AsyncClie
 
     read = await admin.get(created.headers["location"])
     assert read.json()["id"] == lead["id"]
-    changed = await admin.patch(f"/v1/leads/{lead['id']}", json={"full_name": "王芳芳"}, headers={"If-Match": read.headers["etag"]})
+    changed = await admin.patch(
+        f"/v1/leads/{lead['id']}", json={"full_name": "王芳芳"}, headers={"If-Match": read.headers["etag"]}
+    )
     assert (changed.status_code, changed.json()["full_name"]) == (200, "王芳芳")
-    stale = await admin.patch(f"/v1/leads/{lead['id']}", json={"full_name": "x"}, headers={"If-Match": read.headers["etag"]})
+    stale = await admin.patch(
+        f"/v1/leads/{lead['id']}", json={"full_name": "x"}, headers={"If-Match": read.headers["etag"]}
+    )
     assert (stale.status_code, stale.json()["reason"]) == (409, "ETAG_MISMATCH")
     listed = await admin.get("/v1/leads?page_size=5&count=true")
     assert [item["id"] for item in listed.json()["leads"]] == [lead["id"]]
@@ -90,7 +94,9 @@ async def test_nobody_gets_in_without_a_credential(door: str, company: Company) 
         assert (await stranger.get("/v1/leads")).status_code == 401
         forged = await stranger.get("/v1/leads", headers={"Authorization": "Bearer a.b.c"})
         assert forged.status_code == 401
-        wrong = await stranger.post("/v1/sessions", json={"tenant": company.code, "email": company.email, "password": "wrong-password-1"})
+        wrong = await stranger.post(
+            "/v1/sessions", json={"tenant": company.code, "email": company.email, "password": "wrong-password-1"}
+        )
         assert wrong.status_code == 401
 
 
