@@ -22,7 +22,7 @@ import numpy
 from dedup_measure import Measure, measure
 from identity_data import Labelled, evidences, read_folder
 
-from tercet_leads.identity.blocking import strong_keys, weak_keys
+from tercet_leads.identity.blocking import all_keys
 from tercet_leads.identity.evidence import Evidence
 from tercet_leads.identity.memory import PartyIndex, numbered
 from tercet_leads.identity.rules import VETOES, Model, Thresholds
@@ -75,7 +75,7 @@ def training_pairs(data: Labelled, traces: list[Evidence]) -> dict[str, list[Pai
     pairs: dict[str, list[Pair]] = defaultdict(list)
     for lead, trace in zip(data.leads, traces, strict=True):
         entity = data.truth[lead["record_id"]]
-        keys = strong_keys(trace) + weak_keys(trace)
+        keys = all_keys(trace)
         parties, counts = index.candidates(keys)
         for party in parties:
             profile = index.profiles[party]

@@ -11,6 +11,28 @@ CROWDED = 24
 
 def strong_keys(evidence: Evidence) -> list[str]:
     """Keys that by themselves point at one party: phones, mailboxes, ids. Written «kind:value»."""
+    return _keys(evidence)[0]
+
+
+def weak_keys(evidence: Evidence) -> list[str]:
+    """Keys that bring similar traces together: names with a city, part of a phone, an address, a domain."""
+    return _keys(evidence)[1]
+
+
+def all_keys(evidence: Evidence) -> list[str]:
+    """Strong keys, then weak ones."""
+    strong, weak = _keys(evidence)
+    return strong + weak
+
+
+def _keys(evidence: Evidence) -> tuple[list[str], list[str]]:
+    if evidence.keys is None:
+        weak = _person_keys(evidence) if evidence.kind == "individual" else _company_keys(evidence)
+        evidence.keys = _strong_keys(evidence), weak
+    return evidence.keys
+
+
+def _strong_keys(evidence: Evidence) -> list[str]:
     scope = evidence.kind[0]
     keys = [f"{scope}m:{value}" for value in evidence.get("mobiles")]
     keys += [f"{scope}l:{value}" for value in evidence.get("landlines")]
@@ -23,11 +45,6 @@ def strong_keys(evidence: Evidence) -> list[str]:
     keys += [f"{scope}u:{value}" for value in evidence.get("organisations")]
     keys += [f"{scope}k:{value}" for value in evidence.get("licences")]
     return keys
-
-
-def weak_keys(evidence: Evidence) -> list[str]:
-    """Keys that bring similar traces together: names with a city, part of a phone, an address, a domain."""
-    return _person_keys(evidence) if evidence.kind == "individual" else _company_keys(evidence)
 
 
 def _person_keys(evidence: Evidence) -> list[str]:

@@ -52,6 +52,8 @@ class Evidence:
     kind: str
     values: dict[str, tuple[str, ...]] = field(default_factory=dict)
     traces: int = 1
+    # Keys under which it is found, worked out once; what it absorbs changes them.
+    keys: tuple[list[str], list[str]] | None = field(default=None, compare=False, repr=False)
 
     def get(self, feature: str) -> tuple[str, ...]:
         """The values of a feature, the newest last; () where there is none."""
@@ -69,6 +71,7 @@ class Evidence:
                 if new:
                     mine[feature] = (*have, *new)[-_LIMIT:]
         self.traces += other.traces
+        self.keys = None
 
     def copy(self) -> Evidence:
         """A profile of its own with the same values."""

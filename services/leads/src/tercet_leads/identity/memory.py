@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Generic, TypeVar
 
-from tercet_leads.identity.blocking import CROWDED, strong_keys, weak_keys
+from tercet_leads.identity.blocking import CROWDED, all_keys
 from tercet_leads.identity.evidence import Evidence
 from tercet_leads.identity.rules import CONFIRMED, UNRESOLVED, Judgement, Model, best, judge, link_state
 
@@ -56,13 +56,13 @@ class PartyIndex(Generic[P]):
 
     def ranked(self, trace: Evidence) -> list[tuple[P, Judgement]]:
         """Every candidate that nothing forbids, the likeliest first."""
-        parties, counts = self.candidates(strong_keys(trace) + weak_keys(trace))
+        parties, counts = self.candidates(all_keys(trace))
         judged = [(party, judge(trace, self.profiles[party], counts, self._model(trace))) for party in parties]
         return sorted((pair for pair in judged if not pair[1].vetoed), key=lambda pair: -pair[1].score)
 
     def recognise(self, trace: Evidence) -> Decision[P]:
         """The party a trace belongs to, or a new one; the trace is kept there."""
-        keys = strong_keys(trace) + weak_keys(trace)
+        keys = all_keys(trace)
         parties, counts = self.candidates(keys)
         model = self._model(trace)
         winner = best((party, judge(trace, self.profiles[party], counts, model)) for party in parties)

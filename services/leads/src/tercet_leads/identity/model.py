@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import BigInteger, Column, Table, Uuid
 
-from tercet_chassis.entity import Entity, Mapped, Searchable, column, index, metadata_of
+from tercet_chassis.entity import Entity, Mapped, column, index, metadata_of
 from tercet_leads.identity.errors import (
     DecisionNotAMerge,
     IdentityOfOtherParty,
@@ -37,7 +37,7 @@ def emails_of(evidence: Evidence) -> list[str]:
     return [*evidence.get("emails"), *evidence.get("roles")]
 
 
-class Identity(Searchable, Entity):
+class Identity(Entity):
     """One trace: what it said in comparable form, whose it is held to be and why. Its id never changes, its party
     may."""
 
@@ -80,7 +80,7 @@ class Identity(Searchable, Entity):
         return moved
 
 
-class Party(Searchable, Entity):
+class Party(Entity):
     """A person or company as we hold them to be today: the traces that belong together."""
 
     __tablename__ = "parties"

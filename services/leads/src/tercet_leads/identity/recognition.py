@@ -11,7 +11,7 @@ from tercet_chassis import Tx
 from tercet_chassis.ids import new_id
 from tercet_leads.cleaning import CleanLead
 from tercet_leads.identity import store
-from tercet_leads.identity.blocking import strong_keys
+from tercet_leads.identity.blocking import all_keys, strong_keys
 from tercet_leads.identity.evidence import Evidence, evidence_of
 from tercet_leads.identity.memory import Decision, PartyIndex
 from tercet_leads.identity.model import ACTIVE, KINDS, Identity, Party, emails_of, phones_of
@@ -86,7 +86,7 @@ async def candidates(tx: Tx, lead: CleanLead, limit: int = 10) -> list[Candidate
 
 
 async def _index(tx: Tx, evidences: Sequence[Evidence], also: set[UUID]) -> PartyIndex[UUID]:
-    keys = dict.fromkeys(key for evidence in evidences for key in store.all_keys(evidence))
+    keys = dict.fromkeys(key for evidence in evidences for key in all_keys(evidence))
     held = await store.holders(tx, list(keys))
     index: PartyIndex[UUID] = PartyIndex(new_id)
     index.load(await store.profiles(tx, list({party for _, party in held} | also)), held)
@@ -148,14 +148,14 @@ class _Batch:
         identity.evidence, identity.phones, identity.emails = before.to_json(), phones_of(before), emails_of(before)
         identity.display_name = trace.lead.person.value or identity.display_name
         identity.company_name = trace.lead.company.value or identity.company_name
-        self._index.attach(identity.party_id, Evidence(evidence.kind, evidence.values, 0), store.all_keys(evidence))
+        self._index.attach(identity.party_id, Evidence(evidence.kind, evidence.values, 0), all_keys(evidence))
         self._keep(identity.party_id, False, evidence, trace.lead, joined=0)
         return Recognition(
             identity.id, identity.party_id, identity.link_state, False, identity.score, list(identity.explanation)
         )
 
     def _keep(self, party_id: UUID, is_new: bool, evidence: Evidence, lead: CleanLead, *, joined: int) -> None:
-        self._keys.update(dict.fromkeys((key, party_id) for key in store.all_keys(evidence)))
+        self._keys.update(dict.fromkeys((key, party_id) for key in all_keys(evidence)))
         if is_new:
             self._opened[party_id] = {"id": party_id, "kind": KINDS[evidence.kind], "state": ACTIVE, "joined": 0}
         row = self._opened.get(party_id) or self._grown.setdefault(party_id, {"id": party_id, "joined": 0})
@@ -176,9 +176,9 @@ class _Batch:
             }
             for row in self._opened.values()
         ]
-        await tx.bulk_insert(Party, opened)
+        await store.insert(tx, Party, opened)
         await store.update_parties(tx, sorted(self._grown.values(), key=lambda row: str(row["id"])))
-        await tx.bulk_insert(Identity, self._identities)
+        await store.insert(tx, Identity, self._identities)
         await store.add_keys(tx, list(self._keys))
 
 

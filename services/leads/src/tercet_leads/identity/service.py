@@ -28,6 +28,7 @@ from tercet_chassis.errors import ResourceNotFound
 from tercet_chassis.ids import new_id
 from tercet_leads.cleaning import clean_lead
 from tercet_leads.identity import store
+from tercet_leads.identity.blocking import all_keys
 from tercet_leads.identity.model import ACTIVE, KINDS, MERGED, Identity, Party, PartyDecision
 from tercet_leads.identity.recognition import Trace, recognise
 from tercet_leads.identity.rules import CONFIRMED
@@ -130,7 +131,7 @@ async def _rebuild(tx: Tx, parties: Sequence[Party]) -> None:
     for party in parties:
         members = await store.members(tx, party.id)
         party.rebuild(members)
-        keys = [key for member in members for key in store.all_keys(member.comparable())]
+        keys = [key for member in members for key in all_keys(member.comparable())]
         await tx.flush()
         await store.replace_keys(tx, party.id, keys)
 

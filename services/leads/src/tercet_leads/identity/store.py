@@ -8,10 +8,10 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import delete, func, select, text
+from sqlalchemy import Text, cast, delete, func, select, text
 
 from tercet_chassis import Tx
-from tercet_leads.identity.blocking import CROWDED, strong_keys, weak_keys
+from tercet_leads.identity.blocking import CROWDED
 from tercet_leads.identity.errors import PartyMergedMeanwhile
 from tercet_leads.identity.evidence import Evidence
 from tercet_leads.identity.model import Identity, Party, PartyDecision, party_keys
@@ -47,14 +47,13 @@ _UPDATE_PARTIES = text(
 )
 
 
+# One JSON document a statement: a batch has too many values for one parameter each to be quick.
+_INSERT = "INSERT INTO {table} SELECT r.* FROM json_populate_recordset(NULL::{table}, CAST(:rows AS json)) AS r"
+
+
 def digest(key: str) -> int:
     """A key as the signed 64-bit number it is stored as."""
     return int.from_bytes(blake2b(key.encode(), digest_size=8).digest(), "big", signed=True)
-
-
-def all_keys(evidence: Evidence) -> list[str]:
-    """Strong and weak keys."""
-    return strong_keys(evidence) + weak_keys(evidence)
 
 
 async def lock_strong_keys(tx: Tx, keys: Sequence[str]) -> None:
@@ -79,8 +78,17 @@ async def profiles(tx: Tx, party_ids: Sequence[UUID]) -> dict[UUID, Evidence]:
     """Profiles of parties."""
     if not party_ids:
         return {}
-    rows = await tx.session.execute(select(Party.id, Party.evidence).where(Party.id.in_(party_ids)))
-    return {party_id: Evidence.from_json(evidence) for party_id, evidence in rows.all()}
+    rows = await tx.session.execute(select(Party.id, cast(Party.evidence, Text)).where(Party.id.in_(party_ids)))
+    return {party_id: Evidence.from_json(orjson.loads(evidence)) for party_id, evidence in rows.all()}
+
+
+async def insert(tx: Tx, entity: type[Identity] | type[Party], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Writes many new rows in one statement. Keys are column names; what is left out is empty."""
+    if rows:
+        now = tx.now()
+        made = {"tenant_id": tx.tenant_id, "create_time": now, "update_time": now, "row_version": 1}
+        document = orjson.dumps([{**made, **row} for row in rows], default=str).decode()
+        await tx.session.execute(text(_INSERT.format(table=entity.__tablename__)), {"rows": document})
 
 
 async def add_keys(tx: Tx, pairs: Sequence[tuple[str, UUID]]) -> None:
