@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from google.protobuf.message import Message
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
+from tercet.options.v1.options_pb2 import RateClass
 
 from tercet_chassis import validation
 from tercet_chassis.context import Context
@@ -19,15 +20,18 @@ from tercet_chassis.contract import Access, Method
 from tercet_chassis.database import NOBODY
 from tercet_chassis.entity import Entity
 from tercet_chassis.errors import IdempotencyKeyReused, PermissionDenied, PermissionMissing, Refusal, Unauthenticated
+from tercet_chassis.faults import again_after_races, first_statement
 from tercet_chassis.masking import mask
 from tercet_chassis.transaction import Tx
 
 if TYPE_CHECKING:
     from tercet_chassis.runtime import Runtime
 
+Unit = Callable[[Any, Tx], Awaitable[Any]]
 _BEGIN = text(
     "SELECT set_config('app.tenant', :tenant, true), i.request_hash, i.response FROM (SELECT 1) AS one "
-    "LEFT JOIN idempotency i ON i.tenant_id = :tenant_id AND i.principal = :principal AND i.method = :method AND i.request_id = :request_id"
+    "LEFT JOIN idempotency i ON i.tenant_id = :tenant_id AND i.principal = :principal AND i.method = :method "
+    "AND i.request_id = :request_id"
 )
 _RECORD = text(
     "INSERT INTO idempotency (tenant_id, principal, method, request_id, request_hash, response) "
@@ -70,83 +74,87 @@ def request_hash(request: Message) -> bytes:
 
 
 def validated(method: Method, request: Message) -> None:
-    """Checks a request's rules. An update is checked as a whole after its patch, since it carries only some fields."""
-    if not method.name.startswith("Update"):
-        validation.check(request)
+    """Checks a request's rules. A patched resource is checked as a whole after its patch: it carries only some fields."""
+    names = method.request.DESCRIPTOR.fields_by_name
+    patches = method.name.startswith("Update") and "update_mask" in names
+    resource = method.response.DESCRIPTOR.full_name
+    held = [f.name for f in names.values() if f.message_type is not None and f.message_type.full_name == resource]
+    skipped = held if patches else []
+    validation.check(request, skipped=skipped)
 
 
-async def run_unit(
-    runtime: Runtime, method: Method, handler: Callable[[Any, Tx], Awaitable[Any]], request: Message, context: Context
-) -> Message:
+async def run_unit(runtime: Runtime, method: Method, handler: Unit, request: Message, context: Context) -> Message:
     """One request, one transaction; the same request id gives the same reply and takes effect once."""
+    given = request.SerializeToString(deterministic=True)
+    # Sign-ins are not remembered: their replies are secrets, and signing in twice harms nobody.
+    remembers = bool(context.request_id) and not method.reads and method.rule.rate_class != RateClass.SIGN_IN
+    record = _Record(method, context, hashlib.sha256(given).digest()) if remembers else None
+
+    async def once() -> Message:
+        # A handler may change the request it was given, so each run gets its own.
+        return await _once(runtime, handler, method.request.FromString(given), context, record)
+
     try:
-        return await _once(runtime, method, handler, request, context)
+        return await again_after_races(once)
     except _TwinWon:
-        return await _once(runtime, method, handler, request, context)
+        return await once()
     except Refusal:
-        if not context.request_id:
-            raise
         # The refusal may be the effect of our own twin (its row is there already): then its reply is ours.
-        reply = await _recorded(runtime, method, request, context)
+        reply = await _recorded(runtime, record) if record is not None else None
         if reply is None:
             raise
         return reply
 
 
-async def _once(
-    runtime: Runtime, method: Method, handler: Callable[[Any, Tx], Awaitable[Any]], request: Message, context: Context
-) -> Message:
-    remembers = bool(context.request_id) and not method.reads
-    async with runtime.database.session() as session:
-        async with session.begin():
-            tx = Tx(runtime, session, context)
-            if remembers:
-                known = await _begin(tx, method, request)
-                if known is not None:
-                    return known
-            else:
-                await tx.enter()
-            result = await handler(request, tx)
-            await tx.finish()
-            reply = as_message(tx, result)
-            if remembers:
-                await _remember(tx, method, request, reply)
-        tx.committed()
+async def _once(runtime: Runtime, handler: Unit, request: Message, context: Context, record: _Record | None) -> Message:
+    async with runtime.begun(context) as tx:
+        if record is not None:
+            known = await record.begin(tx)
+            if known is not None:
+                return known
+        else:
+            await tx.enter()
+        result = await handler(request, tx)
+        await tx.finish()
+        reply = as_message(tx, result)
+        if record is not None:
+            await record.remember(tx, reply)
     return reply
 
 
-async def _begin(tx: Tx, method: Method, request: Message) -> Message | None:
-    key = _key(tx.context, method)
-    row = (await tx.session.execute(_BEGIN, {"tenant": str(tx.context.tenant_id or NOBODY), **key})).one()
-    if row.response is None:
-        return None
-    if bytes(row.request_hash) != request_hash(request):
-        raise IdempotencyKeyReused
-    return method.response.FromString(bytes(row.response))
+async def _recorded(runtime: Runtime, record: _Record) -> Message | None:
+    async with runtime.begun(record.context) as tx:
+        return await record.begin(tx)
 
 
-async def _recorded(runtime: Runtime, method: Method, request: Message, context: Context) -> Message | None:
-    if method.reads:
-        return None
-    async with runtime.database.session() as session, session.begin():
-        return await _begin(Tx(runtime, session, context), method, request)
+class _Record:
+    """What is remembered of one request, under its request id."""
 
+    def __init__(self, method: Method, context: Context, digest: bytes) -> None:
+        self.method, self.context, self.digest = method, context, digest
+        self._key = {
+            "tenant_id": context.tenant_id or NOBODY,
+            "principal": context.principal.subject,
+            "method": method.full_name,
+            "request_id": context.request_id,
+        }
 
-async def _remember(tx: Tx, method: Method, request: Message, reply: Message) -> None:
-    values = {**_key(tx.context, method), "hash": request_hash(request), "response": reply.SerializeToString()}
-    try:
-        await tx.session.execute(_RECORD, values)
-    except IntegrityError as twin:
-        raise _TwinWon from twin
+    async def begin(self, tx: Tx) -> Message | None:
+        """Puts the tenant on the transaction and gives the reply of an earlier run; refuses another request."""
+        with first_statement():
+            row = (await tx.session.execute(_BEGIN, {"tenant": str(self._key["tenant_id"]), **self._key})).one()
+        if row.response is None:
+            return None
+        if bytes(row.request_hash) != self.digest:
+            raise IdempotencyKeyReused
+        return self.method.response.FromString(bytes(row.response))
 
-
-def _key(context: Context, method: Method) -> dict[str, Any]:
-    return {
-        "tenant_id": context.tenant_id or NOBODY,
-        "principal": context.principal.subject,
-        "method": method.full_name,
-        "request_id": context.request_id,
-    }
+    async def remember(self, tx: Tx, reply: Message) -> None:
+        """Writes the reply down in the transaction of the effect."""
+        try:
+            await tx.session.execute(_RECORD, {**self._key, "hash": self.digest, "response": reply.SerializeToString()})
+        except IntegrityError as twin:
+            raise _TwinWon from twin
 
 
 def as_message(tx: Tx, result: Any) -> Message:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import grpc
 from google.protobuf.message import Message
 
-from tercet_chassis.context import Context
+from tercet_chassis.context import IN_TRANSACTION, Context
 from tercet_chassis.contract import Method, methods_of, proto_package
-from tercet_chassis.errors import DeadlineSpent, Refusal, Unavailable
+from tercet_chassis.errors import CallInsideTransaction, DeadlineSpent, Refusal, Unavailable
 from tercet_chassis.status import remote_refusal
 
 if TYPE_CHECKING:
@@ -105,9 +105,13 @@ class Calls:
         self, service: str, rpc: str, request: Message, *, request_id: str = "", timeout: float | None = None
     ) -> Any:
         """Calls an RPC of another service; its refusals come back as they are, its silence as UNAVAILABLE."""
+        if IN_TRANSACTION.get():
+            raise CallInsideTransaction(f"{service}.{rpc} was called inside a transaction; use a process or a view")
         method = remote_methods(service)[rpc]
         left = self._context.seconds_left()
-        seconds = min(value for value in (left and left * 0.9, timeout, _DEFAULT_SECONDS) if value)
+        seconds = timeout or _DEFAULT_SECONDS
+        if left is not None:
+            seconds = min(seconds, left * 0.9)
         metadata = [("authorization", f"Bearer {self.runtime.signer.token(self._context.principal)}")]
         if request_id:
             metadata.append(("tercet-request-id", request_id))

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
 from tercet_chassis.errors import DeadlineSpent
 from tercet_chassis.principal import Principal
+
+# Whether this task is inside a database transaction: then it must not call other services.
+IN_TRANSACTION: ContextVar[bool] = ContextVar("tercet_in_transaction", default=False)
 
 LIVE, IMPORT, REPLAY, SIMULATION = "live", "import", "replay", "simulation"
 

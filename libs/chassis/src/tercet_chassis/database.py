@@ -28,6 +28,8 @@ class Database:
             max_overflow=overflow,
             pool_timeout=10,
             pool_recycle=1800,
+            # A failed statement is logged; its values may be personal.
+            hide_parameters=True,
             connect_args={
                 "server_settings": {"application_name": name, "timezone": "UTC", "jit": "off"},
                 "statement_cache_size": 512,

@@ -30,6 +30,9 @@ class Violation:
     message: str
 
 
+_PASSING = frozenset({code_pb2.DEADLINE_EXCEEDED, code_pb2.RESOURCE_EXHAUSTED, code_pb2.UNAVAILABLE})
+
+
 class _Plain(Formatter):
     def get_value(self, key: int | str, args: Sequence[Any], kwargs: Any) -> Any:
         return kwargs.get(key, "?")
@@ -67,6 +70,16 @@ class Refusal(Exception):
 
     def __str__(self) -> str:
         return self.message
+
+    @property
+    def status_code(self) -> int:
+        """The `google.rpc.Code` of this refusal."""
+        return self.code
+
+    @property
+    def passing(self) -> bool:
+        """Whether the same request may go well a little later: a spent deadline, a limit, silence, a lost race."""
+        return self.status_code in _PASSING or self.reason == "CHANGED_MEANWHILE"
 
 
 class InvalidArgument(Refusal):
@@ -136,6 +149,10 @@ class RemoteRefusal(Refusal):
     @property
     def reason(self) -> str:
         return self.remote_reason
+
+    @property
+    def status_code(self) -> int:
+        return self.remote_code
 
     @property
     def message(self) -> str:

@@ -29,6 +29,9 @@ from tercet_chassis.entity import FENCED_SCHEMA
 from tercet_chassis.service import Service
 
 
+_FIRST = "0001"
+
+
 @Operations.register_operation("fence")
 class FenceOp(MigrateOperation):
     """Fences a table by tenant, or makes its view anew after its columns changed."""
@@ -130,6 +133,16 @@ def _drop_chassis_tables(operations: Operations, _: DropChassisTablesOp) -> None
     operations.execute(f"DROP SCHEMA IF EXISTS {FENCED_SCHEMA} CASCADE")
 
 
+@renderers.dispatch_for(ChassisTablesOp)
+def _render_chassis_tables(_: AutogenContext, __: ChassisTablesOp) -> str:
+    return "op.chassis_tables()"
+
+
+@renderers.dispatch_for(DropChassisTablesOp)
+def _render_drop_chassis_tables(_: AutogenContext, __: DropChassisTablesOp) -> str:
+    return "op.drop_chassis_tables()"
+
+
 def _app_role(operations: Operations) -> str:
     role: str = operations.migration_context.opts["app_role"]
     return role
@@ -150,6 +163,9 @@ def add_fences(_: MigrationContext, __: Any, directives: list[Any]) -> None:
     for script in directives:
         for container, forward in ((script.upgrade_ops, True), (script.downgrade_ops, False)):
             container.ops = _fenced(container, forward)
+        if script.rev_id == _FIRST:
+            script.upgrade_ops.ops.insert(0, ChassisTablesOp())
+            script.downgrade_ops.ops.append(DropChassisTablesOp())
 
 
 def _fenced(container: OpContainer, forward: bool) -> list[Any]:

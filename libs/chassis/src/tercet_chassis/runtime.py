@@ -4,46 +4,38 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import text
-from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm.exc import StaleDataError
+from sqlalchemy import select, text
 
-from tercet_chassis import telemetry
+from tercet_chassis import tables, telemetry
 from tercet_chassis.audit_seal import Sealer
 from tercet_chassis.binding import Bindings
 from tercet_chassis.broker import Broker
 from tercet_chassis.calls import Channels
 from tercet_chassis.clock import Clock
 from tercet_chassis.consumers import Dispatcher
-from tercet_chassis.context import Context
+from tercet_chassis.context import IN_TRANSACTION, Context
 from tercet_chassis.copies import linked
 from tercet_chassis.database import Database
 from tercet_chassis.entity import Entity
-from tercet_chassis.errors import Aborted
+from tercet_chassis.faults import as_refusals
 from tercet_chassis.handlers import PROCESS
 from tercet_chassis.jobs import JobRunner
-from tercet_chassis.process import ProcessRunner
+from tercet_chassis.process_runner import ProcessRunner
 from tercet_chassis.relay import Relay
 from tercet_chassis.server import Server
 from tercet_chassis.service import SERVICES, Service
 from tercet_chassis.settings import Settings
 from tercet_chassis.tokens import Signer, Verifier
-from tercet_chassis.transaction import Tx, refusal_of
+from tercet_chassis.transaction import Tx
 
 log = structlog.get_logger(__name__)
 _HOUSEKEEPING = 3600.0
-
-
-class ChangedMeanwhile(Aborted):
-    """Another transaction changed the row first."""
-
-    text = "Somebody else changed this at the same moment; read it again and repeat."
 
 
 class TrigramsBlind(SystemExit):
@@ -79,7 +71,7 @@ class Runtime:
         self.server = Server(self, service.methods)
         self.linked_entities = linked(service.entities)
         self.page_secret = hashlib.sha256(f"pages|{self.signer.secret}".encode()).digest()
-        self._unique = _unique_keys(service.entities)
+        self.unique_keys = _unique_keys(service.entities)
         self._tasks: list[asyncio.Task[None]] = []
         for bound in service.methods.values():
             if bound.shape == PROCESS:
@@ -91,32 +83,25 @@ class Runtime:
         return self.service.bindings
 
     @asynccontextmanager
+    async def begun(self, context: Context) -> AsyncIterator[Tx]:
+        """A database transaction that commits when the block ends; the block enters the tenant and finishes the unit."""
+        inside = IN_TRANSACTION.set(True)
+        try:
+            with as_refusals(self.unique_keys):
+                async with self.database.session() as session, session.begin():
+                    tx = Tx(self, session, context)
+                    yield tx
+        finally:
+            IN_TRANSACTION.reset(inside)
+        tx.committed()
+
+    @asynccontextmanager
     async def transaction(self, context: Context) -> AsyncIterator[Tx]:
         """One unit of work outside a request: for consumers, jobs and process steps."""
-        async with self.database.session() as session:
-            async with session.begin():
-                tx = Tx(self, session, context)
-                await tx.enter()
-                yield tx
-                await tx.finish()
-            tx.committed()
-
-    @contextmanager
-    def integrity(self, tx: Tx) -> Iterator[None]:
-        """Turns broken unique keys and lost races into refusals."""
-        try:
-            yield
-        except IntegrityError as broken:
-            refusal = refusal_of(broken, tx)
-            if refusal is None:
-                raise
-            raise refusal from broken
-        except StaleDataError as stale:
-            raise ChangedMeanwhile from stale
-
-    def unique_field(self, table: str, constraint: str) -> tuple[str, str]:
-        """The request field and the resource that a unique constraint is about."""
-        return self._unique.get(constraint, ("id", table))
+        async with self.begun(context) as tx:
+            await tx.enter()
+            yield tx
+            await tx.finish()
 
     def job_name(self, function: Callable[..., Any]) -> str:
         """The name under which a job function is known; a programming error when it is not."""
@@ -139,6 +124,7 @@ class Runtime:
     async def start(self) -> None:
         """Connects, listens, and takes up what was left: ready when this returns."""
         await self._check_database()
+        await self._restore_clock()
         await self.broker.connect()
         await self.broker.ensure_stream(self.settings.service)
         await self.server.start()
@@ -173,6 +159,14 @@ class Runtime:
                 raise TrigramsBlind(
                     "the database's LC_CTYPE hides Chinese from text search; create it with LC_CTYPE C.UTF-8"
                 )
+
+    async def _restore_clock(self) -> None:
+        if not self.settings.development:
+            return
+        async with self.database.connection() as connection:
+            moment = (await connection.execute(select(tables.business_clock.c.virtual_time))).scalar()
+        if moment is not None:
+            self.clock.advance(moment)
 
     async def _housekeeping(self) -> None:
         while True:

@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from sqlalchemy import MetaData
+from tercet.chassis.v1.operation_service_pb2 import Operation
 
 from tercet_chassis.binding import Bindings
 from tercet_chassis.consumers import Consumer, consumers_in
@@ -107,6 +108,10 @@ class Service:
                 owner = known.get(method.service.rsplit(".", 1)[1])
                 served.add(type(owner))
                 own = getattr(owner, method.name, None) if owner is not None else None
+                if method.rule.operation and method.response is not Operation:
+                    raise ContractBroken(
+                        f"{method.full_name} is an operation; it must return tercet.chassis.v1.Operation"
+                    )
                 handler = own or free_method(method, package, self.bindings)
                 if handler is None:
                     missing.append(method.full_name)

@@ -12,6 +12,7 @@ from google.rpc import code_pb2, error_details_pb2, status_pb2
 from tercet_chassis.errors import Refusal, RemoteRefusal, Violation
 
 DOMAIN = "tercet"
+FAULT = "INTERNAL"
 _TRAILER = "grpc-status-details-bin"
 _CODES = {status.value[0]: status for status in grpc.StatusCode}
 
@@ -24,7 +25,6 @@ def _packed(message: Message) -> AnyMessage:
 
 def status_of(refusal: Refusal) -> status_pb2.Status:
     """A refusal as a rich status."""
-    code = getattr(refusal, "remote_code", refusal.code)
     details = [_packed(error_details_pb2.ErrorInfo(reason=refusal.reason, domain=DOMAIN, metadata=refusal.metadata))]
     if refusal.violations:
         bad = error_details_pb2.BadRequest()
@@ -35,14 +35,12 @@ def status_of(refusal: Refusal) -> status_pb2.Status:
         retry = error_details_pb2.RetryInfo()
         retry.retry_delay.FromMilliseconds(int(refusal.retry_after * 1000))
         details.append(_packed(retry))
-    return status_pb2.Status(code=code, message=refusal.message, details=details)
+    return status_pb2.Status(code=refusal.status_code, message=refusal.message, details=details)
 
 
 def fault_status(trace_id: str) -> status_pb2.Status:
     """What a caller learns of a fault of ours: that it happened and by which trace we find it."""
-    info = error_details_pb2.ErrorInfo(
-        reason="INTERNAL", domain=DOMAIN, metadata={"trace_id": trace_id} if trace_id else {}
-    )
+    info = error_details_pb2.ErrorInfo(reason=FAULT, domain=DOMAIN, metadata={"trace_id": trace_id} if trace_id else {})
     return status_pb2.Status(
         code=code_pb2.INTERNAL, message="Something went wrong on our side.", details=[_packed(info)]
     )
@@ -68,17 +66,25 @@ _FINAL = frozenset(
 
 
 def remote_refusal(error: grpc.aio.AioRpcError) -> RemoteRefusal | None:
-    """What another service refused; None when the call failed for reasons that may pass."""
-    if error.code() not in _FINAL:
-        return None
-    reason, metadata, violations = error.code().name, {}, []
+    """What another service refused, told by its reason; None when the call failed for reasons that may pass."""
+    reason, metadata, violations, retry_after = "", {}, [], None
     for key, value in error.trailing_metadata() or ():
         if key == _TRAILER and isinstance(value, bytes):
             for detail in status_pb2.Status.FromString(value).details:
-                info, bad = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
+                info, bad, retry = (
+                    error_details_pb2.ErrorInfo(),
+                    error_details_pb2.BadRequest(),
+                    error_details_pb2.RetryInfo(),
+                )
                 if detail.Unpack(info):
                     reason, metadata = info.reason, dict(info.metadata)
                 elif detail.Unpack(bad):
                     violations = [Violation(item.field, item.reason, item.description) for item in bad.field_violations]
+                elif detail.Unpack(retry):
+                    retry_after = retry.retry_delay.ToMilliseconds() / 1000
+    if reason == FAULT or (not reason and error.code() not in _FINAL):
+        return None
     code: int = error.code().value[0]
-    return RemoteRefusal(code, reason, error.details() or "", metadata, violations)
+    refusal = RemoteRefusal(code, reason or error.code().name, error.details() or "", metadata, violations)
+    refusal.retry_after = retry_after
+    return refusal

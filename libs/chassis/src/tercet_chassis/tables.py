@@ -126,6 +126,7 @@ processes = Table(
     Column("request_hash", LargeBinary, nullable=False),
     Column("request", LargeBinary, nullable=False),
     Column("response", LargeBinary, nullable=True),
+    Column("response_type", Text, nullable=True),
     Column("error", JSONB, nullable=True),
     Column("operation", Boolean, nullable=False),
     Column("state", Text, nullable=False, server_default="RUNNING"),
@@ -263,7 +264,8 @@ file_chunks = Table(
 )
 
 business_clock = Table(
-    "business_clock", metadata,
+    "business_clock",
+    metadata,
     Column("id", Integer, primary_key=True),
     _time("virtual_time", nullable=True),
 )

@@ -11,7 +11,6 @@ import orjson
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 from sqlalchemy import event, select, text
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
@@ -19,7 +18,8 @@ from tercet_chassis import audit, custom_fields, lists, patching
 from tercet_chassis.context import Context, EventMeta
 from tercet_chassis.database import enter_tenant
 from tercet_chassis.entity import Custom, Entity, Linked, Owned, Searchable
-from tercet_chassis.errors import EtagMismatch, ResourceAlreadyExists, ResourceNotFound, Violation
+from tercet_chassis.errors import EtagMismatch, ResourceNotFound
+from tercet_chassis.faults import as_refusals, first_statement
 from tercet_chassis.ids import new_id
 from tercet_chassis.outbox import Emission, OutboxRow, row_of
 from tercet_chassis.principal import Principal
@@ -133,7 +133,7 @@ class Tx:
 
     async def flush(self) -> None:
         """Writes what has changed so far, so that later queries see it and unique keys are checked."""
-        with self.runtime.integrity(self):
+        with as_refusals(self.runtime.unique_keys):
             await self.session.flush()
 
     async def create(self, entity: type[E], message: Message) -> E:
@@ -167,7 +167,7 @@ class Tx:
             binding = self.runtime.bindings.of(entity)
             for row in stamped:
                 row.setdefault("search", index_words(str(row.get(name) or "") for name in binding.searchable))
-        with self.runtime.integrity(self):
+        with as_refusals(self.runtime.unique_keys):
             await self.session.execute(table.insert(), stamped)
 
     # -- telling ------------------------------------------------------------------------------------------------------
@@ -194,7 +194,8 @@ class Tx:
     # -- the boundary's part ------------------------------------------------------------------------------------------
     async def enter(self) -> None:
         """Begins: puts the tenant on the transaction."""
-        await enter_tenant(self.session, self.context.tenant_id)
+        with first_statement():
+            await enter_tenant(self.session, self.context.tenant_id)
 
     async def finish(self) -> None:
         """Flushes and writes events, jobs and audit rows; the caller commits."""
@@ -334,14 +335,3 @@ def _before_flush(session: Session, _: Any, __: Any) -> None:
     tx = session.info.get("tx")
     if tx is not None:
         tx.stamp(session)
-
-
-def refusal_of(error: IntegrityError, tx: Tx) -> ResourceAlreadyExists | None:
-    """A broken named unique key as ALREADY_EXISTS with its field; None when it is something else."""
-    cause: Any = getattr(error.orig, "__cause__", None) or error.orig
-    name, table = getattr(cause, "constraint_name", None), getattr(cause, "table_name", None)
-    if getattr(cause, "sqlstate", "") != "23505":
-        return None
-    field, type_name = tx.runtime.unique_field(table, name)
-    text_ = f"Another {type_name} has this {field}; choose another value."
-    return ResourceAlreadyExists(type=type_name, fields=field, violations=[Violation(field, "ALREADY_EXISTS", text_)])

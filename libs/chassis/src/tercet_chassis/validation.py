@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -18,26 +19,29 @@ def _validator() -> Validator:
 
 def _path(violation: Any) -> str:
     parts: list[str] = []
-    for element in violation.proto.field.elements if violation.proto.field else ():
+    for element in violation.proto.field.elements:
         name = element.field_name
-        subscript = getattr(element, "subscript", None)
-        if subscript is not None and getattr(subscript, "field", "") == "index":
-            name = f"{name}[{subscript.value}]"
+        if element.subscript is not None:
+            name = f"{name}[{element.subscript.value}]"
         parts.append(name)
     return ".".join(parts)
 
 
-def check(message: Message, prefix: str = "") -> None:
-    """Refuses a message that breaks its rules, with every violation: path, rule and what to do."""
-    found = _validator().collect_violations(message)
-    if found:
+def check(message: Message, *, prefix: str = "", skipped: Sequence[str] = ()) -> None:
+    """Refuses a message that breaks its rules, with every violation: path, rule and what to do.
+
+    `prefix` goes before each path; what lies under the `skipped` fields is not looked at.
+    """
+    found = [(_path(item), item.proto) for item in _validator().collect_violations(message)]
+    wrong = [(path, rule) for path, rule in found if path.split(".")[0] not in skipped]
+    if wrong:
         raise RequestInvalid(
             violations=[
                 Violation(
-                    prefix + _path(item),
-                    (item.proto.rule_id or "invalid").upper().replace(".", "_"),
-                    item.proto.message or "This value is not valid.",
+                    prefix + path,
+                    (rule.rule_id or "invalid").upper().replace(".", "_"),
+                    rule.message or "This value is not valid.",
                 )
-                for item in found
+                for path, rule in wrong
             ]
         )

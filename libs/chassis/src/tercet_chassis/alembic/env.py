@@ -23,6 +23,13 @@ def _type_differs(_: Any, __: Any, ___: Any, ____: Any, ours: Any) -> bool | Non
     return False if isinstance(ours, SearchTokens) else None
 
 
+def _rendered(kind: str, thing: Any, autogenerate: Any) -> str | bool:
+    if kind == "type" and isinstance(thing, SearchTokens):
+        autogenerate.imports.add("from sqlalchemy.dialects import postgresql")
+        return "postgresql.TSVECTOR()"
+    return False
+
+
 def run(connection: Connection) -> None:
     """Migrates on the given connection."""
     context.configure(
@@ -30,6 +37,7 @@ def run(connection: Connection) -> None:
         target_metadata=context.config.attributes["metadata"],
         include_object=_ours,
         compare_type=_type_differs,
+        render_item=_rendered,
         process_revision_directives=add_fences,
         transaction_per_migration=True,
         app_role=context.config.attributes["app_role"],
