@@ -28,7 +28,6 @@ from tercet_chassis.database import async_url
 from tercet_chassis.entity import FENCED_SCHEMA
 from tercet_chassis.service import Service
 
-
 _FIRST = "0001"
 
 

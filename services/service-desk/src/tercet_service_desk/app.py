@@ -1,0 +1,7 @@
+"""The service desk and its slices."""
+
+from __future__ import annotations
+
+from tercet_chassis import Service
+
+service = Service("service-desk", slices=["tickets"])

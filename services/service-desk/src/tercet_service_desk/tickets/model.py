@@ -1,0 +1,113 @@
+"""Tickets and their conversation."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from tercet_chassis.entity import Custom, Entity, External, Linked, Mapped, Owned, Searchable, column, index, unique
+from tercet_service_desk.tickets.errors import TicketAlreadySolved, TicketClosed, TicketNotSolved
+
+
+class Ticket(Linked, Owned, Custom, External, Searchable, Entity):
+    """A request for help: NEW until somebody takes it, PENDING while we wait for the requester, at last CLOSED."""
+
+    __tablename__ = "tickets"
+    __table_args__ = (
+        unique("tickets_by_number", "number", field="number"),
+        unique("tickets_by_external_ref", "external_system", "external_id", field="external_ref"),
+        index("tickets_by_state", "state", "create_time"),
+        index("tickets_by_party", "party_id", "create_time"),
+        index("tickets_by_owner", "owner_id", "state"),
+        index("tickets_by_identity", "identity_id"),
+    )
+
+    number: Mapped[str]
+    subject: Mapped[str]
+    description: Mapped[str] = column(default="")
+    type_code: Mapped[str] = column(default="")
+    priority: Mapped[str] = column(default="NORMAL")
+    arrival: Mapped[str | None]
+    state: Mapped[str] = column(default="NEW")
+    requester_name: Mapped[str] = column(default="")
+    contact_points: Mapped[list[Any]] = column(default=list)
+    customer_id: Mapped[UUID | None]
+    order_id: Mapped[UUID | None]
+    asset_id: Mapped[UUID | None]
+    assign_time: Mapped[datetime | None]
+    first_reply_time: Mapped[datetime | None]
+    solve_time: Mapped[datetime | None]
+    close_time: Mapped[datetime | None]
+    reopen_count: Mapped[int] = column(default=0)
+    entry_count: Mapped[int] = column(default=0)
+    resolution: Mapped[str] = column(default="")
+
+    def changeable(self) -> None:
+        """Refuses once the ticket is closed."""
+        if self.state == "CLOSED":
+            raise TicketClosed(number=self.number)
+
+    def assign(self, user_id: UUID, unit_id: UUID | None, now: datetime) -> None:
+        """Gives the ticket to a user; a new one becomes open. Refused once it is closed."""
+        self.changeable()
+        self.owner_id, self.unit_id, self.assign_time = user_id, unit_id or self.unit_id, now
+        if self.state == "NEW":
+            self.state = "OPEN"
+
+    def reply(self, now: datetime, *, from_requester: bool, pending: bool) -> bool:
+        """Counts an answer; True when it opened a solved ticket again. Refused once it is closed."""
+        self.changeable()
+        self.entry_count += 1
+        if from_requester:
+            reopened = self.state == "SOLVED"
+            if reopened:
+                self.reopen(now)
+            elif self.state == "PENDING":
+                self.state = "OPEN"
+            return reopened
+        self.first_reply_time = self.first_reply_time or now
+        if pending:
+            self.state = "PENDING"
+        elif self.state in ("NEW", "PENDING"):
+            self.state = "OPEN"
+        return False
+
+    def note(self) -> None:
+        """Counts a note. Refused once the ticket is closed."""
+        self.changeable()
+        self.entry_count += 1
+
+    def solve(self, now: datetime, resolution: str) -> None:
+        """Records how it was solved. Refused when it is solved or closed."""
+        self.changeable()
+        if self.state == "SOLVED":
+            raise TicketAlreadySolved(number=self.number)
+        self.state, self.solve_time, self.resolution = "SOLVED", now, resolution
+
+    def reopen(self, now: datetime) -> None:
+        """Opens a solved or closed ticket again. Refused otherwise."""
+        if self.state not in ("SOLVED", "CLOSED"):
+            raise TicketNotSolved(number=self.number, state=self.state)
+        self.state, self.solve_time, self.close_time = "OPEN", None, None
+        self.reopen_count += 1
+
+    def close(self, now: datetime) -> None:
+        """Closes a solved ticket for good. Refused otherwise."""
+        if self.state != "SOLVED":
+            raise TicketNotSolved(number=self.number, state=self.state)
+        self.state, self.close_time = "CLOSED", now
+
+
+class TicketEntry(Searchable, Entity):
+    """One piece of a ticket's conversation; never changed."""
+
+    __tablename__ = "ticket_entries"
+    __table_args__ = (index("ticket_entries_by_ticket", "ticket_id", "id"),)
+
+    ticket_id: Mapped[UUID]
+    kind: Mapped[str]
+    from_requester: Mapped[bool] = column(default=False)
+    author_id: Mapped[UUID | None]
+    body: Mapped[str]
+    entry_time: Mapped[datetime]

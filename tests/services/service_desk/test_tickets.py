@@ -1,0 +1,99 @@
+"""Tickets from opening to closing, on the real service."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tercet.chassis.v1 import maintenance_service_pb2 as maintenance
+from tercet.servicedesk.v1 import ticket_service_pb2 as pb
+from tercet_chassis.ids import new_id
+from tercet_chassis.testing import Client, refused
+
+State = pb.Ticket.State
+
+
+async def opened(desk: Client, **values: Any) -> pb.Ticket:
+    ticket = pb.Ticket(subject="空调不制冷 No cooling", requester_name="王芳", **values)
+    made: pb.Ticket = await desk.CreateTicket(pb.CreateTicketRequest(ticket=ticket))
+    return made
+
+
+async def test_unknown_requester_is_a_party_of_its_own(service_desk: Client) -> None:
+    ticket = await opened(service_desk)
+    assert ticket.state == State.NEW
+    assert ticket.identity_id == ticket.party_id
+    assert ticket.priority == pb.Ticket.Priority.NORMAL
+    assert ticket.number.startswith("T")
+
+
+async def test_known_requester_is_kept(service_desk: Client) -> None:
+    identity, party = str(new_id()), str(new_id())
+    ticket = await opened(service_desk, identity_id=identity, party_id=party)
+    assert (ticket.identity_id, ticket.party_id) == (identity, party)
+
+
+async def test_ticket_goes_from_new_to_closed(service_desk: Client) -> None:
+    ticket = await opened(service_desk)
+    agent = str(new_id())
+    assigned = await service_desk.AssignTicket(pb.AssignTicketRequest(id=ticket.id, assignee_id=agent))
+    assert (assigned.state, assigned.owner_id) == (State.OPEN, agent)
+    await service_desk.ReplyToTicket(pb.ReplyToTicketRequest(id=ticket.id, body="请问型号?", pending=True))
+    waiting = await service_desk.GetTicket(pb.GetTicketRequest(id=ticket.id))
+    assert waiting.state == State.PENDING
+    assert waiting.HasField("first_reply_time")
+    await service_desk.ReplyToTicket(pb.ReplyToTicketRequest(id=ticket.id, body="T-100", from_requester=True))
+    solved = await service_desk.SolveTicket(pb.SolveTicketRequest(id=ticket.id, resolution="换了滤网"))
+    assert (solved.state, solved.entry_count) == (State.SOLVED, 2)
+    closed = await service_desk.CloseTicket(pb.CloseTicketRequest(id=ticket.id))
+    assert closed.state == State.CLOSED
+
+
+async def test_requesters_answer_opens_a_solved_ticket_again(service_desk: Client) -> None:
+    ticket = await opened(service_desk)
+    await service_desk.SolveTicket(pb.SolveTicketRequest(id=ticket.id))
+    await service_desk.ReplyToTicket(pb.ReplyToTicketRequest(id=ticket.id, body="还是不行", from_requester=True))
+    again = await service_desk.GetTicket(pb.GetTicketRequest(id=ticket.id))
+    assert (again.state, again.reopen_count) == (State.OPEN, 1)
+
+
+async def test_illegal_moves_are_refused(service_desk: Client) -> None:
+    ticket = await opened(service_desk)
+    with refused("TICKET_NOT_SOLVED"):
+        await service_desk.CloseTicket(pb.CloseTicketRequest(id=ticket.id))
+    with refused("TICKET_NOT_SOLVED"):
+        await service_desk.ReopenTicket(pb.ReopenTicketRequest(id=ticket.id))
+    await service_desk.SolveTicket(pb.SolveTicketRequest(id=ticket.id))
+    with refused("TICKET_ALREADY_SOLVED"):
+        await service_desk.SolveTicket(pb.SolveTicketRequest(id=ticket.id))
+    await service_desk.CloseTicket(pb.CloseTicketRequest(id=ticket.id))
+    with refused("TICKET_CLOSED"):
+        await service_desk.AddTicketNote(pb.AddTicketNoteRequest(id=ticket.id, body="late"))
+    with refused("TICKET_CLOSED"):
+        await service_desk.UpdateTicket(pb.UpdateTicketRequest(ticket=pb.Ticket(id=ticket.id, subject="other")))
+
+
+async def test_conversation_is_listed_oldest_first_and_only_to_who_sees_the_ticket(service_desk: Client) -> None:
+    ticket = await opened(service_desk)
+    for body in ("一", "二", "三"):
+        await service_desk.AddTicketNote(pb.AddTicketNoteRequest(id=ticket.id, body=body))
+    page = await service_desk.ListTicketEntries(pb.ListTicketEntriesRequest(ticket_id=ticket.id, page_size=2))
+    assert [entry.body for entry in page.ticket_entries] == ["一", "二"]
+    stranger = service_desk.as_(permissions={"service-desk.ticket.read": "own"})
+    with refused("RESOURCE_NOT_FOUND"):
+        await stranger.ListTicketEntries(pb.ListTicketEntriesRequest(ticket_id=ticket.id))
+
+
+async def test_tickets_are_found_by_two_chinese_characters_and_by_the_start_of_a_word(service_desk: Client) -> None:
+    ticket = await opened(service_desk)
+    for text in ("制冷", "cool", "王芳"):
+        found = await service_desk.ListTickets(pb.ListTicketsRequest(q=text))
+        assert [item.id for item in found.tickets] == [ticket.id]
+    assert not (await service_desk.ListTickets(pb.ListTicketsRequest(q="热水器"))).tickets
+
+
+async def test_invariants_hold_after_work(service_desk: Client) -> None:
+    ticket = await opened(service_desk)
+    await service_desk.SolveTicket(pb.SolveTicketRequest(id=ticket.id))
+    await service_desk.settled()
+    answer = await service_desk.CheckInvariants(maintenance.CheckInvariantsRequest(service="service-desk"))
+    assert all(finding.holds for finding in answer.findings), answer
