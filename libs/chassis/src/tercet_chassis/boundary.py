@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from google.protobuf.message import Message
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
-from tercet.options.v1.options_pb2 import RateClass
 
+from tercet.options.v1.options_pb2 import RateClass
 from tercet_chassis import validation
 from tercet_chassis.context import Context
 from tercet_chassis.contract import Access, Method

@@ -1,4 +1,4 @@
-"""NATS JetStream as transport: a stream for each announcing service, publish with acknowledgement, pull by a durable consumer."""
+"""NATS JetStream as transport: a stream for each announcing service, acknowledged publishing, durable pull consumers."""
 
 from __future__ import annotations
 
@@ -26,8 +26,10 @@ log = structlog.get_logger(__name__)
 
 MAX_AGE = timedelta(days=14)
 DUPLICATE_WINDOW = timedelta(minutes=10)
-MAX_DELIVER = -1
 ACK_WAIT = 30.0
+# Events that wait for their next try count as pending; too few of these would let them block the others.
+MOST_PENDING = 50_000
+_TAKEN_WITHIN = 10.0
 
 
 def stream_name(service: str) -> str:
@@ -36,18 +38,23 @@ def stream_name(service: str) -> str:
 
 
 class Broker:
-    """One connection that reconnects for ever; whoever publishes or fetches meanwhile waits or fails and tries again."""
+    """One connection that reconnects for ever; publishing and fetching meanwhile wait, or fail and are tried again."""
 
     def __init__(self, url: str, name: str, *, replicas: int, max_bytes: int) -> None:
         self._url, self._name, self._replicas, self._max_bytes = url, name, replicas, max_bytes
         self._client: Client | None = None
         self._jetstream: JetStreamContext | None = None
+        self.reconnections = 0
 
     async def connect(self) -> None:
         """Connects, waiting for the server as long as it takes."""
 
         async def quiet(*_: Any) -> None:
             return
+
+        async def reconnected() -> None:
+            self.reconnections += 1
+            log.info("broker.reconnected", times=self.reconnections)
 
         self._client = await nats.connect(
             self._url,
@@ -57,12 +64,12 @@ class Broker:
             allow_reconnect=True,
             error_cb=quiet,
             disconnected_cb=quiet,
-            reconnected_cb=quiet,
+            reconnected_cb=reconnected,
             closed_cb=quiet,
             ping_interval=10,
             max_outstanding_pings=3,
         )
-        self._jetstream = self._client.jetstream(publish_async_max_pending=1000)
+        self._jetstream = self._client.jetstream(publish_async_max_pending=4000)
 
     @property
     def connected(self) -> bool:
@@ -97,30 +104,34 @@ class Broker:
 
     async def publish(self, messages: Sequence[tuple[str, bytes, Mapping[str, str]]]) -> list[bool]:
         """Publishes in order without waiting in between; tells for each whether the server has taken it."""
-        futures = [
-            await self.jetstream.publish_async(subject, payload, headers=dict(headers))
-            for subject, payload, headers in messages
-        ]
-        results = await asyncio.gather(
-            *(asyncio.wait_for(asyncio.shield(f), 10) for f in futures), return_exceptions=True
-        )
-        failed = [result for result in results if isinstance(result, BaseException)]
-        if failed:
-            log.warning("publish.incomplete", failed=len(failed), of=len(results), cause=repr(failed[0]))
-        return [not isinstance(result, BaseException) for result in results]
+        futures: list[asyncio.Future[Any]] = []
+        try:
+            async with asyncio.timeout(_TAKEN_WITHIN):
+                for subject, payload, headers in messages:
+                    futures.append(await self.jetstream.publish_async(subject, payload, headers=dict(headers)))
+                await asyncio.wait(futures)
+        except Exception as fault:
+            log.warning("publish.interrupted", cause=repr(fault))
+        taken = [f.done() and not f.cancelled() and f.exception() is None for f in futures]
+        for future in futures:
+            # An abandoned future would keep its place in the client's window for ever.
+            future.cancel()
+        if not all(taken) or len(taken) < len(messages):
+            log.warning("publish.incomplete", taken=sum(taken), of=len(messages))
+        return taken + [False] * (len(messages) - len(taken))
 
     async def subscription(
         self, source: str, durable: str, subjects: Sequence[str]
     ) -> JetStreamContext.PullSubscription:
-        """A pull subscription on another service's stream for just these subjects; makes or updates the durable consumer."""
+        """A pull subscription to just these subjects of another service; makes or updates the durable consumer."""
         await self.ensure_stream(source)
         config = ConsumerConfig(
             durable_name=durable,
             filter_subjects=sorted(subjects),
             ack_policy=AckPolicy.EXPLICIT,
             ack_wait=ACK_WAIT,
-            max_deliver=MAX_DELIVER,
-            max_ack_pending=1000,
+            max_deliver=-1,
+            max_ack_pending=MOST_PENDING,
             deliver_policy=DeliverPolicy.ALL,
         )
         await self.jetstream.add_consumer(stream_name(source), config)

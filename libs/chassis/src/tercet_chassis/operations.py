@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from tercet.chassis.v1.operation_service_pb2 import Operation
-
 from tercet_chassis.contract import message_class
 from tercet_chassis.outbox import timestamp
 

@@ -1,4 +1,4 @@
-"""The relay takes committed events from the outbox to the stream, in order, at least once; one relay a database at a time."""
+"""The relay takes committed events from the outbox to the stream, in order, at least once; one a database at a time."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from sqlalchemy import delete, func, select, text, update
 from tercet_chassis.tables import outbox
 
 if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
     from tercet_chassis.runtime import Runtime
 
 log = structlog.get_logger(__name__)
@@ -20,6 +22,8 @@ log = structlog.get_logger(__name__)
 BATCH = 500
 POLL = 0.25
 KEEP = timedelta(days=7)
+# JetStream acknowledges before it has synced to disk: after it was away, what it took last is published once more.
+UNSURE = timedelta(minutes=2)
 _LOCK = 7_300_001
 
 
@@ -39,29 +43,38 @@ class Relay:
         while True:
             try:
                 await self._lead()
-            except asyncio.CancelledError:
-                raise
             except Exception as fault:
                 log.warning("relay.interrupted", cause=repr(fault))
                 await asyncio.sleep(0.5)
 
     async def _lead(self) -> None:
-        # The lock belongs to the connection: when this process dies, another replica's relay takes over.
-        async with self._runtime.database.engine.connect() as connection:
-            connection = await connection.execution_options(isolation_level="AUTOCOMMIT")
+        # The lock belongs to the connection: when this process dies, another replica's relay takes over. Should two lead
+        # for a moment, the stream drops what it has already.
+        async with self._runtime.database.engine.connect() as raw:
+            connection = await raw.execution_options(isolation_level="AUTOCOMMIT")
             while not (await connection.execute(select(func.pg_try_advisory_lock(_LOCK)))).scalar():
                 await asyncio.sleep(1.0)
-            await self._runtime.broker.ensure_stream(self._runtime.settings.service)
-            while True:
-                self._wake.clear()
-                moved = await self.publish_once()
-                if moved < BATCH:
-                    await connection.execute(text("SELECT 1"))
-                    with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(self._wake.wait(), POLL)
+            try:
+                await self._runtime.broker.ensure_stream(self._runtime.settings.service)
+                await self._follow(connection)
+            finally:
+                # Whatever ended it, the lock must not go back to the pool with its connection.
+                await connection.invalidate()
+
+    async def _follow(self, connection: AsyncConnection) -> None:
+        reconnections = self._runtime.broker.reconnections
+        while True:
+            self._wake.clear()
+            if reconnections != self._runtime.broker.reconnections:
+                await self.doubt()
+                reconnections = self._runtime.broker.reconnections
+            if await self.publish_once() < BATCH:
+                await connection.execute(text("SELECT 1"))
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), POLL)
 
     async def publish_once(self) -> int:
-        """Publishes the oldest unpublished events; gives how many were taken from the outbox."""
+        """Publishes the oldest unpublished events; gives how many. Raises when the stream did not take them all."""
         async with self._runtime.database.connection() as connection:
             columns = (outbox.c.id, outbox.c.subject, outbox.c.payload, outbox.c.headers, outbox.c.event_id)
             query = select(*columns).where(outbox.c.publish_time.is_(None)).order_by(outbox.c.id).limit(BATCH)
@@ -81,6 +94,16 @@ class Relay:
             raise ConnectionError(f"{len(rows) - len(done)} events were not taken by the stream")
         return len(rows)
 
+    async def doubt(self) -> int:
+        """Has what was published last published once more, since the stream may have lost it; gives how many."""
+        async with self._runtime.database.connection() as connection:
+            recent = outbox.c.publish_time > func.clock_timestamp() - UNSURE
+            again = await connection.execute(
+                update(outbox).where(recent, outbox.c.create_time > func.now() - KEEP).values(publish_time=None)
+            )
+        log.info("relay.doubted", events=again.rowcount)
+        return int(again.rowcount)
+
     async def pending(self) -> int:
         """Events that wait to be published."""
         async with self._runtime.database.connection() as connection:
@@ -90,6 +113,5 @@ class Relay:
     async def forget(self) -> None:
         """Removes published events older than a week."""
         async with self._runtime.database.connection() as connection:
-            await connection.execute(
-                delete(outbox).where(outbox.c.publish_time.is_not(None), outbox.c.create_time < func.now() - KEEP)
-            )
+            old = (outbox.c.publish_time.is_not(None)) & (outbox.c.create_time < func.now() - KEEP)
+            await connection.execute(delete(outbox).where(old))

@@ -18,10 +18,10 @@ from tercet_chassis.binding import Bindings
 from tercet_chassis.broker import Broker
 from tercet_chassis.calls import Channels
 from tercet_chassis.clock import Clock
-from tercet_chassis.consumers import Dispatcher
 from tercet_chassis.context import IN_TRANSACTION, Context
 from tercet_chassis.copies import linked
 from tercet_chassis.database import Database
+from tercet_chassis.dispatch import Dispatcher
 from tercet_chassis.entity import Entity
 from tercet_chassis.faults import as_refusals
 from tercet_chassis.handlers import PROCESS
@@ -127,6 +127,7 @@ class Runtime:
         await self._restore_clock()
         await self.broker.connect()
         await self.broker.ensure_stream(self.settings.service)
+        await self.dispatcher.prepare()
         await self.server.start()
         await self.jobs.arm()
         loops = (
@@ -198,8 +199,12 @@ class Runtime:
         """Keeps the gauges of what waits true, until cancelled."""
         while True:
             await asyncio.sleep(10)
-            waits = await self.backlog()
             name = self.settings.service
+            try:
+                waits = await self.backlog()
+            except Exception as fault:
+                log.warning("backlog.unknown", cause=repr(fault))
+                continue
             telemetry.OUTBOX_ROWS.labels(name).set(waits["unpublished_events"])
             telemetry.CONSUMER_ROWS.labels(name).set(waits["unhandled_events"])
             telemetry.JOBS_DUE.labels(name).set(waits["due_jobs"])

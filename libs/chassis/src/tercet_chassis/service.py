@@ -10,8 +10,8 @@ from types import ModuleType
 from typing import Any
 
 from sqlalchemy import MetaData
-from tercet.chassis.v1.operation_service_pb2 import Operation
 
+from tercet.chassis.v1.operation_service_pb2 import Operation
 from tercet_chassis.binding import Bindings
 from tercet_chassis.consumers import Consumer, consumers_in
 from tercet_chassis.contract import ContractBroken, methods_of, module_name, proto_package

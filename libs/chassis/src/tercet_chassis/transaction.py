@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
@@ -196,6 +197,18 @@ class Tx:
         """Begins: puts the tenant on the transaction."""
         with first_statement():
             await enter_tenant(self.session, self.context.tenant_id)
+
+    @asynccontextmanager
+    async def acting(self, context: Context) -> AsyncIterator[Tx]:
+        """A unit of somebody else's inside this transaction: it commits with it, or not at all."""
+        await self.flush()
+        inner = Tx(self.runtime, self.session, context)
+        try:
+            yield inner
+            await inner.finish()
+        finally:
+            self.session.sync_session.info["tx"] = self
+        self.after_commit(inner.committed)
 
     async def finish(self) -> None:
         """Flushes and writes events, jobs and audit rows; the caller commits."""

@@ -48,8 +48,8 @@ class DeadLetterService(Handlers):
         consumer = tx.runtime.dispatcher.named(row.consumer)
         if consumer is None:
             raise ConsumerGone(consumer=row.consumer)
-        # The handler runs in a transaction of its own with its own mark: if ours is lost, a second retry finds it done.
-        await tx.runtime.dispatcher.retry(consumer, row.headers, row.subject, bytes(row.payload))
+        # What the handler does and the letter's new state commit together.
+        await tx.runtime.dispatcher.retry(consumer, row.headers, row.subject, bytes(row.payload), tx)
         return await _settle(tx, row.id, "RETRIED")
 
     async def DiscardDeadLetter(self, request: DiscardDeadLetterRequest, tx: Tx) -> DeadLetter:
