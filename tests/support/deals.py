@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from google.protobuf.timestamp_pb2 import Timestamp
+
 from tercet.sales.v1.customer_service_pb2 import CreateCustomerRequest, Customer
 from tercet.sales.v1.order_service_pb2 import ConfirmOrderRequest, CreateOrderRequest, Order
 from tercet.sales.v1.payment_service_pb2 import CreatePaymentRequest, Payment
@@ -76,7 +77,9 @@ async def new_order(sales: Client, customer: Customer, *lines: LineItem, **more:
     return answer
 
 
-async def confirmed(sales: Client, customer: Customer, *lines: LineItem, when: datetime | None = None, **more: Any) -> Order:
+async def confirmed(
+    sales: Client, customer: Customer, *lines: LineItem, when: datetime | None = None, **more: Any
+) -> Order:
     """An order that counts."""
     order = await new_order(sales, customer, *lines, **more)
     request = ConfirmOrderRequest(id=order.id)
@@ -96,9 +99,14 @@ async def paid(sales: Client, order: Order, amount: str, **more: Any) -> Payment
 async def told(service: Client, event: Any) -> list[Any]:
     """The events of one kind that the service has written in this tenant, oldest first."""
     from sqlalchemy import select
+
     from tercet_chassis.contract import subject_of
     from tercet_chassis.tables import outbox
 
     async with service.running.runtime.database.connection() as connection:
-        query = select(outbox.c.payload).where(outbox.c.tenant_id == service.tenant_id, outbox.c.subject == subject_of(event)).order_by(outbox.c.id)
+        query = (
+            select(outbox.c.payload)
+            .where(outbox.c.tenant_id == service.tenant_id, outbox.c.subject == subject_of(event))
+            .order_by(outbox.c.id)
+        )
         return [event.FromString(row.payload) for row in await connection.execute(query)]

@@ -6,11 +6,20 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+
 from support.deals import cny, new_customer, told
 from tercet.sales.v1 import events_pb2 as events
 from tercet.sales.v1.contract_service_pb2 import (
-    ActivateContractRequest, AmendContractRequest, Contract, CreateContractRequest, DeleteContractRequest, GetContractRequest,
-    ListContractsRequest, SignContractRequest, TerminateContractRequest, UpdateContractRequest,
+    ActivateContractRequest,
+    AmendContractRequest,
+    Contract,
+    CreateContractRequest,
+    DeleteContractRequest,
+    GetContractRequest,
+    ListContractsRequest,
+    SignContractRequest,
+    TerminateContractRequest,
+    UpdateContractRequest,
 )
 from tercet.sales.v1.opportunity_service_pb2 import GetOpportunityRequest
 from tercet_chassis.errors import Refusal
@@ -24,8 +33,15 @@ from tercet_sales.contracts.model import Contract as ContractEntity
 
 def entity(**changes: Any) -> ContractEntity:
     values: dict[str, Any] = {
-        "number": "C2026-000001", "version": 1, "state": "ACTIVE", "title": "年度维保", "start_date": date(2026, 1, 1),
-        "end_date": date(2026, 12, 31), "time_zone": "Asia/Shanghai", "renewal_notice_days": 60, "amendments": [],
+        "number": "C2026-000001",
+        "version": 1,
+        "state": "ACTIVE",
+        "title": "年度维保",
+        "start_date": date(2026, 1, 1),
+        "end_date": date(2026, 12, 31),
+        "time_zone": "Asia/Shanghai",
+        "renewal_notice_days": 60,
+        "amendments": [],
     }
     return ContractEntity(**{**values, **changes})
 
@@ -62,7 +78,12 @@ def today(days: int = 0) -> str:
 async def draft(sales: Client, **more: Any) -> Contract:
     customer = await new_customer(sales, "上海冷链有限公司")
     values: dict[str, Any] = {
-        "title": "年度维保", "customer_id": customer.id, "value": cny("120000"), "start_date": today(-30), "end_date": today(335), **more
+        "title": "年度维保",
+        "customer_id": customer.id,
+        "value": cny("120000"),
+        "start_date": today(-30),
+        "end_date": today(335),
+        **more,
     }
     answer: Contract = await sales.CreateContract(CreateContractRequest(contract=Contract(**values)))
     return answer
@@ -105,7 +126,9 @@ async def test_contract_walks_from_draft_to_its_end(sales: Client) -> None:
 
 async def test_amendments_are_versions_that_keep_the_old_terms(sales: Client) -> None:
     contract = await active(sales, terms="每月巡检")
-    await sales.AmendContract(AmendContractRequest(id=contract.id, reason="增加两台", value=cny("150000"), effective_date=today()))
+    await sales.AmendContract(
+        AmendContractRequest(id=contract.id, reason="增加两台", value=cny("150000"), effective_date=today())
+    )
     last = await sales.AmendContract(AmendContractRequest(id=contract.id, reason="每周", terms="每周巡检"))
     assert (last.version, last.value.amount, last.terms) == (3, "150000.00", "每周巡检")
     assert [(old.version, old.value.amount, old.terms, old.reason) for old in last.amendments] == [

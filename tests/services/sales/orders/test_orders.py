@@ -7,12 +7,23 @@ from typing import Any
 
 import pytest
 from sqlalchemy import event as sql_event
+
 from support.deals import catalogue, cny, confirmed, line, new_customer, new_order, new_quote, off, paid, told
 from tercet.sales.v1 import events_pb2 as events
 from tercet.sales.v1.currency_rate_service_pb2 import CreateCurrencyRateRequest, CurrencyRate
 from tercet.sales.v1.order_service_pb2 import (
-    CancelOrderRequest, ConfirmOrderRequest, CreateOrderRequest, DeleteOrderRequest, FulfillOrderRequest, GetOrderRequest,
-    ListOrdersRequest, Order, OrderReturn, PriceOrderRequest, ReturnOrderLinesRequest, UpdateOrderRequest,
+    CancelOrderRequest,
+    ConfirmOrderRequest,
+    CreateOrderRequest,
+    DeleteOrderRequest,
+    FulfillOrderRequest,
+    GetOrderRequest,
+    ListOrdersRequest,
+    Order,
+    OrderReturn,
+    PriceOrderRequest,
+    ReturnOrderLinesRequest,
+    UpdateOrderRequest,
 )
 from tercet.sales.v1.pricing_pb2 import LineItem
 from tercet.sales.v1.quote_service_pb2 import AcceptQuoteRequest, SendQuoteRequest
@@ -55,7 +66,9 @@ async def test_price_missing_names_its_line(sales: Client) -> None:
 async def test_preview_equals_what_is_created_and_keeps_nothing(sales: Client) -> None:
     await catalogue(sales, {"F1": "2999.00", "S1": "33.33"})
     customer = await new_customer(sales)
-    order = Order(currency_code="CNY", customer_id=customer.id, lines=[line("F1", "2"), line("S1", "3")], adjustments=[off("500")])
+    order = Order(
+        currency_code="CNY", customer_id=customer.id, lines=[line("F1", "2"), line("S1", "3")], adjustments=[off("500")]
+    )
     preview = await sales.PriceOrder(PriceOrderRequest(order=order))
     assert not (await sales.ListOrders(ListOrdersRequest())).orders
     made = await sales.CreateOrder(CreateOrderRequest(order=order))
@@ -76,7 +89,9 @@ async def test_confirming_freezes_the_reporting_amount(sales: Client) -> None:
     assert (done.state, done.total.amount) == (Order.CONFIRMED, "226.00")
     assert (done.reporting_total, bool(done.rate_id)) == (cny("1609.89"), True)
     await sales.CreateCurrencyRate(
-        CreateCurrencyRateRequest(currency_rate=CurrencyRate(from_currency="USD", to_currency="CNY", rate_date="2020-01-02", rate="9"))
+        CreateCurrencyRateRequest(
+            currency_rate=CurrencyRate(from_currency="USD", to_currency="CNY", rate_date="2020-01-02", rate="9")
+        )
     )
     assert (await sales.GetOrder(GetOrderRequest(id=order.id))).reporting_total == cny("1609.89")
     with refused("ORDER_NOT_DRAFT"):
@@ -128,12 +143,16 @@ async def test_lines_come_back_in_pieces_and_never_more_than_bought(sales: Clien
     assert order.total == cny("112.99")
     given = []
     for _ in range(3):
-        back = await sales.ReturnOrderLines(ReturnOrderLinesRequest(id=order.id, returns=[OrderReturn(line_no=1, quantity="1")]))
+        back = await sales.ReturnOrderLines(
+            ReturnOrderLinesRequest(id=order.id, returns=[OrderReturn(line_no=1, quantity="1")])
+        )
         given.append(back.returned_total.amount)
     assert given == ["37.66", "75.33", "112.99"]
     assert back.lines[0].returned_quantity == "3"
     with refused("ORDER_INVALID", "returns[0].quantity"):
-        await sales.ReturnOrderLines(ReturnOrderLinesRequest(id=order.id, returns=[OrderReturn(line_no=1, quantity="1")]))
+        await sales.ReturnOrderLines(
+            ReturnOrderLinesRequest(id=order.id, returns=[OrderReturn(line_no=1, quantity="1")])
+        )
     with refused("ORDER_HAS_RETURNS"):
         await sales.CancelOrder(CancelOrderRequest(id=order.id))
     pieces = await told(sales, events.OrderReturned)
@@ -143,7 +162,9 @@ async def test_lines_come_back_in_pieces_and_never_more_than_bought(sales: Clien
 async def test_accepted_quote_is_ordered_once(sales: Client) -> None:
     await catalogue(sales, {"F1": "100"})
     customer = await new_customer(sales)
-    quote = await new_quote(sales, customer, line("F1", "2"), line("", "1", "50", description="安装"), adjustments=[off("10")])
+    quote = await new_quote(
+        sales, customer, line("F1", "2"), line("", "1", "50", description="安装"), adjustments=[off("10")]
+    )
     request = CreateOrderRequest(order=Order(quote_id=quote.id))
     with refused("QUOTE_NOT_ACCEPTED"):
         await sales.CreateOrder(request)
@@ -163,7 +184,9 @@ async def test_simultaneous_confirmations_do_not_break_the_credit_limit(sales: C
     await catalogue(sales, {"F1": "100"})
     customer = await new_customer(sales, credit_limit=cny("300"))
     orders = [await new_order(sales, customer, line("F1")) for _ in range(5)]
-    done = await asyncio.gather(*(sales.ConfirmOrder(ConfirmOrderRequest(id=each.id)) for each in orders), return_exceptions=True)
+    done = await asyncio.gather(
+        *(sales.ConfirmOrder(ConfirmOrderRequest(id=each.id)) for each in orders), return_exceptions=True
+    )
     assert sum(isinstance(each, Order) for each in done) == 2
     assert {each.reason for each in done if isinstance(each, Refusal)} == {"ORDER_INVALID"}
 

@@ -7,12 +7,19 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from tercet_chassis.money import Money
 from tercet_sales.orders import rules
 
 
 def row(number: int, quantity: str, total: str, **more: Any) -> dict[str, Any]:
-    return {"line_no": number, "product_code": "A", "quantity": quantity, "total": {"currency_code": "CNY", "amount": total}, **more}
+    return {
+        "line_no": number,
+        "product_code": "A",
+        "quantity": quantity,
+        "total": {"currency_code": "CNY", "amount": total},
+        **more,
+    }
 
 
 def test_all_faults_of_a_return_come_together() -> None:

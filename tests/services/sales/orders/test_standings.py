@@ -8,7 +8,10 @@ from support.deals import catalogue, confirmed, line, new_customer, new_order, t
 from tercet.sales.v1 import events_pb2 as events
 from tercet.sales.v1.order_service_pb2 import CancelOrderRequest, ConfirmOrderRequest
 from tercet.sales.v1.order_standing_service_pb2 import (
-    CreateOrderPolicyRequest, ListOrderStandingsRequest, OrderPolicy, OrderStanding,
+    CreateOrderPolicyRequest,
+    ListOrderStandingsRequest,
+    OrderPolicy,
+    OrderStanding,
 )
 from tercet_chassis.ids import new_id
 from tercet_chassis.testing import Client, refused
@@ -77,9 +80,13 @@ async def test_two_identities_of_one_party_have_one_first_order(sales: Client) -
     await catalogue(sales, {"F1": "100"})
     party, unit = str(new_id()), str(sales.principal.unit_id)
     for _ in range(2):
-        await confirmed(sales, await new_customer(sales), line("F1"), customer_id="", identity_id=str(new_id()), party_id=party)
+        await confirmed(
+            sales, await new_customer(sales), line("F1"), customer_id="", identity_id=str(new_id()), party_id=party
+        )
     assert len(await told(sales, events.FirstOrderPlaced)) == 1
-    listed = await sales.ListOrderStandings(ListOrderStandingsRequest(filter=f'party_id = "{party}" AND unit_id = "{unit}"'))
+    listed = await sales.ListOrderStandings(
+        ListOrderStandingsRequest(filter=f'party_id = "{party}" AND unit_id = "{unit}"')
+    )
     assert sorted(bool(row.first_order_id) for row in listed.order_standings) == [False, True]
 
 

@@ -5,11 +5,20 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+
 from support.deals import catalogue, cny, line, new_customer, new_quote, off, told
 from tercet.sales.v1 import events_pb2 as events
 from tercet.sales.v1.quote_service_pb2 import (
-    AcceptQuoteRequest, CreateQuoteRequest, DeleteQuoteRequest, GetQuoteRequest, ListQuotesRequest, Quote, RejectQuoteRequest,
-    ReviseQuoteRequest, SendQuoteRequest, UpdateQuoteRequest,
+    AcceptQuoteRequest,
+    CreateQuoteRequest,
+    DeleteQuoteRequest,
+    GetQuoteRequest,
+    ListQuotesRequest,
+    Quote,
+    RejectQuoteRequest,
+    ReviseQuoteRequest,
+    SendQuoteRequest,
+    UpdateQuoteRequest,
 )
 from tercet_chassis.errors import Refusal
 from tercet_chassis.ids import new_id
@@ -31,7 +40,12 @@ def test_last_day_is_counted_in_the_customers_zone() -> None:
 
 def test_expired_quote_is_not_accepted() -> None:
     quote = QuoteEntity(
-        number="Q2026-000001", version=1, state="SENT", valid_until_date=date(2026, 3, 10), time_zone="Asia/Shanghai", lines=[]
+        number="Q2026-000001",
+        version=1,
+        state="SENT",
+        valid_until_date=date(2026, 3, 10),
+        time_zone="Asia/Shanghai",
+        lines=[],
     )
     with pytest.raises(QuoteExpired):
         quote.accept(datetime(2026, 3, 10, 16, 0, tzinfo=UTC))
@@ -42,7 +56,9 @@ def test_expired_quote_is_not_accepted() -> None:
 async def test_quote_takes_prices_from_the_book_and_totals_equal_lines(sales: Client) -> None:
     await catalogue(sales, {"F1": "2999.00", "S1": "33.33"})
     customer = await new_customer(sales)
-    quote = await new_quote(sales, customer, line("F1", "2", discount_percent="5"), line("S1", "3"), adjustments=[off("100")])
+    quote = await new_quote(
+        sales, customer, line("F1", "2", discount_percent="5"), line("S1", "3"), adjustments=[off("100")]
+    )
     assert quote.state == Quote.DRAFT
     assert quote.number.startswith("Q20")
     assert (quote.version, quote.series_id) == (1, quote.id)
@@ -64,7 +80,12 @@ async def test_numbers_count_up_per_unit(sales: Client) -> None:
 
 
 async def test_everything_wrong_is_told_at_once(sales: Client) -> None:
-    quote = Quote(title="错误", currency_code="CNY", customer_id=str(new_id()), lines=[line("NONE"), line(quantity="0", price="1")])
+    quote = Quote(
+        title="错误",
+        currency_code="CNY",
+        customer_id=str(new_id()),
+        lines=[line("NONE"), line(quantity="0", price="1")],
+    )
     with pytest.raises(Refusal) as caught:
         await sales.CreateQuote(CreateQuoteRequest(quote=quote))
     assert caught.value.reason == "QUOTE_INVALID"
@@ -79,13 +100,17 @@ async def test_everything_wrong_is_told_at_once(sales: Client) -> None:
 
 async def test_changing_a_draft_prices_it_anew(sales: Client) -> None:
     customer = await new_customer(sales)
-    quote = await new_quote(sales, customer, line(price="10", description="甲"), line(price="20", description="乙"), adjustments=[off("3")])
+    quote = await new_quote(
+        sales, customer, line(price="10", description="甲"), line(price="20", description="乙"), adjustments=[off("3")]
+    )
     change = Quote(id=quote.id, adjustments=[off("6")])
     changed = await sales.UpdateQuote(UpdateQuoteRequest(quote=change, update_mask={"paths": ["adjustments"]}))
     assert changed.total.amount == "24.00"
     assert [item.adjustments[0].amount.amount for item in changed.lines] == ["2.00", "4.00"]
     with refused("ETAG_MISMATCH"):
-        await sales.UpdateQuote(UpdateQuoteRequest(quote=Quote(id=quote.id, etag=quote.etag, title="新"), update_mask={"paths": ["title"]}))
+        await sales.UpdateQuote(
+            UpdateQuoteRequest(quote=Quote(id=quote.id, etag=quote.etag, title="新"), update_mask={"paths": ["title"]})
+        )
     with refused("TIME_ZONE_UNKNOWN"):
         change = Quote(id=quote.id, time_zone="Mars/Olympus")
         await sales.UpdateQuote(UpdateQuoteRequest(quote=change, update_mask={"paths": ["time_zone"]}))
@@ -100,7 +125,9 @@ async def test_quote_goes_out_and_is_accepted_once(sales: Client) -> None:
     sent = await sales.SendQuote(SendQuoteRequest(id=quote.id))
     assert sent.state == Quote.SENT
     with refused("QUOTE_NOT_DRAFT"):
-        await sales.UpdateQuote(UpdateQuoteRequest(quote=Quote(id=quote.id, title="新"), update_mask={"paths": ["title"]}))
+        await sales.UpdateQuote(
+            UpdateQuoteRequest(quote=Quote(id=quote.id, title="新"), update_mask={"paths": ["title"]})
+        )
     with refused("QUOTE_NOT_DRAFT"):
         await sales.DeleteQuote(DeleteQuoteRequest(id=quote.id))
     accepted = await sales.AcceptQuote(AcceptQuoteRequest(id=quote.id, etag=sent.etag))

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from support.deals import catalogue, cny, confirmed, line, new_customer, new_order, paid, told
 from tercet.sales.v1 import events_pb2 as events
 from tercet.sales.v1.order_service_pb2 import GetOrderRequest, OrderReturn, ReturnOrderLinesRequest
