@@ -12,11 +12,12 @@ import signal
 import sys
 from pathlib import Path
 
-import grpc
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-
 
 async def serve() -> None:
+    # Imported here, so that the five migrations of each start do not pay for it.
+    import grpc
+    from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+
     name = os.environ["TERCET_SERVICE"]
     notes = Path(os.environ["TERCET_KEYS_DIR"]).parent / "notes"
     notes.mkdir(exist_ok=True)
