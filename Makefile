@@ -73,6 +73,10 @@ migration: setup ## Write the next migration from the models (SERVICE=leads NAME
 	$(BIN)/tercet service $(SERVICE) --data $(VENV)/migration-trial migrate
 	$(BIN)/tercet service $(SERVICE) --data $(VENV)/migration-trial new-migration "$(NAME)"
 
+.PHONY: openapi
+openapi: setup ## Write docs/openapi.json anew from the protos
+	$(BIN)/python -m tercet_gateway.edge.schema docs/openapi.json
+
 .PHONY: lock
 lock: ## Resolve all third-party versions anew into constraints.txt
 	@rm -rf $(VENV)-lock

@@ -182,10 +182,14 @@ class Library(grpc.GenericRpcHandler):
         if f"{kind}:{value}" not in known:
             refusal = TenantNotFound() if kind == "tenant_code" else TokenInvalid(cause="expired")
             await abort(context, status_of(refusal))
+        anonymous = kind == "tenant_code"
         answer = principals.ResolvePrincipalResponse(
-            internal_token=f"internal-{value}", tenant_id="t1", principal_kind=4 if kind == "tenant_code" else 1,
-            principal_id="" if kind == "tenant_code" else value, locale="zh-CN",
-        )  # fmt: skip
+            internal_token=f"internal-{value}",
+            tenant_id="t1",
+            principal_kind="ANONYMOUS" if anonymous else "USER",
+            principal_id="" if anonymous else value,
+            locale="zh-CN",
+        )
         answer.expire_time.FromSeconds(int(time.time()) + 60)
         if value == "busy":
             answer.rate_limits.add(rate_class=options_pb2.RateClass.READ, per_minute=60, burst=2)

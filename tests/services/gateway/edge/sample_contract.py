@@ -36,7 +36,7 @@ def sample_set() -> FileDescriptorSet:
     pool = descriptor_pool.Default()
     own = [file for file in parsed.file if file.name == SAMPLE]
     for file in own:
-        pool.AddSerializedFile(file.SerializeToString())  # type: ignore[no-untyped-call]
+        pool.AddSerializedFile(file.SerializeToString())
     return parsed
 
 

@@ -132,3 +132,16 @@ async def test_a_tracked_link_that_is_not_there_says_so(door: str, company: Comp
     async with httpx2.AsyncClient(base_url=door) as visitor:
         assert (await visitor.get(f"/t/{company.code}/none")).status_code == 410
         assert (await visitor.get("/t/nobody-here/none")).status_code == 404
+
+
+async def test_a_tracked_link_counts_and_sends_on(admin: httpx2.AsyncClient, door: str, company: Company) -> None:
+    source = await admin.post("/v1/sources", json={"code": "expo", "display_name": "车展", "kind": "OFFLINE_EVENT"})
+    assert source.status_code == 201, source.text
+    body = {"display_name": "展台", "source_code": "expo", "target_url": "https://shangqi.example/form"}
+    placement = (await admin.post("/v1/placements", json=body)).json()
+    async with httpx2.AsyncClient(base_url=door) as visitor:
+        sent = await visitor.get(f"/t/{company.code}/{placement['short_code']}")
+    assert (sent.status_code, sent.headers["location"].split("?")[0]) == (302, "https://shangqi.example/form"), (
+        sent.text
+    )
+    assert (await admin.get(f"/v1/placements/{placement['id']}")).json()["scan_count"] == 1

@@ -33,7 +33,7 @@ def made(name: str, *templates: str, verb: str = "get", body: str = "") -> Contr
         setattr(rule, verb, template)
         rule.body = body
     Contract.of_tercet()
-    descriptor_pool.Default().AddSerializedFile(file.SerializeToString())  # type: ignore[no-untyped-call]
+    descriptor_pool.Default().AddSerializedFile(file.SerializeToString())
     return Contract.of(descriptor_pb2.FileDescriptorSet(file=[file]))
 
 
