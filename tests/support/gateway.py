@@ -35,7 +35,9 @@ class Company:
 
     async def user(self, email: str, *roles: str, unit_id: str = "", **values: Any) -> User:
         """A new user with these roles for the unit; the root when none is named."""
-        user = User(email=email, display_name=email.split("@")[0], password=PASSWORD, unit_id=unit_id or self.root_id, **values)
+        user = User(
+            email=email, display_name=email.split("@")[0], password=PASSWORD, unit_id=unit_id or self.root_id, **values
+        )
         for role in roles:
             user.roles.add(role_code=role)
         created: User = await self.admin.CreateUser(CreateUserRequest(user=user))
@@ -72,7 +74,14 @@ async def found_company(client: Client, *, code: str = "", **values: Any) -> Com
     tenant_id = new_id()
     code = code or f"t{str(tenant_id).replace('-', '')[-20:]}"
     system = Client(client.running, Principal.system("test", tenant_id))
-    tenant = {"name": "尚祈汽车", "locale": "zh-CN", "zone": "Asia/Shanghai", "reporting_currency": "CNY", "region": "CN", **values}
+    tenant = {
+        "name": "尚祈汽车",
+        "locale": "zh-CN",
+        "zone": "Asia/Shanghai",
+        "reporting_currency": "CNY",
+        "region": "CN",
+        **values,
+    }
     email = f"admin@{code}.example"
     made = await system.CreateTenant(
         CreateTenantRequest(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+
+from support.gateway import PASSWORD, Company, found_company
 from tercet.gateway.v1.role_service_pb2 import ListRolesRequest
 from tercet.gateway.v1.tenant_service_pb2 import (
     CreateTenantRequest,
@@ -18,11 +20,16 @@ from tercet_chassis.ids import new_id
 from tercet_chassis.principal import Principal
 from tercet_chassis.testing import Client, refused
 
-from support.gateway import PASSWORD, Company, found_company
-
 
 def _request(code: str, **values: str) -> CreateTenantRequest:
-    tenant = {"name": "尚祈", "locale": "zh-CN", "zone": "Asia/Shanghai", "reporting_currency": "CNY", "region": "CN", **values}
+    tenant = {
+        "name": "尚祈",
+        "locale": "zh-CN",
+        "zone": "Asia/Shanghai",
+        "reporting_currency": "CNY",
+        "region": "CN",
+        **values,
+    }
     return CreateTenantRequest(
         tenant=Tenant(code=code, **tenant), admin=User(email="a@b.example", display_name="王", password=PASSWORD)
     )
@@ -38,18 +45,31 @@ async def test_tenant_starts_with_root_unit_roles_and_an_administrator(company: 
         (company.code, f"/{company.root_id}/", "CNY", "Asia/Shanghai")
     ]
     roles = (await company.admin.ListRoles(ListRolesRequest(order_by="code"))).roles
-    assert [role.code for role in roles] == ["admin", "auditor", "dealer", "marketer", "sales_manager", "seller", "service_agent"]
+    assert [role.code for role in roles] == [
+        "admin",
+        "auditor",
+        "dealer",
+        "marketer",
+        "sales_manager",
+        "seller",
+        "service_agent",
+    ]
     assert [role.code for role in roles if role.builtin] == ["admin"]
 
 
 async def test_other_services_learn_of_tenant_and_root(company: Company) -> None:
     await company.admin.settled()
     from sqlalchemy import select
+
     from tercet_chassis import tables
 
     async with company.admin.running.runtime.database.connection() as connection:
-        tenant = (await connection.execute(select(tables.tenants).where(tables.tenants.c.id == company.tenant_id))).one()
-        unit = (await connection.execute(select(tables.units).where(tables.units.c.tenant_id == company.tenant_id))).one()
+        tenant = (
+            await connection.execute(select(tables.tenants).where(tables.tenants.c.id == company.tenant_id))
+        ).one()
+        unit = (
+            await connection.execute(select(tables.units).where(tables.units.c.tenant_id == company.tenant_id))
+        ).one()
     assert (tenant.code, tenant.zone, tenant.region) == (company.code, "Asia/Shanghai", "CN")
     assert (unit.type, unit.path) == ("GROUP", f"/{company.root_id}/")
 

@@ -35,7 +35,7 @@ class Webhook(Searchable, Entity):
         """A new secret; the one before signs for a day beside it."""
         fresh = new_secret()
         until = (now + BOTH_SIGN).isoformat()
-        self.secrets = [{"secret": fresh, "until": None}, *({**old, "until": until} for old in self.secrets[:1])]
+        self.secrets = [{"secret": fresh, "until": None}, *({**old, "until": until} for old in (self.secrets or [])[:1])]
         return fresh
 
     def signing_secrets(self, now: datetime) -> list[str]:
