@@ -54,7 +54,7 @@ ci: lint types migrations test ## All that must be green before a change lands
 .PHONY: bench-identity
 bench-identity: setup ## Measure who-is-who on a labelled set (DATA=folder with leads.csv, truth.csv, notes.csv)
 	@test -n "$(DATA)" || { echo "name the folder: make bench-identity DATA=FOLDER"; exit 2; }
-	$(BIN)/python benchmarks/identity.py $(DATA)
+	PYTHONPATH=tests $(BIN)/python benchmarks/identity_intake.py $(DATA)
 
 ##@ Work
 .PHONY: format

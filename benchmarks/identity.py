@@ -1,6 +1,6 @@
 """Streams a labelled set through identity rules in memory and prints how good the result is and how fast it came.
 
-    python benchmarks/identity.py FOLDER        (make bench-identity DATA=FOLDER)
+    python benchmarks/identity.py FOLDER
 
 Each record is cleaned and decided on arrival, in file order; earlier decisions are not revised. The weights are the
 ones the service uses; `identity_train.py` says how they do on entities they were not learned from.
@@ -10,11 +10,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 from dedup_measure import measure
 from identity_data import read_folder

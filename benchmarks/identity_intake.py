@@ -1,9 +1,9 @@
-"""Takes a labelled set through the real intake of an empty tenant, batch after batch, and reads back who was taken for whom.
+"""Takes a labelled set through the real intake of an empty tenant, batch after batch, and reads who was taken for whom.
 
-    python benchmarks/identity_intake.py FOLDER [--batch 1000]
+    make bench-identity DATA=FOLDER
 
-Starts PostgreSQL, NATS and the leads service of its own; what it prints is what a tenant would get: each record decided on arrival,
-in file order, nothing revised. Junk gets no party and so stands alone.
+Starts PostgreSQL, NATS and the leads service of its own; what it prints is what a tenant would get: each record decided
+on arrival, in file order, nothing revised. Junk gets no party and so stands alone.
 """
 
 from __future__ import annotations
@@ -17,13 +17,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent / "tests")]
-
 from dedup_measure import measure
 from identity_data import Labelled, read_folder
+
 from support.servers import running_servers
 from tercet_chassis.testing import Together
-
 from tercet_leads.app import service
 from tercet_leads.leads.admit import admit
 from tercet_leads.leads.rules import CLEANED, KINDS, Submission

@@ -14,7 +14,6 @@ from tercet_leads.identity.memory import PartyIndex, numbered
 from tercet_leads.identity.rules import CONFIRMED, MODELS, PROBABLE, UNRESOLVED, explain, judge, link_state
 from tercet_leads.identity.rules_agreement import compare, fits_mask, place_agreement
 
-
 FIRST_ID, SECOND_ID = (body + resident_check(body) for body in ("37010219900307123", "37010219700506123"))
 
 

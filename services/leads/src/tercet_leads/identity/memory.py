@@ -3,7 +3,7 @@ measurement."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping
 from dataclasses import dataclass
 from itertools import count
 from typing import Generic, TypeVar
@@ -32,13 +32,15 @@ class PartyIndex(Generic[P]):
 
     def __init__(self, new_party: Callable[[], P], models: Mapping[str, Model] | None = None) -> None:
         self.profiles: dict[P, Evidence] = {}
+        self.loaded: set[tuple[str, P]] = set()
         self._holders: dict[str, list[P]] = {}
         self._new_party = new_party
         self._models = models
 
-    def load(self, profiles: Mapping[P, Evidence], holders: Iterable[tuple[str, P]]) -> None:
+    def load(self, profiles: Mapping[P, Evidence], holders: Collection[tuple[str, P]]) -> None:
         """Takes over what a database knows of the parties that share keys with a batch."""
         self.profiles.update(profiles)
+        self.loaded.update(holders)
         for key, party in holders:
             self._holders.setdefault(key, []).append(party)
 

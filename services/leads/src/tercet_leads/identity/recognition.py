@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +12,7 @@ from tercet_chassis import Tx
 from tercet_chassis.ids import new_id
 from tercet_leads.cleaning import CleanLead
 from tercet_leads.identity import store
-from tercet_leads.identity.blocking import all_keys, strong_keys
+from tercet_leads.identity.blocking import CROWDED, all_keys, strong_keys
 from tercet_leads.identity.evidence import Evidence, evidence_of
 from tercet_leads.identity.memory import Decision, PartyIndex
 from tercet_leads.identity.model import ACTIVE, KINDS, Identity, Party, emails_of, phones_of
@@ -88,8 +89,11 @@ async def candidates(tx: Tx, lead: CleanLead, limit: int = 10) -> list[Candidate
 async def _index(tx: Tx, evidences: Sequence[Evidence], also: set[UUID]) -> PartyIndex[UUID]:
     keys = dict.fromkeys(key for evidence in evidences for key in all_keys(evidence))
     held = await store.holders(tx, list(keys))
+    # Who holds only crowded keys is no candidate, so that profile is not read.
+    counts = Counter(key for key, _ in held)
+    wanted = {party for key, party in held if counts[key] <= CROWDED} | also
     index: PartyIndex[UUID] = PartyIndex(new_id)
-    index.load(await store.profiles(tx, list({party for _, party in held} | also)), held)
+    index.load(await store.profiles(tx, list(wanted)), held)
     return index
 
 
@@ -155,7 +159,8 @@ class _Batch:
         )
 
     def _keep(self, party_id: UUID, is_new: bool, evidence: Evidence, lead: CleanLead, *, joined: int) -> None:
-        self._keys.update(dict.fromkeys((key, party_id) for key in all_keys(evidence)))
+        known = () if is_new else self._index.loaded
+        self._keys.update(dict.fromkeys(pair for key in all_keys(evidence) if (pair := (key, party_id)) not in known))
         if is_new:
             self._opened[party_id] = {"id": party_id, "kind": KINDS[evidence.kind], "state": ACTIVE, "joined": 0}
         row = self._opened.get(party_id) or self._grown.setdefault(party_id, {"id": party_id, "joined": 0})
