@@ -161,8 +161,9 @@ async def serve_http(
 ) -> None:
     """Serves HTTP in the running loop until `stop` is set, then lets running requests end. `started` gets the port."""
     listener = _bound(settings.http_address)
+    edge = create_app(settings, contract)
     config = uvicorn.Config(
-        create_app(settings, contract), http="httptools", ws="none", lifespan="on", access_log=False, log_config=None,
+        edge, http="httptools", ws="none", lifespan="on", access_log=False, log_config=None,
         server_header=False, proxy_headers=True, forwarded_allow_ips=settings.trusted_proxies,
         timeout_graceful_shutdown=20, timeout_keep_alive=30, backlog=2048,
     )  # fmt: skip
@@ -177,6 +178,7 @@ async def serve_http(
             started(port)
         await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)
     finally:
+        edge.transcoder.stopping.set()  # else open streams would hold the server until its patience ends
         server.should_exit = True
         waiting.cancel()
         await running

@@ -25,6 +25,8 @@ LIMITS = {
     "BULK": Limit(120, 20),
     "SIGN_IN": Limit(30, 10),
 }
+# A system of one's own on one machine is fed by one script, not by many people.
+_ONE_MACHINE = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ class EdgeSettings:
             body_limit=_whole(source, "BODY_LIMIT", plain.body_limit),
             upload_limit=_whole(source, "UPLOAD_LIMIT", plain.upload_limit),
             header_limit=_whole(source, "HEADER_LIMIT", plain.header_limit),
-            limits=_limits(source),
+            limits=_limits(source, _ONE_MACHINE if settings.development else 1),
             replicas=max(1, _whole(source, "REPLICAS", plain.replicas)),
             cors_origins=frozenset(
                 item.strip().rstrip("/")
@@ -84,9 +86,9 @@ def _whole(source: Mapping[str, str], name: str, default: int) -> int:
     return int(text)
 
 
-def _limits(source: Mapping[str, str]) -> dict[str, Limit]:
+def _limits(source: Mapping[str, str], times: int) -> dict[str, Limit]:
     """`TERCET_EDGE_LIMITS=READ=6000/600,WRITE=0`: calls a minute / at once; what is not named keeps its default."""
-    limits = dict(LIMITS)
+    limits = {name: Limit(limit.per_minute * times, limit.burst * times) for name, limit in LIMITS.items()}
     for part in filter(None, (item.strip() for item in source.get("TERCET_EDGE_LIMITS", "").split(","))):
         name, _, numbers = part.partition("=")
         rate, _, burst = numbers.partition("/")

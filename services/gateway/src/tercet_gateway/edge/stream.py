@@ -25,9 +25,11 @@ def resume(request: Any, headers: dict[bytes, bytes]) -> None:
         request.resume_token = last.decode("utf-8", "replace")
 
 
-async def serve(exchange: Exchange, call: Any, kind: type[Message], json: Callable[[Message], bytes]) -> int:
-    """Sends the stream until it ends, fails or the caller hangs up. A refusal at the start is a plain problem."""
-    gone = asyncio.ensure_future(exchange.disconnected())
+async def serve(
+    exchange: Exchange, call: Any, kind: type[Message], json: Callable[[Message], bytes], stopping: asyncio.Event
+) -> int:
+    """Sends the stream until it ends, fails, the caller hangs up or we stop. A refusal at the start is a plain problem."""
+    gone = asyncio.ensure_future(_over(exchange, stopping))
     try:
         first = await _next(call, gone)
         if first is None:
@@ -54,6 +56,8 @@ async def _pump(
         while True:
             done, _ = await asyncio.wait({reading, gone}, timeout=_QUIET_SECONDS, return_when=asyncio.FIRST_COMPLETED)
             if gone in done:
+                # Without an `end` event: a browser whose stream breaks off comes back by itself and resumes.
+                await exchange.send_body(b"")
                 return
             if not done:
                 await exchange.send_body(b": quiet\n\n", more=True)
@@ -75,6 +79,16 @@ async def _pump(
         reading.cancel()
         with suppress(asyncio.CancelledError, grpc.aio.AioRpcError):
             await reading
+
+
+async def _over(exchange: Exchange, stopping: asyncio.Event) -> None:
+    """Returns when the caller has hung up or the server stops."""
+    waits = [asyncio.ensure_future(exchange.disconnected()), asyncio.ensure_future(stopping.wait())]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
 
 
 async def _next(call: Any, gone: asyncio.Future[None]) -> asyncio.Future[Any] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any
 
@@ -34,6 +35,7 @@ class Transcoder:
     def __init__(self, settings: EdgeSettings, gate: Gate, backend: Backend) -> None:
         self._settings, self._gate, self._backend = settings, gate, backend
         self.decoder, self.encoder = Decoder(), Encoder()
+        self.stopping = asyncio.Event()
         self._binders: dict[Route, Binder] = {}
 
     def binder(self, route: Route) -> Binder:
@@ -124,4 +126,4 @@ class Transcoder:
     async def _stream(self, exchange: Exchange, route: Route, request: Message, metadata: list[tuple[str, str]]) -> int:
         stream.resume(request, exchange.headers)
         call = self._backend.stream(route, request.SerializeToString(), metadata)
-        return await stream.serve(exchange, call, route.method.response, self.json)
+        return await stream.serve(exchange, call, route.method.response, self.json, self.stopping)
