@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import httpx2
 import orjson
 
+from tercet_gateway.edge.contract import Contract
+from tercet_gateway.edge.server import serve_http
+from tercet_gateway.edge.settings import EdgeSettings
+
 from .library import Library
+from .sample_contract import sample_set
 
 
 def events(text: str) -> list[dict[str, str]]:
@@ -53,3 +59,24 @@ async def test_call_is_given_up_when_the_caller_hangs_up(client: httpx2.AsyncCli
 async def test_stream_needs_a_credential(edge_url: str) -> None:
     async with httpx2.AsyncClient(base_url=edge_url) as stranger:
         assert (await stranger.get("/v1/books:watch")).status_code == 401
+
+
+async def test_open_streams_end_when_the_server_stops(library: Library, keys: Path) -> None:
+    here = f"127.0.0.1:{library.port}"
+    settings = EdgeSettings(keys, {"sample": here, "gateway": here}, http_address="127.0.0.1:0")
+    stop, port = asyncio.Event(), asyncio.get_running_loop().create_future()
+    serving = asyncio.create_task(
+        serve_http(settings, stop, contract=Contract.of(sample_set()), started=port.set_result)
+    )
+    address = f"http://127.0.0.1:{await port}"
+    async with (
+        httpx2.AsyncClient(base_url=address, headers={"Authorization": "Bearer good"}) as client,
+        client.stream("GET", "/v1/books:watch?resume_token=open") as answer,
+    ):
+        lines = answer.aiter_lines()
+        while await anext(lines) != "id: open2":
+            continue
+        stop.set()
+        rest = [line async for line in lines]
+    assert "event: end" not in rest
+    await asyncio.wait_for(serving, 5)

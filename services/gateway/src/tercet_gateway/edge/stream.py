@@ -28,7 +28,7 @@ def resume(request: Any, headers: dict[bytes, bytes]) -> None:
 async def serve(
     exchange: Exchange, call: Any, kind: type[Message], json: Callable[[Message], bytes], stopping: asyncio.Event
 ) -> int:
-    """Sends the stream until it ends, fails, the caller hangs up or we stop. A refusal at the start is a plain problem."""
+    """Sends the stream until it ends, fails, the caller hangs up or we stop; refused at once, a plain problem."""
     gone = asyncio.ensure_future(_over(exchange, stopping))
     try:
         first = await _next(call, gone)
