@@ -39,13 +39,13 @@ class CustomFieldInvalid(InvalidArgument):
 
 async def definitions(tx: Tx, entity: type[Entity]) -> Mapping[str, Mapping[str, Any]]:
     """The tenant's definitions for one kind of resource, by key; read once a transaction."""
-    cache: dict[str, Mapping[str, Mapping[str, Any]]] = tx.session.sync_session.info.setdefault("custom_fields", {})
+    cache: dict[str, dict[str, Any]] = tx.session.sync_session.info.setdefault("custom_fields", {})
     name = entity.__tablename__
     if name not in cache:
         query = select(custom_fields.c.key, custom_fields.c.definition).where(
             custom_fields.c.tenant_id == tx.tenant_id, custom_fields.c.resource_type == name
         )
-        cache[name] = {key: definition for key, definition in (await tx.session.execute(query)).all()}
+        cache[name] = {row.key: row.definition for row in await tx.session.execute(query)}
     return cache[name]
 
 
@@ -57,32 +57,30 @@ def condition_field(definition: Mapping[str, Any], masks: frozenset[str]) -> Fie
     )
 
 
-async def checked(tx: Tx, entity: type[Entity], values: Mapping[str, Any]) -> dict[str, Any]:
-    """The values as they are stored; refuses unknown keys, wrong types and missing required ones, all at once."""
+async def checked(tx: Tx, entity: type[Entity], values: Mapping[str, Any], *, creating: bool = True) -> dict[str, Any]:
+    """The values as they are stored; refuses unknown keys, wrong types and missing required ones, all at once.
+
+    A new resource must have every required field; a change must not clear one.
+    """
     known = await definitions(tx, entity)
     wrong: list[Violation] = []
     stored: dict[str, Any] = {}
     for key, value in values.items():
         definition = known.get(key)
-        if definition is None:
-            wrong.append(
-                Violation(
-                    f"custom.{key}",
-                    "CUSTOM_FIELD_UNKNOWN",
-                    f"There is no custom field {key}; define it first or leave it out.",
-                )
-            )
-            continue
         if value is None:
+            continue
+        if definition is None:
+            advice = f"There is no custom field {key}; define it first or leave it out."
+            wrong.append(Violation(f"custom.{key}", "CUSTOM_FIELD_UNKNOWN", advice))
             continue
         try:
             stored[key] = _stored(definition, value)
         except (ValueError, TypeError, InvalidOperation) as bad:
-            wrong.append(
-                Violation(f"custom.{key}", "CUSTOM_FIELD_INVALID", f"{key} must be {definition['type'].lower()}: {bad}")
-            )
-    for key, definition in known.items():
-        if definition.get("required") and key not in stored and key not in values:
+            needed = f"{key} must be {definition['type'].lower()}: {bad}"
+            wrong.append(Violation(f"custom.{key}", "CUSTOM_FIELD_INVALID", needed))
+    for key in known if creating else values:
+        missing = key not in stored and values.get(key) is None
+        if missing and known.get(key, {}).get("required"):
             wrong.append(Violation(f"custom.{key}", "CUSTOM_FIELD_REQUIRED", f"{key} is required."))
     if wrong:
         raise CustomFieldInvalid(detail="; ".join(item.message for item in wrong), violations=wrong)

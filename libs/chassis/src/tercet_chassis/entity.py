@@ -201,6 +201,5 @@ def index(name: str, *columns: str, where: str | None = None) -> Index:
 def view(entity: type[Entity]) -> Table:
     """The table owner's view of the entity's rows in the caller's tenant: lists, searches and counts read here."""
     source = entity.__table__
-    return Table(
-        source.name, MetaData(), *(Column(c.name, c.type, key=c.key) for c in source.columns), schema=FENCED_SCHEMA
-    )
+    columns = (Column(c.name, c.type, key=c.key, nullable=c.nullable) for c in source.columns)
+    return Table(source.name, MetaData(), *columns, schema=FENCED_SCHEMA)

@@ -15,13 +15,14 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm.exc import StaleDataError
 
-from tercet_chassis.errors import Aborted, Refusal, ResourceAlreadyExists, Unavailable, Violation
+from tercet_chassis.errors import Aborted, InvalidArgument, Refusal, ResourceAlreadyExists, Unavailable, Violation
 
 T = TypeVar("T")
 UniqueKeys = Mapping[str, tuple[str, str]]
 MOST_RUNS = 4
 _RACES = frozenset({"40001", "40P01", "55P03"})
-_UNIQUE = "23505"
+_UNIQUE, _MISSING = "23505", "23502"
+_UNSTORABLE = frozenset({"22001", "22003", "22021", "22P05"})
 # Shutting down, starting up, out of connections.
 _AWAY = ("57P", "08", "53300")
 
@@ -30,6 +31,18 @@ class ChangedMeanwhile(Aborted):
     """Another transaction changed the row first."""
 
     text = "Somebody else changed this at the same moment; read it again and repeat."
+
+
+class ValueMissing(InvalidArgument):
+    """A value that every resource of the kind must have was left out or cleared."""
+
+    text = "{column} must have a value."
+
+
+class ValueNotStorable(InvalidArgument):
+    """A number that is too large, or text with a zero character."""
+
+    text = "The request has a number that is too large, or text with a character that cannot be stored."
 
 
 class DatabaseAway(Unavailable):
@@ -55,7 +68,12 @@ def refusal_of(error: BaseException, keys: UniqueKeys) -> Refusal | None:
     """The refusal that a database error is; None when it is a fault of ours."""
     if isinstance(error, StaleDataError) or _state(error) in _RACES:
         return ChangedMeanwhile()
+    if _state(error) in _UNSTORABLE:
+        return ValueNotStorable()
     if isinstance(error, IntegrityError):
+        column = str(getattr(_cause(error), "column_name", None) or "")
+        if _state(error) == _MISSING:
+            return ValueMissing(column=column, violations=[Violation(column, "VALUE_MISSING", "Give a value.")])
         return _taken(error, keys) if _state(error) == _UNIQUE else None
     lost = isinstance(error, DBAPIError) and error.connection_invalidated
     if lost or isinstance(error, PoolTimeout | ConnectionError) or _state(error).startswith(_AWAY):

@@ -12,9 +12,12 @@ from uuid import UUID
 
 import structlog
 from sqlalchemy import delete, func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
 
+from tercet_chassis import telemetry
 from tercet_chassis.context import Context
 from tercet_chassis.errors import Refusal
+from tercet_chassis.faults import again_after_races
 from tercet_chassis.ids import derived_id
 from tercet_chassis.principal import Principal
 from tercet_chassis.tables import jobs, tenants
@@ -27,6 +30,7 @@ log = structlog.get_logger(__name__)
 JobFunction = Callable[..., Awaitable[None]]
 J = TypeVar("J", bound=JobFunction)
 BATCH = 20
+AT_ONCE = 3
 POLL = 0.5
 LEASE = timedelta(seconds=60)
 MOST_ATTEMPTS = 12
@@ -34,9 +38,10 @@ MOST_ATTEMPTS = 12
 _CLAIM = text(
     "UPDATE jobs SET lease_time = clock_timestamp() + :lease, attempts = attempts + 1 WHERE id IN ("
     " SELECT id FROM jobs WHERE state = 'WAITING' AND due_time <= :now"
-    " AND (lease_time IS NULL OR lease_time < clock_timestamp()) AND (retry_time IS NULL OR retry_time <= clock_timestamp())"
+    " AND (lease_time IS NULL OR lease_time < clock_timestamp())"
+    " AND (retry_time IS NULL OR retry_time <= clock_timestamp())"
     " ORDER BY due_time LIMIT :batch FOR UPDATE SKIP LOCKED"
-    ") RETURNING id, tenant_id, name, key, arguments, due_time, attempts"
+    ") RETURNING id, tenant_id, name, key, due_time, attempts"
 )
 
 
@@ -106,37 +111,50 @@ class JobRunner:
             claimed = (
                 await connection.execute(_CLAIM, {"lease": LEASE, "now": self._runtime.clock.now(), "batch": BATCH})
             ).all()
-        for row in claimed:
-            await self._run(row)
+        slots = asyncio.Semaphore(AT_ONCE)
+
+        async def run(row: Any) -> None:
+            async with slots:
+                await self._run(row)
+
+        await asyncio.gather(*(run(row) for row in claimed))
         return len(claimed)
 
     async def _run(self, row: Any) -> None:
         known = self._known.get(row.name)
         if known is None:
-            await self._failed(row, f"there is no job {row.name}", final=True)
+            # A newer version may have scheduled it, and will run it.
+            await self._failed(row, f"there is no job {row.name} in this version", final=False)
             return
         principal = Principal.system(self._runtime.settings.service, row.tenant_id)
         context = Context(principal=principal, method=f"job:{row.name}", request_id=str(row.id))
-        try:
-            async with self._runtime.transaction(context) as tx:
-                alive = await tx.session.execute(
-                    select(jobs.c.id).where(jobs.c.id == row.id, jobs.c.attempts == row.attempts).with_for_update()
-                )
-                if alive.first() is None:
-                    return
-                # First the row, so that a handler may schedule the same key anew.
-                if known.period is None:
-                    await tx.session.execute(delete(jobs).where(jobs.c.id == row.id))
-                else:
-                    await tx.session.execute(
-                        update(jobs).where(jobs.c.id == row.id).values(**_next(row.due_time, known.period, tx.now()))
-                    )
-                await known.function(tx, **row.arguments)
-        except Refusal as refusal:
-            await self._failed(row, f"{refusal.reason}: {refusal.message}", final=known.period is None)
-        except Exception as fault:
-            log.exception("job.failed", job=row.name, attempt=row.attempts)
-            await self._failed(row, repr(fault)[:2000], final=known.period is None and row.attempts >= MOST_ATTEMPTS)
+        with telemetry.job_span(row.name) as span:
+            try:
+                await again_after_races(lambda: self._unit(known, row, context))
+            except Refusal as refusal:
+                given_up = not refusal.passing or row.attempts >= MOST_ATTEMPTS
+                error = f"{refusal.reason}: {refusal.message}"
+                await self._failed(row, error, final=known.period is None and given_up)
+            except Exception as fault:
+                telemetry.trace_id(span)
+                log.exception("job.failed", job=row.name, attempt=row.attempts)
+                given_up = row.attempts >= MOST_ATTEMPTS
+                await self._failed(row, repr(fault)[:2000], final=known.period is None and given_up)
+
+    async def _unit(self, known: Job, row: Any, context: Context) -> None:
+        async with self._runtime.transaction(context) as tx:
+            # The lock lasts as long as the job, however long that is; who comes late finds another number or time.
+            mine = (jobs.c.id == row.id) & (jobs.c.attempts == row.attempts) & (jobs.c.due_time == row.due_time)
+            found = (await tx.session.execute(select(jobs.c.arguments).where(mine).with_for_update())).first()
+            if found is None:
+                return
+            # First the row, so that a handler may schedule the same key anew.
+            if known.period is None:
+                await tx.session.execute(delete(jobs).where(jobs.c.id == row.id))
+            else:
+                following = _next(row.due_time, known.period, tx.now())
+                await tx.session.execute(update(jobs).where(jobs.c.id == row.id).values(**following))
+            await known.function(tx, **found.arguments)
 
     async def _failed(self, row: Any, error: str, *, final: bool) -> None:
         delay = timedelta(seconds=min(3600, 2 ** min(row.attempts, 12)))
@@ -145,7 +163,8 @@ class JobRunner:
             values["state"] = "FAILED"
             log.error("job.given_up", job=row.name, error=error)
         async with self._runtime.database.connection() as connection:
-            await connection.execute(update(jobs).where(jobs.c.id == row.id).values(**values))
+            mine = (jobs.c.id == row.id) & (jobs.c.attempts == row.attempts)
+            await connection.execute(update(jobs).where(mine).values(**values))
 
     async def due(self) -> int:
         """Jobs that should have run by now and have not."""
@@ -159,8 +178,6 @@ class JobRunner:
 
     async def arm(self, tenant_id: UUID | None = None) -> None:
         """Puts what runs by the clock on the list of one tenant, or of all known ones."""
-        from sqlalchemy.dialects.postgresql import insert
-
         async with self._runtime.database.connection() as connection:
             if tenant_id is None:
                 found = [row.id for row in (await connection.execute(select(tenants.c.id))).all()]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 
 from tercet_chassis import custom_fields, validation
+from tercet_chassis.binding import Binding
 from tercet_chassis.entity import Custom, Entity
 from tercet_chassis.errors import InvalidArgument, Violation
 
@@ -24,47 +27,87 @@ class FieldNotWritable(InvalidArgument):
 
 
 async def patch(tx: Tx, entity: Any, message: Message, mask: FieldMask | None) -> Any:
-    """Sets the masked fields (without a mask: those the message has), checks the whole, and gives the entity back."""
+    """Sets the masked fields (without a mask: those the message has) and checks the whole.
+
+    Refuses fields that clients may not set, and a result that breaks a rule.
+    """
     binding = tx.runtime.bindings.of(type(entity))
-    paths = list(mask.paths) if mask is not None and mask.paths else [field.name for field, _ in message.ListFields()]
-    names = list(dict.fromkeys(path.split(".")[0] for path in paths))
-    if "*" in names:
-        names = [bound.name for bound in binding.fields.values() if not bound.output_only and not bound.immutable]
-    allowed = [name for name in names if name not in _NEVER]
-    wrong = [
-        name
-        for name in allowed
-        if name not in binding.fields
-        or binding.fields[name].output_only
-        or binding.fields[name].immutable
-        or not binding.fields[name].read
-    ]
-    if mask is not None and mask.paths and wrong:
+    current = binding.render(entity)
+    paths = _paths(binding, message, mask)
+    names = list(dict.fromkeys(path.partition(".")[0] for path in paths))
+    fixed = [name for name in names if not _writable(binding, name)]
+    if mask is not None and mask.paths:
+        _refuse(binding, fixed, current, message)
+    open_ = [name for name in names if name not in fixed]
+    values = binding.values(_merged(binding, current, message, paths), creating=False, only=open_)
+    if "custom" in values and isinstance(entity, Custom):
+        values["custom"] = await _custom(tx, entity, binding.values(message, creating=False, only=["custom"]), paths)
+    for name, value in values.items():
+        if getattr(entity, name) != value:
+            setattr(entity, name, value)
+    validation.check(binding.render(entity), prefix=f"{_field_name(message)}.")
+    return entity
+
+
+def _paths(binding: Binding, message: Message, mask: FieldMask | None) -> list[str]:
+    if mask is None or not mask.paths:
+        return [field.name for field, _ in message.ListFields() if field.name not in _NEVER]
+    if "*" in mask.paths:
+        return [name for name in binding.fields if _writable(binding, name)]
+    return [path for path in mask.paths if path not in _NEVER]
+
+
+def _writable(binding: Binding, name: str) -> bool:
+    bound = binding.fields.get(name)
+    return bound is not None and bound.read is not None and not bound.output_only and not bound.immutable
+
+
+def _refuse(binding: Binding, names: Sequence[str], current: Any, message: Any) -> None:
+    # What was read may be sent back whole: an immutable field with its present value changes nothing.
+    wrong = [name for name in names if not _unchanged(binding, name, current, message)]
+    if wrong:
         raise FieldNotWritable(
             fields=", ".join(wrong),
             violations=[
                 Violation(name, "FIELD_NOT_WRITABLE", f"{name} cannot be set; leave it out.") for name in wrong
             ],
         )
-    values = binding.values(message, creating=False, only=[name for name in allowed if name not in wrong])
-    if "custom" in values and isinstance(entity, Custom):
-        values["custom"] = await _custom(tx, entity, values["custom"], paths)
-    for name in ("external_system", "external_id"):
-        if name in values:
-            setattr(entity, name, values.pop(name))
-    for name, value in values.items():
-        if getattr(entity, name) != value:
-            setattr(entity, name, value)
-    validation.check(binding.render(entity))
-    return entity
 
 
-async def _custom(tx: Tx, entity: Entity, given: dict[str, Any], paths: list[str]) -> dict[str, Any]:
-    keys = [path.split(".", 1)[1] for path in paths if path.startswith("custom.")]
-    current = dict(getattr(entity, "custom", None) or {})
-    if keys:
-        merged = {**current, **{key: given.get(key) for key in keys}}
-    else:
-        merged = {**current, **given}
-    kept = {key: value for key, value in merged.items() if value is not None}
-    return await custom_fields.checked(tx, type(entity), kept)
+def _unchanged(binding: Binding, name: str, current: Any, message: Any) -> bool:
+    bound = binding.fields.get(name)
+    return bound is not None and bound.immutable and bool(getattr(current, name) == getattr(message, name))
+
+
+def _merged(binding: Binding, current: Message, message: Message, paths: Sequence[str]) -> Message:
+    """The message, its partly masked parts completed from what is there: `cost.amount` leaves the currency alone."""
+    inner = [
+        path for path in paths if "." in path and binding.fields[path.partition(".")[0]].kind in ("message", "money")
+    ]
+    if not inner:
+        return message
+    merged = type(message)()
+    merged.CopyFrom(message)
+    for name in {path.partition(".")[0] for path in inner} - set(paths):
+        whole, given = getattr(merged, name), getattr(message, name)
+        whole.CopyFrom(getattr(current, name))
+        below = FieldMask(paths=[path.partition(".")[2] for path in inner if path.startswith(f"{name}.")])
+        try:
+            below.MergeMessage(given, whole, replace_message_field=True, replace_repeated_field=True)
+        except ValueError as unknown:
+            raise FieldNotWritable(fields=name) from unknown
+    return merged
+
+
+async def _custom(tx: Tx, entity: Entity, given: dict[str, Any], paths: Sequence[str]) -> dict[str, Any]:
+    """The fields of the tenant's own after the patch: named ones set or cleared, all others as they are."""
+    values = given["custom"]
+    keys = [path.partition(".")[2] for path in paths if path.startswith("custom.")] or list(values)
+    changed = {key: values.get(key) for key in keys}
+    stored = await custom_fields.checked(tx, type(entity), changed, creating=False)
+    kept = {key: value for key, value in (getattr(entity, "custom", None) or {}).items() if key not in changed}
+    return {**kept, **stored}
+
+
+def _field_name(message: Message) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", message.DESCRIPTOR.name).lower()

@@ -63,10 +63,20 @@ def _with_trace(_: Any, __: str, record: MutableMapping[str, Any]) -> MutableMap
 
 
 def redacted(_: Any, __: str, record: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Hides values under keys that name personal data or secrets."""
-    for key in _PERSONAL_KEYS & record.keys():
-        record[key] = "[hidden]"
+    """Hides values under keys that name personal data or secrets, however deep."""
+    for key, value in record.items():
+        record[key] = _hidden(key, value)
     return record
+
+
+def _hidden(key: str, value: Any) -> Any:
+    if key in _PERSONAL_KEYS:
+        return "[hidden]"
+    if isinstance(value, Mapping):
+        return {inner: _hidden(str(inner), item) for inner, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_hidden("", item) for item in value]
+    return value
 
 
 def start(settings: Settings, engine: AsyncEngine) -> None:
@@ -89,10 +99,16 @@ def start(settings: Settings, engine: AsyncEngine) -> None:
     provider = TracerProvider(resource=resource, sampler=ParentBased(TraceIdRatioBased(settings.trace_share)))
     if settings.otlp_endpoint:
         provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=settings.otlp_endpoint)))
-        SQLAlchemyInstrumentor().instrument(engine=engine.sync_engine, skip_dep_check=True)
+        instrument(engine)
     trace.set_tracer_provider(provider)
     if settings.metrics_port:
         start_http_server(settings.metrics_port)
+
+
+def instrument(engine: AsyncEngine) -> None:
+    """Gives each SQL statement a span. Only where spans are sent somewhere: unsent ones would cost and tell nobody."""
+    # The instrumentation names SQLAlchemy versions up to 2.0 and declines newer ones with a log line, though it works.
+    SQLAlchemyInstrumentor().instrument(engine=engine.sync_engine, skip_dep_check=True)
 
 
 @contextmanager
@@ -115,6 +131,13 @@ def consumer_span(name: str, traceparent: str) -> Iterator[Span]:
     )
     links = [trace.Link(origin)] if origin is not None and origin.is_valid else []
     with _tracer.start_as_current_span(name, kind=SpanKind.CONSUMER, links=links) as span:
+        yield span
+
+
+@contextmanager
+def job_span(name: str) -> Iterator[Span]:
+    """The span of one run of a job."""
+    with _tracer.start_as_current_span(f"job:{name}", kind=SpanKind.INTERNAL, record_exception=False) as span:
         yield span
 
 

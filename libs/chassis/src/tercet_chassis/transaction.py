@@ -12,6 +12,7 @@ import orjson
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 from sqlalchemy import event, select, text
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
@@ -140,8 +141,8 @@ class Tx:
     async def create(self, entity: type[E], message: Message) -> E:
         """A new row from what a client sent; output-only fields are ignored, custom fields checked."""
         values = self.runtime.bindings.of(entity).values(message, creating=True)
-        if issubclass(entity, Custom) and values.get("custom"):
-            values["custom"] = await custom_fields.checked(self, entity, values["custom"])
+        if issubclass(entity, Custom):
+            values["custom"] = await custom_fields.checked(self, entity, values.get("custom") or {})
         return self.add(entity(**values))
 
     async def patch(self, entity: E, message: Message, mask: FieldMask | None = None) -> E:
@@ -251,8 +252,6 @@ class Tx:
             )
 
     async def _write_jobs(self) -> None:
-        from sqlalchemy.dialects.postgresql import insert
-
         for item in self._jobs:
             values = {
                 "id": new_id(),
@@ -267,7 +266,9 @@ class Tx:
                 "arguments": item["arguments"],
                 "attempts": 0,
                 "retry_time": None,
+                "lease_time": None,
                 "state": "WAITING",
+                "error": None,
             }
             await self.session.execute(
                 insert(jobs)
@@ -331,7 +332,7 @@ class Tx:
                 party_links.c.tenant_id == self.tenant_id, party_links.c.identity_id.in_(identities)
             )
         ).all()
-        known = {identity: party for identity, party in rows}
+        known = {row.identity_id: row.party_id for row in rows}
         for entity in entities:
             entity.party_id = known.get(entity.identity_id, entity.party_id)
 
