@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tercet.sales.v1 import customer_service_pb2 as customers
-from tercet.sales.v1 import opportunity_service_pb2 as opportunities
+from tercet.sales.v1 import opportunity_service_pb2 as pb
 from tercet.type.v1.money_pb2 import Money
 from tercet_chassis.testing import Client
 
@@ -29,8 +29,8 @@ async def person(sales: Client, name: str = "王芳", **values: Any) -> customer
     return made
 
 
-async def opportunity(sales: Client, customer_id: str, title: str = "二十台工作站", **values: Any) -> opportunities.Opportunity:
+async def opportunity(sales: Client, customer_id: str, title: str = "二十台工作站", **values: Any) -> pb.Opportunity:
     """An opportunity of a customer."""
-    given = opportunities.Opportunity(customer_id=customer_id, title=title, **values)
-    made: opportunities.Opportunity = await sales.CreateOpportunity(opportunities.CreateOpportunityRequest(opportunity=given))
+    given = pb.Opportunity(customer_id=customer_id, title=title, **values)
+    made: pb.Opportunity = await sales.CreateOpportunity(pb.CreateOpportunityRequest(opportunity=given))
     return made

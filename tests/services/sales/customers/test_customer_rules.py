@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from tercet_sales.customers import rules
 from tercet_sales.customers.errors import CustomerNameMissing, PrimaryTwice
 
@@ -47,7 +48,10 @@ def test_two_primary_numbers_are_refused() -> None:
 
 
 def test_one_primary_account_a_platform_is_fine() -> None:
-    accounts = [{"platform": "wechat", "account": "a", "primary": True}, {"platform": "douyin", "account": "b", "primary": True}]
+    accounts = [
+        {"platform": "wechat", "account": "a", "primary": True},
+        {"platform": "douyin", "account": "b", "primary": True},
+    ]
     assert rules.checked_accounts(accounts) == accounts
     with pytest.raises(PrimaryTwice):
         rules.checked_accounts([{**account, "platform": "wechat"} for account in accounts])
