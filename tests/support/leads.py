@@ -6,10 +6,12 @@ from typing import Any
 
 from google.protobuf.message import Message
 from sqlalchemy import select
+from tercet.chassis.v1.file_service_pb2 import UploadFileRequest
+from tercet.chassis.v1.operation_service_pb2 import GetOperationRequest, Operation
 from tercet.leads.v1.lead_service_pb2 import CreateLeadRequest, Lead
 from tercet_chassis.contract import message_class
 from tercet_chassis.tables import outbox
-from tercet_chassis.testing import Client
+from tercet_chassis.testing import Client, eventually
 
 
 async def make(leads: Client, **values: Any) -> Lead:
@@ -44,3 +46,30 @@ def person(number: int) -> str:
 def company(number: int) -> str:
     """A company's name; another for each number up to a thousand."""
     return f"杭州{_SYLLABLES[number % 32]}{_SYLLABLES[number // 32 % 32]}{_SYLLABLES[(number * 5 + 3) % 32]}机械有限公司"
+
+
+async def upload(client: Client, name: str, content: bytes) -> str:
+    """Uploads a file and answers its id."""
+    running = client.running
+    method = running.method("UploadFile")
+    invoke = running.together.channel(running.runtime).stream_unary(
+        method.path, request_serializer=method.request.SerializeToString, response_deserializer=method.response.FromString
+    )
+    size = 1 << 20
+    pieces = [content[start : start + size] for start in range(0, max(len(content), 1), size)]
+    token = running.together.signer.token(client.principal)
+    stored = await invoke(
+        iter(UploadFileRequest(name=name, content=piece) for piece in pieces), metadata=[("authorization", f"Bearer {token}")], timeout=60
+    )
+    return str(stored.id)
+
+
+async def done(client: Client, operation: Operation, seconds: float = 60.0) -> Operation:
+    """Waits for an operation's end."""
+
+    async def ended() -> Operation | None:
+        current: Operation = await client.GetOperation(GetOperationRequest(id=operation.id))
+        return None if current.state == Operation.RUNNING else current
+
+    found: Operation = await eventually(ended, seconds)
+    return found

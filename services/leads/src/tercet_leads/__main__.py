@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from tercet_chassis import run
-
 from tercet_leads.app import service
 
 run(service)

@@ -88,11 +88,12 @@ async def _answer_repeated(tx: Tx, batch: Sequence[Submission], admissions: list
     by_id = await store.by_ids(tx, list(ids))
     by_ref = await store.by_external_refs(tx, [s.external for s in batch if s.external])
     for submission, admission in zip(batch, admissions, strict=True):
-        lead = by_id.get(by_key[submission.key]) if submission.key in by_key else None
+        key_of = by_key.get(submission.key) if submission.key else None
+        lead = by_id.get(key_of) if key_of else None
         lead = lead or (by_id.get(submission.id) if submission.id else None)
         lead = lead or (by_ref.get(submission.external) if submission.external else None)
         # A key whose lead was deleted since is still a repetition.
-        if lead is not None or submission.key in by_key:
+        if lead is not None or key_of is not None:
             admission.lead, admission.repeated = lead, True
 
 
@@ -114,7 +115,7 @@ async def _understand(tx: Tx, book: Rulebook, batch: Sequence[Submission], admis
         placement = placements.get(submission.placement_id) if submission.placement_id else None
         given = submission.source_given or (placement.source_code if placement else "")
         source = book.sources.find(given) if given else None
-        flags = []
+        flags = list(submission.flags)
         if source is None:
             flags.append("source_unknown" if given else "source_missing")
             unknown += [given] if given else []
@@ -196,7 +197,7 @@ class _Writing:
         if lead.placement_id and lead.state != "JUNK":
             self._credits.append((lead.placement_id, lead.id))
         item.admission.lead = lead
-        self._keep_touch(lead, item, duplicate=False)
+        self._keep_touch(lead, item, None)
         return lead
 
     def _touch_again(self, lead: Lead, item: _Item) -> None:
@@ -205,17 +206,17 @@ class _Writing:
         lead.last_touch_time = max(lead.last_touch_time, item.submission.occur_time or now)
         if item.source is not NOWHERE:
             lead.last_source_code = item.source.code
-        for name, value in item.understood.values.items():
-            # A touch fills what was empty; what the seller sees is never written over by a form.
-            if value and not getattr(lead, name):
-                setattr(lead, name, value)
+        # A touch fills what was empty; what the seller sees is never written over by a form.
+        filled = {name: value for name, value in item.understood.values.items() if value and not getattr(lead, name)}
+        for name, value in filled.items():
+            setattr(lead, name, value)
         deciding.score(lead, self._book, now, None, item.submission.entry)
         item.admission.lead, item.admission.duplicate = lead, True
-        touch_id = self._keep_touch(lead, item, duplicate=True)
+        touch_id = self._keep_touch(lead, item, filled)
         if lead.id not in self._leads:
             self._touched[lead.id] = (lead, touch_id)
 
-    def _keep_touch(self, lead: Lead, item: _Item, *, duplicate: bool) -> UUID:
+    def _keep_touch(self, lead: Lead, item: _Item, filled: dict[str, Any] | None) -> UUID:
         submission = item.submission
         touch_id = item.admission.touch_id = new_id()
         self._touches.append(
@@ -235,7 +236,8 @@ class _Writing:
                 "occur_time": submission.occur_time or self._tx.now(),
                 "raw": submission.raw,
                 "flags": [*item.flags, *item.understood.flags],
-                "duplicate": duplicate,
+                "duplicate": filled is not None,
+                "filled": filled or {},
                 "key": submission.key,
             }
         )

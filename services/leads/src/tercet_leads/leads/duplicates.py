@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from tercet.leads.v1.lead_service_pb2 import CheckDuplicatesResponse
+from tercet.leads.v1.lead_service_pb2 import CheckDuplicatesResponse, Lead
 from tercet.type.v1.party_pb2 import LinkState
 from tercet_chassis import Tx
 from tercet_leads.customers import store as customer_store
@@ -39,6 +39,7 @@ async def check_duplicates(tx: Tx, submission: Submission) -> CheckDuplicatesRes
             customer_id=str(held[0].customer_id) if held else "",
         )
     cleaned = tx.render(lead)
+    assert isinstance(cleaned, Lead)
     for name in ("id", "identity_id", "party_id"):
         cleaned.ClearField(name)
     response.cleaned.CopyFrom(cleaned)

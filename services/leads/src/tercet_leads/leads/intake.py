@@ -60,4 +60,4 @@ def _id(text: str) -> UUID | None:
 
 
 def _time(message: pb.Lead, name: str) -> datetime | None:
-    return getattr(message, name).ToDatetime(tzinfo=UTC) if message.HasField(name) else None  # type: ignore[arg-type]
+    return getattr(message, name).ToDatetime(tzinfo=UTC) if message.HasField(name) else None

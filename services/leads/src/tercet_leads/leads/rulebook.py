@@ -18,9 +18,10 @@ from tercet_leads.leads import store
 from tercet_leads.pools import store as pool_store
 from tercet_leads.pools.rules import PoolFacts, fallback_of
 from tercet_leads.qualification import store as qualification_store
-from tercet_leads.scoring import rules as scoring
 from tercet_leads.scoring import store as scoring_store
 from tercet_leads.scoring.facts import Condition, condition
+from tercet_leads.scoring.rules import DEFAULTS, Thresholds
+from tercet_leads.scoring.rules import Rule as ScoringRule
 from tercet_leads.sources import store as source_store
 from tercet_leads.sources.rules import NOWHERE, UNKNOWN, SourceBook, SourceFacts
 
@@ -45,8 +46,8 @@ class Rulebook:
 
     stamp: Any
     sources: SourceBook
-    scoring: tuple[scoring.Rule, ...]
-    thresholds: scoring.Thresholds
+    scoring: tuple[ScoringRule, ...]
+    thresholds: Thresholds
     qualification: Qualification | None
     assignment: tuple[assigning.Rule, ...]
     sellers: tuple[assigning.SellerFacts, ...]
@@ -115,7 +116,7 @@ async def _read(tx: Tx, stamp: Any) -> Rulebook:
 
     rows = await scoring_store.active_rules(tx)
     scoring_rules = tuple(
-        scoring.Rule(row.code, row.display_name, holds, row.points, row.half_life_days)
+        ScoringRule(row.code, row.display_name, holds, row.points, row.half_life_days)
         for row in rows
         if (holds := compiled("scoring", row.code, row.condition)) is not None
     )
@@ -127,8 +128,8 @@ async def _read(tx: Tx, stamp: Any) -> Rulebook:
         stamp=stamp,
         sources=SourceBook(source.facts() for source in sources if source.code != UNKNOWN),
         used_sources=frozenset(source.code for source in sources if source.used),
-        scoring=scoring_rules if rows else scoring.DEFAULTS,
-        thresholds=scoring.Thresholds(scale.a_from, scale.b_from, scale.c_from) if scale else scoring.Thresholds(),
+        scoring=scoring_rules if rows else DEFAULTS,
+        thresholds=Thresholds(scale.a_from, scale.b_from, scale.c_from) if scale else Thresholds(),
         qualification=Qualification(newest.name, ripe, newest.automatic) if newest and ripe else None,
         assignment=tuple(
             assigning.Rule(

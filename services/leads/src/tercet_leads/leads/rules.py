@@ -53,6 +53,8 @@ class Submission:
     next_contact_time: datetime | None = None
     # What a repeated delivery is recognised by.
     key: str | None = None
+    # What was odd about it before cleaning.
+    flags: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,7 +157,7 @@ async def _answer(tx: Tx, admission: Admission) -> pb.Lead:
         message = tx.render(lead)
         assert isinstance(message, pb.Lead)
     else:
-        message = pb.Lead(id=str(lead.id), state=pb.Lead.State.Value(lead.state), owner_id=str(lead.owner_id or ""))
+        message = pb.Lead(id=str(lead.id), state=lead.state, owner_id=str(lead.owner_id or ""))
     message.duplicate_touch = admission.duplicate
     return message
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -40,7 +41,7 @@ def faded(points: int, half_life_days: int, days: float) -> int:
     """The points left after so many days, rounded to whole ones towards zero at .5 and below."""
     if not half_life_days or days <= 0:
         return points
-    return round(points * 0.5 ** (days / half_life_days))
+    return round(points * math.pow(0.5, days / half_life_days))
 
 
 def contributions(rules: Sequence[Rule], facts: Facts, days_since_touch: float) -> list[Contribution]:

@@ -32,5 +32,7 @@ class Touch(Linked, Owned, Entity):
     raw: Mapped[dict[str, Any]] = column(default=dict)
     flags: Mapped[list[Any]] = column(default=list)
     duplicate: Mapped[bool] = column(default=False)
+    # What it filled in on a lead that was there before, so that it can be taken back.
+    filled: Mapped[dict[str, Any]] = column(default=dict)
     # What a repeated delivery is recognised by: an import's row, a form's submission, an advertiser's id.
     key: Mapped[str | None]

@@ -1,0 +1,83 @@
+"""Queries of imports."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import delete, select
+
+from tercet.chassis.v1.file_service_pb2 import File
+from tercet_chassis import Tx
+from tercet_chassis.served.files import read, stored
+from tercet_chassis.tables import file_chunks
+from tercet_leads.imports.model import ImportRowError
+from tercet_leads.leads.model import Lead
+from tercet_leads.pools.model import PoolMove
+from tercet_leads.touches.model import Touch
+
+_MOST_ERRORS = 100_000
+
+
+async def file_of(tx: Tx, file_id: UUID) -> File:
+    """What is known of the uploaded file. Refuses with NOT_FOUND."""
+    return await stored(tx, str(file_id))
+
+
+async def piece(tx: Tx, file_id: UUID, sequence: int) -> bytes | None:
+    """One piece of the file, from 0; None after the last."""
+    mine = (
+        file_chunks.c.tenant_id == tx.tenant_id,
+        file_chunks.c.file_id == file_id,
+        file_chunks.c.sequence == sequence,
+    )
+    content = await tx.session.scalar(select(file_chunks.c.content).where(*mine))
+    return None if content is None else bytes(content)
+
+
+async def head(tx: Tx, file_id: UUID, size: int) -> bytes:
+    """The first bytes of the file."""
+    found = bytearray()
+    async for piece in read(tx, str(file_id)):
+        found += piece
+        if len(found) >= size:
+            break
+    return bytes(found[:size])
+
+
+async def errors(tx: Tx, import_id: UUID) -> Sequence[ImportRowError]:
+    """The refused rows in their order, at most a hundred thousand."""
+    query = (
+        select(ImportRowError)
+        .where(ImportRowError.import_id == import_id)
+        .order_by(ImportRowError.row_number)
+        .limit(_MOST_ERRORS)
+    )
+    return (await tx.session.scalars(query)).all()
+
+
+async def touches_of(tx: Tx, prefix: str, limit: int) -> Sequence[Touch]:
+    """Touches of an import, the last ones first, so that what came last is taken back first."""
+    query = select(Touch).where(Touch.key.startswith(prefix, autoescape=True)).order_by(Touch.id.desc()).limit(limit)
+    return (await tx.session.scalars(query)).all()
+
+
+async def lock_leads(tx: Tx, ids: Sequence[UUID]) -> dict[UUID, Lead]:
+    """The leads of these ids that are there, held until the end of the transaction."""
+    query = select(Lead).where(Lead.id.in_(set(ids))).order_by(Lead.id).with_for_update()
+    return {lead.id: lead for lead in await tx.session.scalars(query)}
+
+
+async def forget_touches(tx: Tx, ids: Sequence[UUID]) -> None:
+    """Deletes touches."""
+    await _delete(tx, Touch, Touch.id.in_(ids))
+
+
+async def forget_moves(tx: Tx, lead_ids: Sequence[UUID]) -> None:
+    """Deletes the history of leads that are no more."""
+    await _delete(tx, PoolMove, PoolMove.lead_id.in_(lead_ids))
+
+
+async def _delete(tx: Tx, entity: Any, where: Any) -> None:
+    await tx.session.execute(delete(entity).where(where).execution_options(synchronize_session=False))
