@@ -7,6 +7,7 @@ also as text), FieldMask in the proto's names. Null leaves a field unset.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -21,6 +22,7 @@ from tercet_gateway.edge.codec.wellknown import Malformed
 Errors = list[Violation]
 Fill = Callable[[dict[str, Any], Any, Errors], None]
 _F = FieldDescriptor
+_WHOLE = re.compile(r"-?[0-9]{1,20}")
 _SIGNED, _UNSIGNED = (-(1 << 31), (1 << 31) - 1), (0, (1 << 32) - 1)
 _SIGNED_WIDE, _UNSIGNED_WIDE = (-(1 << 63), (1 << 63) - 1), (0, (1 << 64) - 1)
 _RANGES = {
@@ -174,12 +176,7 @@ class Decoder:
         reader = "text_key"
         if key.type != _F.TYPE_STRING:
             reader = f"key_{key.type}"
-            scalar = self.scalar(key)
-            self._names[reader] = (
-                (lambda text: {"true": True, "false": False}.get(text, text))
-                if key.type == _F.TYPE_BOOL
-                else (lambda text: scalar(int(text) if text.removeprefix("-").isdecimal() else text))
-            )
+            self._names[reader] = _key_reader(key, self.scalar(key))
         return [
             "if x.__class__ is dict:",
             f" t = {source}",
@@ -258,6 +255,13 @@ class Decoder:
         rest = given.get("value") if special else {key: item for key, item in given.items() if key != "@type"}
         self.into(rest, inner, errors)
         message.type_url, message.value = url, inner.SerializeToString()
+
+
+def _key_reader(key: FieldDescriptor, scalar: Callable[[Any], Any]) -> Callable[[str], Any]:
+    """A reader of map keys, which JSON has as text only."""
+    if key.type == _F.TYPE_BOOL:
+        return lambda text: scalar({"true": True, "false": False}.get(text, text))
+    return lambda text: scalar(int(text) if _WHOLE.fullmatch(text) else text)
 
 
 def _read_bool(value: Any) -> bool:
