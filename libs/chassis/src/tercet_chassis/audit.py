@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import hmac
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -25,14 +25,18 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _digest(tenant_id: UUID, value: Any) -> str:
-    return "sha256:" + hashlib.sha256(f"{tenant_id}\x1f{value!r}".encode()).hexdigest()[:16]
+def _digest(secret: bytes, tenant_id: UUID, value: Any) -> str:
+    # Keyed: phone numbers are few enough to try them all.
+    return "hmac:" + hmac.digest(secret, f"audit|{tenant_id}|{value!r}".encode(), "sha256").hex()[:16]
 
 
-def changes_of(entity: Entity, bindings: Bindings) -> dict[str, list[Any]]:
-    """Attribute -> [before, after] of what this flush will write; personal values as digests that still tell equal from changed."""
+def changes_of(entity: Entity, bindings: Bindings, secret: bytes) -> dict[str, list[Any]]:
+    """Attribute -> [before, after] of what this flush will write.
+
+    Personal values, and texts and days of which no proto says what they are, become digests that tell equal from changed.
+    """
     binding = bindings.find(type(entity))
-    personal = binding.personal_fields() if binding else {}
+    known = binding.fields if binding else {}
     changed: dict[str, list[Any]] = {}
     for attribute in inspect(entity).mapper.column_attrs:
         name = attribute.key
@@ -45,7 +49,18 @@ def changes_of(entity: Entity, bindings: Bindings) -> dict[str, list[Any]]:
         after = history.added[0] if history.added else None
         if before == after:
             continue
-        hidden = name in personal or isinstance(after, dict | list) or isinstance(before, dict | list)
-        show = (lambda value: None if value is None else _digest(entity.tenant_id, value)) if hidden else _plain
-        changed[name] = [show(before), show(after)]
+        declared = known.get(name)
+        hidden = bool(declared.personal) if declared else any(_may_be_personal(value) for value in (before, after))
+        nested = isinstance(after, dict | list) or isinstance(before, dict | list)
+        changed[name] = [_shown(value, hidden or nested, secret, entity.tenant_id) for value in (before, after)]
     return changed
+
+
+def _may_be_personal(value: Any) -> bool:
+    return isinstance(value, str) or (isinstance(value, date) and not isinstance(value, datetime))
+
+
+def _shown(value: Any, hidden: bool, secret: bytes, tenant_id: UUID) -> Any:
+    if value is None:
+        return None
+    return _digest(secret, tenant_id, value) if hidden else _plain(value)

@@ -13,6 +13,7 @@ from typing import Any
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
+from tercet.options.v1.options_pb2 import PersonalData
 from tercet_chassis.binding_values import INTO, READ, external_into, external_read
 from tercet_chassis.binding_values import struct_value as struct_value
 from tercet_chassis.contract import ContractBroken, immutable, message_class, output_only, repeated, rule_of
@@ -113,10 +114,18 @@ class Binding:
         defaulted = self.entity.__mapper__.columns[bound.name].default is not None if bound.kind in _WORDS else False
         return defaulted and not getattr(message, bound.name)
 
-    def search_texts(self, entity: Entity) -> Iterable[str]:
-        """Every text of the searchable fields, lists and nested messages included."""
+    def search_texts(self, values: Callable[[str], Any]) -> Iterable[tuple[int, str]]:
+        """Every text of the searchable fields with its class of personal data; `values` gives a field's value by name."""
         for name in self.searchable:
-            yield from _texts(getattr(entity, name, None))
+            bound = self.fields[name]
+            yield from _texts(values(name), bound.descriptor)
+
+    def search_classes(self, masks: frozenset[str]) -> frozenset[int]:
+        """The classes of personal data in searchable fields that these masks leave open; 0 is no class."""
+        found = {0}
+        for name in self.searchable:
+            found |= personal_classes(self.fields[name].descriptor)
+        return frozenset(one for one in found if not one or PersonalData.Name(one) not in masks)
 
     def personal_fields(self) -> Mapping[str, str]:
         """Names of fields that hold personal data, with their class."""
@@ -126,7 +135,7 @@ class Binding:
         name = field.name
         rule = rule_of(field)
         kind = _kind(field)
-        personal = rule.DESCRIPTOR.fields_by_name["personal_data"].enum_type.values_by_number[rule.personal_data].name
+        personal = PersonalData.Name(rule.personal_data)
         into, read = self._accessors(field, kind)
         if into is None:
             return None
@@ -169,15 +178,28 @@ def _kind(field: FieldDescriptor) -> str:
     return "text" if field.type == FieldDescriptor.TYPE_STRING else "scalar"
 
 
-def _texts(value: Any) -> Iterable[str]:
+def personal_classes(field: FieldDescriptor) -> frozenset[int]:
+    """The classes of personal data of a field and of the fields inside it."""
+    found = {int(rule_of(field).personal_data)}
+    if field.message_type is not None and not field.message_type.full_name.startswith("google."):
+        for inner in field.message_type.fields:
+            found |= personal_classes(inner)
+    return frozenset(found)
+
+
+def _texts(value: Any, field: Any) -> Iterable[tuple[int, str]]:
+    # Inside a message, the fields' own marks count where they have any.
+    personal = int(rule_of(field).personal_data)
     if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for inner in value.values():
-            yield from _texts(inner)
+        yield personal, value
     elif isinstance(value, list):
         for inner in value:
-            yield from _texts(inner)
+            yield from _texts(inner, field)
+    elif isinstance(value, dict):
+        known = field.message_type.fields_by_name if field.message_type is not None else {}
+        for key, inner in value.items():
+            below = known.get(key)
+            yield from _texts(inner, below if below is not None and rule_of(below).personal_data else field)
 
 
 class Bindings:

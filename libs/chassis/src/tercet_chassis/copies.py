@@ -6,20 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, text, update
+from sqlalchemy import bindparam, delete, update
 from sqlalchemy.dialects.postgresql import insert
 
 from tercet_chassis.consumers import EVERY_ORIGIN, Consumer
 from tercet_chassis.contract import has_message, message_class
 from tercet_chassis.entity import Entity, Linked
-from tercet_chassis.tables import tenants, units
+from tercet_chassis.tables import LINK_PARTY, tenants, units
 from tercet_chassis.transaction import Tx
-
-_LINK = text(
-    "INSERT INTO party_links AS l (tenant_id, identity_id, party_id, version) VALUES (:tenant, :identity, :party, :version) "
-    "ON CONFLICT (tenant_id, identity_id) DO UPDATE SET party_id = excluded.party_id, version = excluded.version "
-    "WHERE l.version < excluded.version RETURNING 1"
-)
 
 
 async def keep_tenant(event: Any, tx: Tx) -> None:
@@ -68,16 +62,15 @@ async def keep_unit(event: Any, tx: Tx) -> None:
 
 async def move_party_members(event: Any, tx: Tx) -> None:
     """Applies a merge, un-merge or split to every table that has the pair."""
-    for move in event.moves:
+    # In one order everywhere, so that two events do not wait for each other.
+    for move in sorted(event.moves, key=lambda move: move.identity_id):
         await apply_move(tx, UUID(move.identity_id), UUID(move.to_party_id), int(move.version))
 
 
 async def apply_move(tx: Tx, identity_id: UUID, party_id: UUID, version: int) -> bool:
     """Puts one identity under a party in this whole service; False when a newer move is known already."""
-    newer = await tx.session.execute(
-        _LINK, {"tenant": tx.tenant_id, "identity": identity_id, "party": party_id, "version": version}
-    )
-    if newer.first() is None:
+    values = {"tenant": tx.tenant_id, "identity": identity_id, "party": party_id, "version": version}
+    if not (await tx.session.execute(LINK_PARTY, values)).scalar_one():
         return False
     for entity in tx.runtime.linked_entities:
         table = entity.__table__

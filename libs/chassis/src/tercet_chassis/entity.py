@@ -5,6 +5,7 @@ Every service's entities share one base but not one MetaData, so that several se
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
@@ -185,6 +186,19 @@ def money(name: str) -> Any:
         mapped_column(f"{name}_amount", Numeric(19, 4), nullable=True),
         mapped_column(f"{name}_currency", String(3), nullable=True),
     )
+
+
+def columns_of(entity: type[Entity], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values by attribute as values by column: an amount fills two."""
+    columns: dict[str, Any] = {}
+    composites = entity.__mapper__.composites
+    for name, value in values.items():
+        if name in composites:
+            parts = (None, None) if value is None else value.__composite_values__()
+            columns.update(zip((column.key for column in composites[name].columns), parts, strict=True))
+        else:
+            columns[name] = value
+    return columns
 
 
 def unique(name: str, *columns: str, field: str | None = None) -> UniqueConstraint:

@@ -25,7 +25,7 @@ from tercet_chassis.binding import Binding, Bound
 from tercet_chassis.entity import Custom, Entity, Searchable, view
 from tercet_chassis.errors import ConditionInvalid, PageTokenInvalid, Violation
 from tercet_chassis.scopes import reach
-from tercet_chassis.search import query_words
+from tercet_chassis.search import query_expression
 from tercet_conditions import Clock, ConditionError, Field, FieldType, OrderBy, Schema, parse_order_by, parse_text
 from tercet_conditions.sql import SqlColumn, compile_sql
 
@@ -105,13 +105,14 @@ def _resolver(columns: Any, table: Any) -> Any:
     return resolve
 
 
-def text_matches(entity: type[Entity], text: str) -> ColumnElement[bool]:
-    """Rows whose search words hold all words of `text`; a text without letters or digits finds everything."""
-    words = query_words(text)
-    if not words:
-        return literal(True)
-    query = " & ".join("'" + word.replace("\\", "\\\\").replace("'", "''") + "'" for word in words)
-    return view(entity).c.search.op("@@")(cast(literal(query, Text), TSQUERY))
+def text_matches(tx: Tx, entity: type[Entity], text: str) -> ColumnElement[bool]:
+    """Rows whose search words hold all words of `text`, in fields that are not masked for the caller.
+
+    A text without letters or digits finds everything.
+    """
+    classes = tx.runtime.bindings.of(entity).search_classes(tx.principal.masks)
+    query = query_expression(text, classes)
+    return view(entity).c.search.op("@@")(cast(literal(query, Text), TSQUERY)) if query else literal(True)
 
 
 async def page(tx: Tx, entity: type[Entity], request: Any, response: type[Message], where: Sequence[Any]) -> Message:
@@ -131,7 +132,7 @@ async def page(tx: Tx, entity: type[Entity], request: Any, response: type[Messag
                     schema,
                     _resolver(source.c, source),
                     clock=clock,
-                    search=lambda text: text_matches(entity, text),
+                    search=lambda text: text_matches(tx, entity, text),
                 )
             )
     except ConditionError as wrong:
@@ -142,7 +143,7 @@ async def page(tx: Tx, entity: type[Entity], request: Any, response: type[Messag
     except ConditionError as wrong:
         raise _refusal("order_by", wrong) from wrong
     if "q" in names and request.q and issubclass(entity, Searchable):
-        conditions.append(text_matches(entity, request.q))
+        conditions.append(text_matches(tx, entity, request.q))
     keys = _order_keys(order, source, schema)
     digest = _digest(tx, entity, request, names)
     total = await _count(tx, source, conditions) if "count" in names and request.count else None
@@ -261,7 +262,7 @@ def _digest(tx: Tx, entity: type[Entity], request: Any, names: Any) -> str:
 
 def _token(tx: Tx, digest: str, values: Sequence[Any]) -> str:
     body = orjson.dumps([digest, list(values)], default=str)
-    mark = hmac.digest(tx.runtime.page_secret, body, "sha256")[:12]
+    mark = hmac.digest(tx.runtime.secret, b"page|" + body, "sha256")[:12]
     return base64.urlsafe_b64encode(mark + body).decode().rstrip("=")
 
 
@@ -269,7 +270,7 @@ def _read_token(tx: Tx, token: str, digest: str, count: int) -> list[Any]:
     try:
         raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
         mark, body = raw[:12], raw[12:]
-        if not hmac.compare_digest(mark, hmac.digest(tx.runtime.page_secret, body, "sha256")[:12]):
+        if not hmac.compare_digest(mark, hmac.digest(tx.runtime.secret, b"page|" + body, "sha256")[:12]):
             raise PageTokenInvalid
         known, values = orjson.loads(body)
     except (ValueError, TypeError) as wrong:

@@ -106,6 +106,8 @@ def _chassis_tables(operations: Operations, _: ChassisTablesOp) -> None:
     role = _app_role(operations)
     connection = operations.get_bind()
     tables.metadata.create_all(connection)
+    for function in tables.FUNCTIONS.values():
+        connection.exec_driver_sql(function)
     for table in tables.metadata.tables:
         operations.execute(f'GRANT SELECT, INSERT, UPDATE, DELETE ON "{table}" TO "{role}"')
     operations.execute(f'GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO "{role}"')
@@ -128,6 +130,8 @@ class DropChassisTablesOp(MigrateOperation):
 
 @Operations.implementation_for(DropChassisTablesOp)
 def _drop_chassis_tables(operations: Operations, _: DropChassisTablesOp) -> None:
+    for signature in tables.FUNCTIONS:
+        operations.execute(f"DROP FUNCTION IF EXISTS {signature}")
     tables.metadata.drop_all(operations.get_bind())
     operations.execute(f"DROP SCHEMA IF EXISTS {FENCED_SCHEMA} CASCADE")
 

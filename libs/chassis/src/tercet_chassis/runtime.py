@@ -70,7 +70,7 @@ class Runtime:
         self.sealer = Sealer(self.database)
         self.server = Server(self, service.methods)
         self.linked_entities = linked(service.entities)
-        self.page_secret = hashlib.sha256(f"pages|{self.signer.secret}".encode()).digest()
+        self.secret = hashlib.sha256(f"derived|{self.signer.secret}".encode()).digest()
         self.unique_keys = _unique_keys(service.entities)
         self._tasks: list[asyncio.Task[None]] = []
         for bound in service.methods.values():

@@ -269,3 +269,33 @@ business_clock = Table(
     Column("id", Integer, primary_key=True),
     _time("virtual_time", nullable=True),
 )
+
+# Who an identity is held to be must not change between a row's insert and its commit. Both sides take a lock of the
+# identity's bucket, the mover alone and the others together, and only then look: each statement of such a function sees
+# what was committed before it.
+_BUCKET = "hashtextextended(of_tenant::text || (get_byte(uuid_send({identity}), 15) & 63), 7300004)"
+FUNCTIONS = {
+    "known_parties(uuid, uuid[])": f"""
+        CREATE OR REPLACE FUNCTION known_parties(of_tenant uuid, identities uuid[])
+        RETURNS TABLE (identity uuid, party uuid) LANGUAGE plpgsql AS $$
+        BEGIN
+          PERFORM pg_advisory_xact_lock_shared(bucket) FROM (
+            SELECT DISTINCT {_BUCKET.format(identity="one")} AS bucket FROM unnest(identities) AS one ORDER BY 1
+          ) AS buckets;
+          RETURN QUERY SELECT identity_id, party_id FROM party_links
+            WHERE tenant_id = of_tenant AND identity_id = ANY(identities);
+        END $$""",
+    "link_party(uuid, uuid, uuid, bigint)": f"""
+        CREATE OR REPLACE FUNCTION link_party(of_tenant uuid, identity uuid, party uuid, its_version bigint)
+        RETURNS boolean LANGUAGE plpgsql AS $$
+        BEGIN
+          PERFORM pg_advisory_xact_lock({_BUCKET.format(identity="identity")});
+          INSERT INTO party_links AS l (tenant_id, identity_id, party_id, version)
+            VALUES (of_tenant, identity, party, its_version)
+            ON CONFLICT (tenant_id, identity_id) DO UPDATE SET party_id = excluded.party_id, version = excluded.version
+            WHERE l.version < excluded.version;
+          RETURN FOUND;
+        END $$""",
+}
+KNOWN_PARTIES = text("SELECT identity, party FROM known_parties(:tenant, CAST(:identities AS uuid[]))")
+LINK_PARTY = text("SELECT link_party(:tenant, :identity, :party, :version)")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -11,7 +11,7 @@ from uuid import UUID
 import orjson
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
-from sqlalchemy import event, select, text
+from sqlalchemy import event, inspect, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from tercet_chassis import audit, custom_fields, lists, patching
 from tercet_chassis.context import Context, EventMeta
 from tercet_chassis.database import enter_tenant
-from tercet_chassis.entity import Custom, Entity, Linked, Owned, Searchable
+from tercet_chassis.entity import Custom, Entity, Linked, Owned, Searchable, columns_of
 from tercet_chassis.errors import EtagMismatch, ResourceNotFound
 from tercet_chassis.faults import as_refusals, first_statement
 from tercet_chassis.ids import new_id
@@ -27,7 +27,7 @@ from tercet_chassis.outbox import Emission, OutboxRow, row_of
 from tercet_chassis.principal import Principal
 from tercet_chassis.scopes import reach
 from tercet_chassis.search import index_words
-from tercet_chassis.tables import jobs, party_links
+from tercet_chassis.tables import KNOWN_PARTIES, jobs
 
 if TYPE_CHECKING:
     from tercet_chassis.runtime import Runtime
@@ -164,13 +164,16 @@ class Tx:
             }
             for row in rows
         ]
-        table = entity.__table__
-        if issubclass(entity, Searchable):
-            binding = self.runtime.bindings.of(entity)
+        binding = self.runtime.bindings.find(entity)
+        if issubclass(entity, Searchable) and binding is not None:
             for row in stamped:
-                row.setdefault("search", index_words(str(row.get(name) or "") for name in binding.searchable))
+                row.setdefault("search", index_words(binding.search_texts(row.get)))
+        if issubclass(entity, Linked):
+            known = await self.session.run_sync(self._known_parties, {row["identity_id"] for row in stamped})
+            for row in stamped:
+                row["party_id"] = known.get(row["identity_id"], row["party_id"])
         with as_refusals(self.runtime.unique_keys):
-            await self.session.execute(table.insert(), stamped)
+            await self.session.execute(insert(entity.__table__), [columns_of(entity, row) for row in stamped])
 
     # -- telling ------------------------------------------------------------------------------------------------------
     def emit(
@@ -302,39 +305,42 @@ class Tx:
                 entity.tenant_id = self.tenant_id
                 entity.create_time = entity.create_time or self._now
                 entity.update_time = self._now
-                self._index(entity)
+                self._index(entity, new=True)
                 self._record(entity, "CREATE")
         for entity in list(session.dirty):
             if isinstance(entity, Entity) and session.is_modified(entity):
                 entity.update_time = self._now
-                self._index(entity)
+                self._index(entity, new=False)
                 self._record(entity, "UPDATE")
         for entity in list(session.deleted):
             if isinstance(entity, Entity):
                 self._record(entity, "DELETE")
         self._link([entity for entity in session.new if isinstance(entity, Linked)], session)
 
-    def _index(self, entity: Entity) -> None:
-        if isinstance(entity, Searchable) and (binding := self.runtime.bindings.find(type(entity))):
-            entity.search = index_words(binding.search_texts(entity))
+    def _index(self, entity: Entity, *, new: bool) -> None:
+        binding = self.runtime.bindings.find(type(entity))
+        if not isinstance(entity, Searchable) or binding is None:
+            return
+        attributes = inspect(entity).attrs
+        if new or any(attributes[name].history.has_changes() for name in binding.searchable if name in attributes):
+            entity.search = index_words(binding.search_texts(lambda name: getattr(entity, name)))
 
     def _record(self, entity: Entity, action: str) -> None:
-        changes = audit.changes_of(entity, self.runtime.bindings) if action != "DELETE" else {}
+        changes = {} if action == "DELETE" else audit.changes_of(entity, self.runtime.bindings, self.runtime.secret)
         self._audit.append((entity.__tablename__, entity.id, action, orjson.dumps(changes, default=str)))
 
     def _link(self, entities: Sequence[Any], session: Session) -> None:
         # A party may have moved while the row that quotes it was on its way: what we know of the identity wins.
-        if not entities:
-            return
         identities = {entity.identity_id for entity in entities if entity.identity_id is not None}
-        rows = session.execute(
-            select(party_links.c.identity_id, party_links.c.party_id).where(
-                party_links.c.tenant_id == self.tenant_id, party_links.c.identity_id.in_(identities)
-            )
-        ).all()
-        known = {row.identity_id: row.party_id for row in rows}
+        known = self._known_parties(session, identities)
         for entity in entities:
             entity.party_id = known.get(entity.identity_id, entity.party_id)
+
+    def _known_parties(self, session: Session, identities: Collection[UUID]) -> dict[UUID, UUID]:
+        if not identities:
+            return {}
+        rows = session.execute(KNOWN_PARTIES, {"tenant": self.tenant_id, "identities": list(identities)})
+        return {row.identity: row.party for row in rows}
 
 
 def check_etag(entity: Entity, etag: str) -> None:
