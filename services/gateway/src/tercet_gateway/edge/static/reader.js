@@ -115,7 +115,10 @@ function values(property) {
   return make("ul", {}, holder.enum.map((value) => make("li", {}, make("code", {}, value), texts[value] ? ` ${texts[value]}` : "")));
 }
 
-// An example value of a schema, as a start for the form.
+// Fields that most resources have and few callers set; the form starts without them.
+const STANDARD = new Set(["id", "etag", "owner_id", "unit_id", "partner_party_id", "party_id", "identity_id", "custom", "external_ref"]);
+
+// An example value of a schema, as a start for the form: what is required, then the first of the rest.
 function example(schema, depth = 0) {
   const found = schema.allOf ? resolve(schema.allOf[0]) : resolve(schema);
   if (found.anyOf) return example(found.anyOf[0], depth);
@@ -124,8 +127,10 @@ function example(schema, depth = 0) {
   if (type === "array") return [];
   if (type === "object") {
     if (depth > 1) return {};
-    const entries = Object.entries(found.properties || {}).filter(([name, property]) => !property.readOnly && name !== "etag" && name !== "id");
-    return Object.fromEntries(entries.slice(0, depth ? 4 : 8).map(([name, property]) => [name, example(property, depth + 1)]));
+    const required = (schema.allOf ? schema.allOf[1].required : found.required) || [];
+    const names = Object.keys(found.properties || {}).filter((name) => !found.properties[name].readOnly && (required.includes(name) || !STANDARD.has(name)));
+    names.sort((a, b) => required.includes(b) - required.includes(a));
+    return Object.fromEntries(names.slice(0, Math.max(required.length, depth ? 4 : 6)).map((name) => [name, example(found.properties[name], depth + 1)]));
   }
   if (found.format === "date-time") return new Date().toISOString().replace(/\.\d+/, "");
   return { integer: found.minimum > 0 ? found.minimum : 0, number: 0, boolean: false }[type] ?? "";
