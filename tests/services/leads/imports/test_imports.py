@@ -53,12 +53,12 @@ async def test_file_is_looked_at_and_previewed_before_anything_is_kept(leads: Cl
 
 
 async def test_rows_come_in_once_and_refused_ones_are_listed(leads: Client) -> None:
-    content = file_of(40, "R3,,,,", f"R1,{person(1)},,{mobile(1)},电话", '坏,"没有结束', "R9,a,b,c,d,e,f")
+    content = file_of(40, "R3,,,,", f"R1,{person(1)},{company(1)},{mobile(1)},电话", "R9,a,b,c,d,e,f")
     item = await run(leads, await looked_at(leads, content))
     assert (item.state, item.created_count, item.touched_count) == (Import.DONE, 40, 1)
     assert item.row_count == item.created_count + item.touched_count + item.error_count
     errors = (await leads.ListImportErrors(ListImportErrorsRequest(filter=f'import_id = "{item.id}"'))).import_errors
-    assert {error.reason for error in errors} >= {"LEAD_EMPTY"}
+    assert {error.reason for error in errors} == {"LEAD_EMPTY", "ROW_TOO_WIDE"}
     exported = await leads.ExportImportErrors(ExportImportErrorsRequest(id=item.id))
     assert "LEAD_EMPTY" in exported.content.decode("utf-8-sig")
     assert (await leads.ListLeads(ListLeadsRequest(count=True))).total_size == 40
@@ -76,10 +76,13 @@ async def test_import_is_run_only_once(leads: Client) -> None:
 
 
 async def test_undo_deletes_what_came_and_restores_what_was_there(leads: Client) -> None:
-    before = await make(leads, full_name=person(1), mobile=mobile(1))
-    item = await run(leads, await looked_at(leads, file_of(30)))
+    before = await make(leads, full_name=person(1), company_name=company(1), mobile=mobile(1))
+    content = file_of(30).replace(b"\xe5\x8f\xb7,", "号,职位,".encode(), 1)
+    lines = content.decode().splitlines()
+    content = "\n".join([lines[0], *(line.replace(",", ",经理,", 1) for line in lines[1:])]).encode()
+    item = await run(leads, await looked_at(leads, content))
     touched = await leads.GetLead(GetLeadRequest(id=before.id))
-    assert (touched.touch_count, touched.company_name) == (2, company(1))
+    assert (touched.touch_count, touched.job_title) == (2, "经理")
     worked = next(lead for lead in (await leads.ListLeads(ListLeadsRequest())).leads if lead.full_name == person(7))
     await leads.RecordContact(RecordContactRequest(id=worked.id))
     operation = await done(leads, await leads.UndoImport(UndoImportRequest(id=item.id)))
@@ -87,7 +90,7 @@ async def test_undo_deletes_what_came_and_restores_what_was_there(leads: Client)
     left = (await leads.ListLeads(ListLeadsRequest())).leads
     assert {lead.id for lead in left} == {before.id, worked.id}
     restored = await leads.GetLead(GetLeadRequest(id=before.id))
-    assert (restored.touch_count, restored.company_name) == (1, "")
+    assert (restored.touch_count, restored.job_title) == (1, "")
     assert (await leads.GetImport(GetImportRequest(id=item.id))).state == Import.UNDONE
 
 

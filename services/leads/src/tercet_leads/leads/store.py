@@ -57,7 +57,7 @@ async def open_lead_ids(tx: Tx, party_ids: Sequence[UUID]) -> Mapping[UUID, UUID
         .where(Lead.party_id.in_(set(party_ids)), Lead.state.in_(FOLLOWED))
         .order_by(Lead.id.desc())
     )
-    return dict((await tx.session.execute(query)).tuples().all())
+    return dict((await tx.session.execute(query)).all())
 
 
 async def other_open_lead(tx: Tx, lead: Lead) -> UUID | None:
@@ -89,7 +89,7 @@ async def open_loads(tx: Tx) -> dict[UUID, int]:
         .where(leads.c.owner_id.is_not(None), leads.c.state.in_(FOLLOWED))
         .group_by(leads.c.owner_id)
     )
-    return dict((await tx.session.execute(query)).tuples().all())
+    return dict((await tx.session.execute(query)).all())
 
 
 async def held_of_pool(tx: Tx, owner_id: UUID, pool_code: str) -> int:

@@ -18,7 +18,7 @@ async def leads_by_key(tx: Tx, keys: Sequence[str]) -> Mapping[str, UUID]:
         return {}
     touches = view(Touch)
     rows = await tx.session.execute(select(touches.c.key, touches.c.lead_id).where(touches.c.key.in_(keys)))
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 async def of_lead(tx: Tx, lead_id: UUID) -> Sequence[Touch]:
