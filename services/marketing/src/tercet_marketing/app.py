@@ -1,0 +1,7 @@
+"""Marketing and its slices."""
+
+from __future__ import annotations
+
+from tercet_chassis import Service
+
+service = Service("marketing", slices=["profiles"])

@@ -1,0 +1,1 @@
+"""Profiles: what marketing knows of a person or company."""

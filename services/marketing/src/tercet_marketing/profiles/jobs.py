@@ -1,0 +1,25 @@
+"""Tags fall off at their time."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from tercet.marketing.v1 import events_pb2 as events
+from tercet_chassis import Tx, job
+from tercet_marketing.profiles.model import Profile, TagChange
+
+
+@job
+async def expire_tag(tx: Tx, profile_id: str, tag_code: str) -> None:
+    """Takes off a tag whose time has come; one that was lengthened or taken off meanwhile is left as it is."""
+    profile = await tx.find(Profile, profile_id, lock=True)
+    tag = None if profile is None else profile.tag(tag_code)
+    expire = None if tag is None else tag.get("expire_time")
+    if profile is None or tag is None or expire is None or datetime.fromisoformat(expire) > tx.now():
+        return
+    profile.remove_tag(tag_code)
+    change = TagChange(
+        profile_id=profile.id, tag_code=tag_code, action="EXPIRED", source=tag["source"], change_time=tx.now()
+    )
+    tx.add(change)
+    tx.emit(events.TagRemoved, profile, tag_code=tag_code, expired=True)

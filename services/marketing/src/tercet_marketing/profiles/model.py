@@ -1,0 +1,174 @@
+"""Profiles, and what they are put together from."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, ClassVar
+from uuid import UUID
+
+from tercet_chassis.entity import Custom, Entity, External, Linked, Mapped, Owned, Searchable, column, index, unique
+from tercet_marketing.profiles import rules
+from tercet_marketing.profiles.errors import TagExpiredAlready, TagNotFound
+from tercet_marketing.profiles.rules import Facts, Json, Purchases
+
+
+def moment_text(moment: datetime) -> str:
+    """An instant as stored messages have it."""
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+class Profile(Linked, Owned, Custom, External, Searchable, Entity):
+    """What marketing knows of one identity."""
+
+    __tablename__ = "profiles"
+    __table_args__ = (
+        unique("profiles_by_identity", "identity_id", field="identity_id"),
+        unique("profiles_by_external", "external_system", "external_id", field="profile.external_ref"),
+        index("profiles_by_party", "party_id"),
+        index("profiles_by_unit", "unit_id", "create_time"),
+        index("profiles_by_owner", "owner_id", "create_time"),
+    )
+
+    kind: Mapped[str | None]
+    display_name: Mapped[str] = column(default="")
+    contact_points: Mapped[list[Any]] = column(default=list)
+    first_touch: Mapped[dict[str, Any] | None]
+    last_touch: Mapped[dict[str, Any] | None]
+    lead_id: Mapped[UUID | None]
+    lead_state: Mapped[str] = column(default="")
+    customer_id: Mapped[UUID | None]
+    lifecycle: Mapped[str | None]
+    lifecycle_code: Mapped[str] = column(default="")
+    order_count: Mapped[int] = column(default=0)
+    first_order_time: Mapped[datetime | None]
+    last_order_time: Mapped[datetime | None]
+    spent: Mapped[list[Any]] = column(default=list)
+    values: Mapped[list[Any]] = column(default=list)
+    consents: Mapped[list[Any]] = column(default=list)
+    tags: Mapped[list[Any]] = column(default=list)
+    tag_codes: Mapped[list[str]] = column(default=list)
+
+    def take(self, facts: Facts, purchases: Purchases, values: list[Json]) -> bool:
+        """Replaces what others told; tells whether anything has changed."""
+        stage = rules.lifecycle(facts, purchases.order_count)
+        fresh: dict[str, Any] = {
+            "kind": facts.kind,
+            "display_name": facts.display_name,
+            "contact_points": facts.contact_points,
+            "first_touch": facts.first_touch,
+            "last_touch": facts.last_touch,
+            "lead_id": _uuid(facts.lead_id),
+            "lead_state": facts.lead_state,
+            "customer_id": _uuid(facts.customer_id),
+            "unit_id": _uuid(facts.unit_id),
+            "owner_id": _uuid(facts.owner_id),
+            "partner_party_id": _uuid(facts.partner_party_id),
+            "lifecycle": stage,
+            "lifecycle_code": facts.customer_lifecycle or (stage or "").lower(),
+            "order_count": purchases.order_count,
+            "first_order_time": purchases.first_time,
+            "last_order_time": purchases.last_time,
+            "spent": [{"currency_code": amount.currency, "amount": amount.text()} for amount in purchases.spent],
+            "values": values,
+        }
+        changed = False
+        for name, value in fresh.items():
+            if getattr(self, name) != value:
+                setattr(self, name, value)
+                changed = True
+        return changed
+
+    def decide(self, consent: Json) -> bool:
+        """Takes a decision; tells whether it changed anything. An older one than the one that is known does not."""
+        fresh = rules.decided(self.consents, consent)
+        if fresh is None:
+            return False
+        self.consents = fresh
+        return True
+
+    def add_tag(self, tag_code: str, source: str, now: datetime, expire_time: datetime | None) -> Json:
+        """Puts a tag on, or changes when it falls off; gives the tag. Refuses one that would have fallen off by now."""
+        if expire_time is not None and expire_time <= now:
+            raise TagExpiredAlready(tag_code=tag_code, expire_time=moment_text(expire_time))
+        tag: Json = {"tag_code": tag_code, "source": source, "add_time": moment_text(now)}
+        if expire_time is not None:
+            tag["expire_time"] = moment_text(expire_time)
+        self._keep(rules.with_tag(self.tags, tag))
+        return next(each for each in self.tags if each["tag_code"] == tag_code)
+
+    def remove_tag(self, tag_code: str) -> Json:
+        """Takes a tag off; gives it. Refuses one that is not on."""
+        found = self.tag(tag_code)
+        if found is None:
+            raise TagNotFound(tag_code=tag_code)
+        self._keep(rules.without_tag(self.tags, tag_code))
+        return found
+
+    def tag(self, tag_code: str) -> Json | None:
+        """The tag when it is on."""
+        return next((tag for tag in self.tags if tag["tag_code"] == tag_code), None)
+
+    def _keep(self, tags: list[Json]) -> None:
+        self.tags, self.tag_codes = tags, [tag["tag_code"] for tag in tags]
+
+
+def _uuid(text: str | None) -> UUID | None:
+    return UUID(text) if text else None
+
+
+class ProfileSource(Entity):
+    """What one lead or customer contributes to the profile of its identity; its id is the lead's or customer's."""
+
+    __tablename__ = "profile_sources"
+    __table_args__ = (index("profile_sources_by_identity", "identity_id"),)
+    __message__: ClassVar[str | None] = None
+
+    identity_id: Mapped[UUID]
+    facts: Mapped[dict[str, Any]] = column()
+
+
+class ProfilePurchase(Entity):
+    """A transaction as the profile counts it; its id is the transaction's."""
+
+    __tablename__ = "profile_purchases"
+    __table_args__ = (index("profile_purchases_by_identity", "identity_id"),)
+    __message__: ClassVar[str | None] = None
+
+    identity_id: Mapped[UUID]
+    sale_id: Mapped[UUID]
+    sale_time: Mapped[datetime]
+    is_sale: Mapped[bool]
+    amount: Mapped[Decimal]
+    currency: Mapped[str]
+
+
+class ProfileValue(Linked, Entity):
+    """A party's value to a unit in a period, as sales told it last; its id is that of the value."""
+
+    __tablename__ = "profile_values"
+    __table_args__ = (index("profile_values_by_party", "party_id"),)
+    __message__: ClassVar[str | None] = None
+
+    unit_id: Mapped[UUID]
+    period_start_date: Mapped[date]
+    quadrant: Mapped[str]
+    order_count: Mapped[int]
+    total: Mapped[Decimal]
+    currency: Mapped[str]
+    told_time: Mapped[datetime]
+
+
+class TagChange(Entity):
+    """One change of a profile's tag."""
+
+    __tablename__ = "tag_changes"
+    __table_args__ = (index("tag_changes_by_profile", "profile_id", "change_time"),)
+    __message__: ClassVar[str | None] = None
+
+    profile_id: Mapped[UUID]
+    tag_code: Mapped[str]
+    action: Mapped[str]
+    source: Mapped[str]
+    change_time: Mapped[datetime]
+    user_id: Mapped[str | None]
