@@ -343,6 +343,9 @@ def upgrade() -> None:
         postgresql_where=None,
     )
     op.create_index(
+        "opportunities_by_parties", "opportunities", ["tenant_id", "parties"], unique=False, postgresql_using="gin"
+    )
+    op.create_index(
         "opportunities_by_party", "opportunities", ["tenant_id", "party_id"], unique=False, postgresql_where=None
     )
     op.create_index(
@@ -611,6 +614,7 @@ def downgrade() -> None:
     op.drop_index("opportunities_by_unit", table_name="opportunities", postgresql_where=None)
     op.drop_index("opportunities_by_stage", table_name="opportunities", postgresql_where=None)
     op.drop_index("opportunities_by_party", table_name="opportunities", postgresql_where=None)
+    op.drop_index("opportunities_by_parties", table_name="opportunities", postgresql_using="gin")
     op.drop_index("opportunities_by_owner", table_name="opportunities", postgresql_where=None)
     op.drop_index("opportunities_by_lead", table_name="opportunities", postgresql_where=sa.text("lead_id IS NOT NULL"))
     op.drop_index("opportunities_by_identity", table_name="opportunities", postgresql_where=None)

@@ -44,9 +44,16 @@ async def test_a_visit_is_recorded_as_done_in_one_call_and_its_next_step_is_a_ta
     customer = await company(sales)
     deal = await opportunity(sales, customer.id)
     made = await activity(
-        sales, pb.Activity.VISIT, "上门拜访", subject=about("opportunity", deal.id), done_time=stamp(now() - HOUR), intent_level=4,
-        key_events=["demo"], next_step="发报价", next_due_time=stamp(now() + 24 * HOUR),
-    )  # fmt: skip
+        sales,
+        pb.Activity.VISIT,
+        "上门拜访",
+        subject=about("opportunity", deal.id),
+        done_time=stamp(now() - HOUR),
+        intent_level=4,
+        key_events=["demo"],
+        next_step="发报价",
+        next_due_time=stamp(now() + 24 * HOUR),
+    )
     assert (made.state, made.party_id, made.identity_id) == (pb.Activity.DONE, customer.party_id, customer.identity_id)
     task = await sales.GetActivity(pb.GetActivityRequest(id=made.next_activity_id))
     assert (task.kind, task.title, task.subject.id, task.owner_id) == (
@@ -159,8 +166,11 @@ async def test_the_days_work_is_overdue_then_due_then_opportunities(sales: Clien
     await me.CompleteActivity(pb.CompleteActivityRequest(id=done.id))
     worklist = await me.GetWorklist(pb.GetWorklistRequest())
     assert [(item.reason, item.activity.id or item.opportunity.id) for item in worklist.items] == [
-        (pb.Worklist.OVERDUE, old.id), (pb.Worklist.OVERDUE, late.id), (pb.Worklist.DUE_TODAY, today.id), (pb.Worklist.OPPORTUNITY, idle.id),
-    ]  # fmt: skip
+        (pb.Worklist.OVERDUE, old.id),
+        (pb.Worklist.OVERDUE, late.id),
+        (pb.Worklist.DUE_TODAY, today.id),
+        (pb.Worklist.OPPORTUNITY, idle.id),
+    ]
     assert (worklist.overdue_count, worklist.due_count, worklist.time_zone) == (2, 1, "Asia/Shanghai")
     assert worklist == await me.GetWorklist(pb.GetWorklistRequest())
     with refused("TIME_ZONE_UNKNOWN", "time_zone"):

@@ -22,7 +22,7 @@ def task(**values: object) -> Activity:
 
 
 def done(activity: Activity, when: datetime = NOW, **values: object) -> Activity:
-    said = {
+    said: dict[str, object] = {
         "outcome_code": None,
         "text": "",
         "intent_level": None,
@@ -62,9 +62,13 @@ def test_a_day_ends_where_its_zone_says() -> None:
 def test_overdue_comes_first_then_what_is_due_and_equal_times_go_by_age() -> None:
     until = NOW + timedelta(hours=5)
     items = [
-        Due("later", NOW + timedelta(hours=2)), Due("b", NOW - MINUTE), Due("a", NOW - MINUTE), Due("old", NOW - timedelta(days=3)),
-        Due("tomorrow", until), Due("now", NOW),
-    ]  # fmt: skip
+        Due("later", NOW + timedelta(hours=2)),
+        Due("b", NOW - MINUTE),
+        Due("a", NOW - MINUTE),
+        Due("old", NOW - timedelta(days=3)),
+        Due("tomorrow", until),
+        Due("now", NOW),
+    ]
     day = the_day(reversed(items), NOW, until)
     assert [item.id for item in day.overdue] == ["old", "a", "b"]
     assert [item.id for item in day.due] == ["now", "later"]

@@ -41,7 +41,8 @@ async def price(sales: Client, amount: str, in_book: str = "list", of: str = "WS
 async def resolved(sales: Client, quantity: str = "1", **values: Any) -> books.ResolvePricesResponse.Answer:
     ask = books.ResolvePricesRequest.Ask(product_code="WS-1", quantity=quantity)
     request = books.ResolvePricesRequest(asks=[ask], **{"currency_code": "CNY", "on_date": "2026-03-15", **values})
-    return (await sales.ResolvePrices(request)).answers[0]
+    answer: books.ResolvePricesResponse.Answer = (await sales.ResolvePrices(request)).answers[0]
+    return answer
 
 
 async def test_a_product_is_found_by_code_and_name_and_its_code_is_taken_once(sales: Client) -> None:

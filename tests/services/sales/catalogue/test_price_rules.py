@@ -112,8 +112,10 @@ def test_everything_that_was_looked_at_has_a_reason() -> None:
     found = resolve(ASK, [GENERAL, GRADED, REGIONAL], BUYER, DAY)
     assert found.explanation == "price book grade-a applies: it is made for customers of grade A"
     assert [(candidate.price.book.code, candidate.won) for candidate in found.candidates] == [
-        ("grade-a", True), ("region", False), ("list", False),
-    ]  # fmt: skip
+        ("grade-a", True),
+        ("region", False),
+        ("list", False),
+    ]
     assert all(candidate.reason for candidate in found.candidates)
 
 

@@ -59,7 +59,10 @@ def test_one_primary_account_a_platform_is_fine() -> None:
 
 def test_joining_adds_what_is_new_and_keeps_the_primary_one() -> None:
     there = [{"number": "+8613812345678", "primary": True}]
-    added = [{"number": "+8613812345678", "label": "work"}, {"number": "+8613912345678", "primary": True}]
+    added: list[rules.Point] = [
+        {"number": "+8613812345678", "label": "work"},
+        {"number": "+8613912345678", "primary": True},
+    ]
     assert rules.joined(there, added, "number") == [
         {"number": "+8613812345678", "primary": True},
         {"number": "+8613912345678", "primary": False},

@@ -20,9 +20,13 @@ from tercet_chassis.testing import Client, refused
 
 def ensure(**values: object) -> pb.EnsureCustomerRequest:
     given = {
-        "customer_id": str(new_id()), "identity_id": str(new_id()), "party_id": str(new_id()), "unit_id": str(new_id()),
-        "kind": pb.Customer.PERSON, "full_name": "王芳",
-    }  # fmt: skip
+        "customer_id": str(new_id()),
+        "identity_id": str(new_id()),
+        "party_id": str(new_id()),
+        "unit_id": str(new_id()),
+        "kind": pb.Customer.PERSON,
+        "full_name": "王芳",
+    }
     return pb.EnsureCustomerRequest(**{**given, **values})  # type: ignore[arg-type]
 
 
@@ -211,9 +215,11 @@ async def test_another_tenant_does_not_know_the_customer(sales: Client) -> None:
 
 async def test_a_phone_mask_hides_numbers_and_leaves_addresses(sales: Client) -> None:
     customer = await person(
-        sales, phones=[PhoneNumber(number="13812345678")], emails=[EmailAddress(address="wang@example.com")],
+        sales,
+        phones=[PhoneNumber(number="13812345678")],
+        emails=[EmailAddress(address="wang@example.com")],
         accounts=[MessengerAccount(platform="wechat", account="wangfang_88")],
-    )  # fmt: skip
+    )
     masked = await sales.as_(masks=["PHONE"]).GetCustomer(pb.GetCustomerRequest(id=customer.id))
     assert masked.phones[0].number == "+86****5678"
     assert "1234" not in masked.phones[0].raw

@@ -29,9 +29,14 @@ async def stage(
     sales: Client, pipeline: str, code: str, position: int, category: Any = Stage.OPEN, *gates: tuple[str, str]
 ) -> Stage:
     given = Stage(
-        pipeline_code=pipeline, code=code, name=code, position=position, category=category, probability=position,
+        pipeline_code=pipeline,
+        code=code,
+        name=code,
+        position=position,
+        category=category,
+        probability=position,
         gates=[Stage.Gate(condition=condition, message=message) for condition, message in gates],
-    )  # fmt: skip
+    )
     made: Stage = await sales.CreatePipelineStage(pipelines.CreatePipelineStageRequest(pipeline_stage=given))
     return made
 
@@ -123,17 +128,22 @@ async def test_a_move_whose_gates_hold_is_made_and_remembered(sales: Client) -> 
         products.CreateProductRequest(product=products.Product(code="WS-1", name="工作站", unit_of_measure="台"))
     )
     made = await opportunity(
-        sales, (await company(sales)).id, expected_amount=money("120000"), intent_level=4,
+        sales,
+        (await company(sales)).id,
+        expected_amount=money("120000"),
+        intent_level=4,
         interests=[pb.Opportunity.Interest(product_code="WS-1", quantity="20")],
-    )  # fmt: skip
+    )
     moved = await move(sales, made.id, "talk", etag=made.etag, reason="客户确认需求")
     assert (moved.stage_code, moved.probability) == ("talk", 30)
     back = await move(sales, made.id, "new")
     assert back.stage_code == "new"
     history = (await sales.ListStageChanges(pb.ListStageChangesRequest(id=made.id))).stage_changes
     assert [(row.from_stage_code, row.to_stage_code, row.reason) for row in history] == [
-        ("talk", "new", ""), ("new", "talk", "客户确认需求"), ("", "new", ""),
-    ]  # fmt: skip
+        ("talk", "new", ""),
+        ("new", "talk", "客户确认需求"),
+        ("", "new", ""),
+    ]
     with refused("ETAG_MISMATCH", "etag"):
         await move(sales, made.id, "offer", etag=made.etag)
 
@@ -304,9 +314,16 @@ async def test_work_that_begins_by_itself_opens_one_opportunity(sales: Client) -
     for _ in range(2):
         async with sales.transaction() as tx:
             made = await store.open_opportunity(
-                tx, id=id, customer_id=UUID(customer.id), title="续约", amount=Money.of("5000", "CNY"),
-                close_date=date(2026, 12, 31), source="renewal", unit_id=None, owner_id=None,
-            )  # fmt: skip
+                tx,
+                id=id,
+                customer_id=UUID(customer.id),
+                title="续约",
+                amount=Money.of("5000", "CNY"),
+                close_date=date(2026, 12, 31),
+                source="renewal",
+                unit_id=None,
+                owner_id=None,
+            )
             assert (made.stage_code, made.source_code) == ("new", "renewal")
     assert len((await sales.ListOpportunities(pb.ListOpportunitiesRequest())).opportunities) == 1
 

@@ -25,16 +25,19 @@ from tercet_sales.opportunities.rules import (
     parsed,
     schema,
     verdicts,
-)  # fmt: skip
+)
 from tercet_sales.opportunities.rules_priority import Standing, prioritised
 
 NOW, SHANGHAI = datetime(2026, 3, 15, 2, tzinfo=UTC), ZoneInfo("Asia/Shanghai")
 AMOUNT = Gate("expected_amount.amount > 0", "填写预计金额")
 KEEN = Gate("intent_level >= 3", "确认意向等级")
 STAGES = [
-    Stage("new", OPEN, 10), Stage("offer", OPEN, 20, gates=(AMOUNT,)), Stage("talk", OPEN, 30, gates=(KEEN,)),
-    Stage("won", WON, 90, gates=(Gate("expected_close_date:*", "填写成交日期"),)), Stage("lost", LOST, 99),
-]  # fmt: skip
+    Stage("new", OPEN, 10),
+    Stage("offer", OPEN, 20, gates=(AMOUNT,)),
+    Stage("talk", OPEN, 30, gates=(KEEN,)),
+    Stage("won", WON, 90, gates=(Gate("expected_close_date:*", "填写成交日期"),)),
+    Stage("lost", LOST, 99),
+]
 BY_CODE = {stage.code: stage for stage in STAGES}
 
 
@@ -50,10 +53,14 @@ def lacking(current: str, target: str, **values: Any) -> list[str]:
 @pytest.mark.parametrize(
     ("current", "target", "way"),
     [
-        ("new", "offer", ["offer"]), ("new", "talk", ["offer", "talk"]), ("talk", "new", []), ("offer", "offer", []),
-        ("new", "won", ["offer", "talk", "won"]), ("talk", "won", ["won"]),
+        ("new", "offer", ["offer"]),
+        ("new", "talk", ["offer", "talk"]),
+        ("talk", "new", []),
+        ("offer", "offer", []),
+        ("new", "won", ["offer", "talk", "won"]),
+        ("talk", "won", ["won"]),
     ],
-)  # fmt: skip
+)
 def test_forward_every_stage_on_the_way_is_asked_and_backward_none(current: str, target: str, way: list[str]) -> None:
     assert [stage.code for stage in on_the_way(STAGES, current, BY_CODE[target])] == way
 

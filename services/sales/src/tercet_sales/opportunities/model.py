@@ -6,6 +6,8 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import Index
+
 from tercet_chassis.entity import (
     Custom,
     Entity,
@@ -99,6 +101,7 @@ class Opportunity(Linked, Owned, Custom, External, Searchable, Entity):
         index("opportunities_by_unit", "unit_id", "state", "create_time"),
         index("opportunities_by_stage", "pipeline_code", "stage_code"),
         index("opportunities_by_lead", "lead_id", where="lead_id IS NOT NULL"),
+        Index("opportunities_by_parties", "tenant_id", "parties", postgresql_using="gin"),
         unique("opportunities_by_external", "external_system", "external_id", field="opportunity.external_ref"),
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -235,6 +235,17 @@ async def open_opportunity(
     )
     tx.add(opportunity)
     return await begin(tx, opportunity, customer, pipeline, owner_id=owner_id, unit_id=unit_id)
+
+
+async def with_parties(tx: Tx, identity_ids: Iterable[UUID]) -> Sequence[Opportunity]:
+    """Opportunities on which one of these identities has a part besides the customer; locked."""
+    v = view(Opportunity)
+    found: set[UUID] = set()
+    for identity_id in identity_ids:
+        query = select(v.c.id).where(v.c.parties.contains([{"identity_id": str(identity_id)}]))
+        found.update((await tx.session.scalars(query)).all())
+    rows = select(Opportunity).where(Opportunity.id.in_(sorted(found))).order_by(Opportunity.id).with_for_update()
+    return (await tx.session.scalars(rows.execution_options(populate_existing=True))).all()
 
 
 async def note_activity(tx: Tx, opportunity_id: UUID, when: datetime, said: Mapping[str, Any]) -> None:
