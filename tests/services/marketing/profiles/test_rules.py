@@ -8,6 +8,7 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from tercet_chassis.money import Money
 from tercet_marketing.profiles import rules
 
@@ -18,7 +19,14 @@ def lead(id: str, day: int, **more: Any) -> dict[str, Any]:
     moment = (START + timedelta(days=day)).isoformat()
     touch = {"source_code": f"s{id}", "touch_time": moment}
     return {
-        "type": "LEAD", "id": id, "time": moment, "contact_points": [], "first_touch": touch, "last_touch": touch, "state": "OPEN", **more
+        "type": "LEAD",
+        "id": id,
+        "time": moment,
+        "contact_points": [],
+        "first_touch": touch,
+        "last_touch": touch,
+        "state": "OPEN",
+        **more,
     }
 
 
@@ -65,13 +73,16 @@ def test_order_of_sources_does_not_matter(parts: list[tuple[bool, int]], chance:
 
 
 rows = st.lists(
-    st.tuples(st.sampled_from("abcd"), st.sampled_from(["CNY", "USD"]), st.integers(1, 9999), st.integers(0, 9999)), max_size=10
+    st.tuples(st.sampled_from("abcd"), st.sampled_from(["CNY", "USD"]), st.integers(1, 9999), st.integers(0, 9999)),
+    max_size=10,
 )
 
 
 @settings(max_examples=150, deadline=None)
 @given(rows, st.randoms(use_true_random=False))
-def test_purchases_equal_counting_by_hand_and_currencies_stay_apart(sold: list[tuple[str, str, int, int]], chance: Any) -> None:
+def test_purchases_equal_counting_by_hand_and_currencies_stay_apart(
+    sold: list[tuple[str, str, int, int]], chance: Any
+) -> None:
     facts: list[tuple[str, datetime, Money]] = []
     oracle: dict[str, Decimal] = {}
     kept: list[datetime] = []
@@ -93,7 +104,10 @@ def test_purchases_equal_counting_by_hand_and_currencies_stay_apart(sold: list[t
 
 def consent(state: str, day: int, value: str = "+8613800000001", purpose: str = "MARKETING") -> dict[str, Any]:
     return {
-        "contact_point": phone(value), "purpose": purpose, "state": state, "decide_time": (START + timedelta(days=day)).isoformat()
+        "contact_point": phone(value),
+        "purpose": purpose,
+        "state": state,
+        "decide_time": (START + timedelta(days=day)).isoformat(),
     }
 
 
@@ -101,11 +115,16 @@ def test_an_older_decision_changes_nothing() -> None:
     known = [consent("DENIED", 5)]
     assert rules.decided(known, consent("GRANTED", 4)) is None
     assert rules.decided(known, consent("GRANTED", 5)) is None
-    assert rules.decided(known, consent("GRANTED", 6, value="+86 138-0000-0001")) == [consent("GRANTED", 6, value="+86 138-0000-0001")]
+    assert rules.decided(known, consent("GRANTED", 6, value="+86 138-0000-0001")) == [
+        consent("GRANTED", 6, value="+86 138-0000-0001")
+    ]
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(st.tuples(st.sampled_from(["GRANTED", "DENIED"]), st.integers(0, 5)), max_size=8), st.randoms(use_true_random=False))
+@given(
+    st.lists(st.tuples(st.sampled_from(["GRANTED", "DENIED"]), st.integers(0, 5)), max_size=8),
+    st.randoms(use_true_random=False),
+)
 def test_decisions_end_the_same_in_any_order(decisions: list[tuple[str, int]], chance: Any) -> None:
     def run(items: list[tuple[str, int]]) -> list[tuple[str, str]]:
         known: list[dict[str, Any]] = []
@@ -120,7 +139,10 @@ def test_decisions_end_the_same_in_any_order(decisions: list[tuple[str, int]], c
 
 def test_a_refusal_of_any_member_holds_for_the_party() -> None:
     members = [consent("GRANTED", 9), consent("DENIED", 1), consent("GRANTED", 2, purpose="SERVICE")]
-    assert [(each["purpose"], each["state"]) for each in rules.strictest(members)] == [("MARKETING", "DENIED"), ("SERVICE", "GRANTED")]
+    assert [(each["purpose"], each["state"]) for each in rules.strictest(members)] == [
+        ("MARKETING", "DENIED"),
+        ("SERVICE", "GRANTED"),
+    ]
 
 
 def test_the_value_of_the_latest_period_is_shown_as_it_was_told_last() -> None:
@@ -141,6 +163,10 @@ def test_the_value_of_the_latest_period_is_shown_as_it_was_told_last() -> None:
 
 def test_lifecycle_goes_by_what_they_did() -> None:
     nothing, asks, bought = rules.Facts(), rules.Facts(lead_id="1"), rules.Facts(lead_id="1", customer_id="2")
-    assert [rules.lifecycle(nothing, 0), rules.lifecycle(asks, 0), rules.lifecycle(bought, 0)] == [None, "LEAD", "PROSPECT"]
+    assert [rules.lifecycle(nothing, 0), rules.lifecycle(asks, 0), rules.lifecycle(bought, 0)] == [
+        None,
+        "LEAD",
+        "PROSPECT",
+    ]
     assert [rules.lifecycle(asks, 1), rules.lifecycle(bought, 2)] == ["FIRST_BUYER", "REPEAT_BUYER"]
     assert rules.furthest(["LEAD", None, "FIRST_BUYER", "PROSPECT"]) == "FIRST_BUYER"
