@@ -50,7 +50,8 @@ def changes_of(entity: Entity, bindings: Bindings, secret: bytes) -> dict[str, l
         if before == after:
             continue
         declared = known.get(name)
-        hidden = bool(declared.personal) if declared else any(_may_be_personal(value) for value in (before, after))
+        unknown = declared is None and not name.endswith(("_currency", "_code"))
+        hidden = declared.personal != "" if declared else unknown and any(map(_may_be_personal, (before, after)))
         nested = isinstance(after, dict | list) or isinstance(before, dict | list)
         changed[name] = [_shown(value, hidden or nested, secret, entity.tenant_id) for value in (before, after)]
     return changed

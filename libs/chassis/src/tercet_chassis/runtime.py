@@ -36,6 +36,16 @@ from tercet_chassis.transaction import Tx
 
 log = structlog.get_logger(__name__)
 _HOUSEKEEPING = 3600.0
+_SWEEPS = (
+    "DELETE FROM idempotency WHERE create_time < now() - interval '24 hours'",
+    # Longer than the stream keeps events, so that none is taken for new.
+    "DELETE FROM inbox WHERE create_time < now() - interval '30 days'",
+    "DELETE FROM process_steps s USING processes p WHERE p.id = s.process_id AND p.end_time < now() - interval '30 days'",
+    "DELETE FROM processes WHERE end_time < now() - interval '30 days'",
+    # Pieces of uploads that never ended.
+    "DELETE FROM file_chunks c WHERE create_time < now() - interval '1 day'"
+    " AND NOT EXISTS (SELECT 1 FROM files f WHERE f.tenant_id = c.tenant_id AND f.id = c.file_id)",
+)
 
 
 class TrigramsBlind(SystemExit):
@@ -175,10 +185,8 @@ class Runtime:
             try:
                 await self.relay.forget()
                 async with self.database.connection() as connection:
-                    await connection.execute(
-                        text("DELETE FROM idempotency WHERE create_time < now() - interval '24 hours'")
-                    )
-                    await connection.execute(text("DELETE FROM inbox WHERE create_time < now() - interval '30 days'"))
+                    for statement in _SWEEPS:
+                        await connection.execute(text(statement))
             except Exception as fault:
                 log.warning("housekeeping.interrupted", cause=repr(fault))
 

@@ -261,6 +261,7 @@ file_chunks = Table(
     Column("file_id", UUID, primary_key=True),
     Column("sequence", Integer, primary_key=True),
     Column("content", LargeBinary, nullable=False),
+    _time("create_time", default=True),
 )
 
 business_clock = Table(

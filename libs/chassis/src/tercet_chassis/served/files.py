@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from sqlalchemy import insert, select
@@ -41,62 +41,83 @@ class FileNameMissing(InvalidArgument):
 
 
 class FileService(Handlers):
-    """Serves tercet.chassis.v1.FileService."""
+    """Serves tercet.chassis.v1.FileService.
+
+    A slow client holds no transaction: each piece is one of its own, and the file is there once its last row is.
+    """
 
     async def UploadFile(self, requests: AsyncIterator[UploadFileRequest], runtime: Runtime, context: Context) -> File:
-        async with runtime.transaction(context) as tx:
-            return await _store(tx, requests)
+        return await _Upload(runtime, context).take(requests)
 
     async def GetFile(self, request: GetFileRequest, tx: Tx) -> File:
         return await stored(tx, request.id)
 
     async def DownloadFile(self, request: DownloadFileRequest, calls: Calls) -> AsyncIterator[FileChunk]:
-        runtime = calls.runtime
+        runtime, sequence = calls.runtime, 0
         async with runtime.transaction(calls.context) as tx:
             await stored(tx, request.id)
-            async for content in read(tx, request.id):
-                yield FileChunk(content=content)
+        while True:
+            async with runtime.transaction(calls.context) as tx:
+                content = await _chunk(tx, request.id, sequence)
+            if content is None:
+                return
+            yield FileChunk(content=content)
+            sequence += 1
 
 
-async def _store(tx: Tx, requests: AsyncIterator[UploadFileRequest]) -> File:
-    id, digest, size, sequence = new_id(), hashlib.sha256(), 0, 0
-    name = media_type = ""
-    waiting = bytearray()
+class _Upload:
+    """One file on its way in."""
 
-    async def put(content: bytes) -> None:
-        nonlocal sequence
-        await tx.session.execute(
-            insert(file_chunks).values(tenant_id=tx.tenant_id, file_id=id, sequence=sequence, content=content)
-        )
-        sequence += 1
+    def __init__(self, runtime: Runtime, context: Context) -> None:
+        self._runtime, self._context = runtime, context
+        self._id, self._digest, self._size, self._sequence = new_id(), hashlib.sha256(), 0, 0
+        self._waiting = bytearray()
 
-    async for request in requests:
-        name, media_type = name or request.name, media_type or request.media_type
+    async def take(self, requests: AsyncIterator[UploadFileRequest]) -> File:
+        name = media_type = ""
+        async for request in requests:
+            name, media_type = name or request.name, media_type or request.media_type
+            if not name:
+                raise FileNameMissing
+            await self._add(request.content)
         if not name:
             raise FileNameMissing
-        size += len(request.content)
-        if size > LARGEST:
+        await self._put(bytes(self._waiting))
+        async with self._runtime.transaction(self._context) as tx:
+            values = {
+                "tenant_id": tx.tenant_id,
+                "id": self._id,
+                "name": name,
+                "media_type": media_type or "application/octet-stream",
+                "size": self._size,
+                "sha256": self._digest.digest(),
+                "owner": tx.principal.subject,
+            }
+            await tx.session.execute(insert(files).values(values))
+            return await stored(tx, str(self._id))
+
+    async def _add(self, content: bytes) -> None:
+        self._size += len(content)
+        if self._size > LARGEST:
             raise FileTooLarge(limit=LARGEST >> 20)
-        digest.update(request.content)
-        waiting += request.content
-        while len(waiting) >= CHUNK:
-            await put(bytes(waiting[:CHUNK]))
-            del waiting[:CHUNK]
-    if not name:
-        raise FileNameMissing
-    if waiting:
-        await put(bytes(waiting))
-    values: dict[str, Any] = {
-        "tenant_id": tx.tenant_id,
-        "id": id,
-        "name": name,
-        "media_type": media_type or "application/octet-stream",
-        "size": size,
-        "sha256": digest.digest(),
-        "owner": tx.principal.subject,
-    }
-    await tx.session.execute(insert(files).values(values))
-    return await stored(tx, str(id))
+        self._digest.update(content)
+        self._waiting += content
+        while len(self._waiting) >= CHUNK:
+            await self._put(bytes(self._waiting[:CHUNK]))
+            del self._waiting[:CHUNK]
+
+    async def _put(self, content: bytes) -> None:
+        if not content:
+            return
+        async with self._runtime.transaction(self._context) as tx:
+            values = {
+                "tenant_id": tx.tenant_id,
+                "file_id": self._id,
+                "sequence": self._sequence,
+                "content": content,
+            }
+            await tx.session.execute(insert(file_chunks).values(values))
+        self._sequence += 1
 
 
 async def stored(tx: Tx, id: str) -> File:
@@ -119,14 +140,13 @@ async def stored(tx: Tx, id: str) -> File:
 async def read(tx: Tx, id: str) -> AsyncIterator[bytes]:
     """A file's bytes, a chunk of at most 1 MiB at a time."""
     sequence = 0
-    while True:
-        query = select(file_chunks.c.content).where(
-            file_chunks.c.tenant_id == tx.tenant_id,
-            file_chunks.c.file_id == UUID(id),
-            file_chunks.c.sequence == sequence,
-        )
-        content = (await tx.session.execute(query)).scalar()
-        if content is None:
-            return
-        yield bytes(content)
+    while (content := await _chunk(tx, id, sequence)) is not None:
+        yield content
         sequence += 1
+
+
+async def _chunk(tx: Tx, id: str, sequence: int) -> bytes | None:
+    mine = (file_chunks.c.tenant_id == tx.tenant_id) & (file_chunks.c.file_id == UUID(id))
+    query = select(file_chunks.c.content).where(mine, file_chunks.c.sequence == sequence)
+    content = (await tx.session.execute(query)).scalar()
+    return None if content is None else bytes(content)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from google.protobuf.message import Message
 from sqlalchemy import func, select, text
 from sqlalchemy.dialects.postgresql import insert
 
@@ -21,13 +22,18 @@ from tercet.chassis.v1.maintenance_service_pb2 import (
 from tercet_chassis.audit_seal import broken_seals
 from tercet_chassis.context import REPLAY
 from tercet_chassis.contract import message_class, resource_field
+from tercet_chassis.entity import Entity
 from tercet_chassis.errors import FailedPrecondition, InvalidArgument
 from tercet_chassis.handlers import Handlers
 from tercet_chassis.outbox import timestamp
 from tercet_chassis.tables import business_clock, dead_letters, party_links
 from tercet_chassis.transaction import Tx
 
+if TYPE_CHECKING:
+    from tercet_chassis.runtime import Runtime
+
 Finding = CheckInvariantsResponse.Finding
+_PAGE = 500
 
 
 class EventNotAnnounced(InvalidArgument):
@@ -50,6 +56,7 @@ class MaintenanceService(Handlers):
         findings = [
             await _seals(tx),
             await _dead_letters(tx),
+            await _failed_jobs(tx),
             *[await _links(tx, entity.__tablename__) for entity in tx.runtime.linked_entities],
         ]
         answer = CheckInvariantsResponse()
@@ -61,20 +68,15 @@ class MaintenanceService(Handlers):
     async def GetBacklog(self, request: GetBacklogRequest, tx: Tx) -> Backlog:
         return Backlog(**await tx.runtime.backlog())
 
-    async def AnnounceResources(self, request: AnnounceResourcesRequest, tx: Tx) -> AnnounceResourcesResponse:
-        service = tx.runtime.service
-        try:
-            event = message_class(f"{service.package}.{request.event}")
-        except KeyError as unknown:
-            raise EventNotAnnounced(event=request.event, service=service.name) from unknown
-        held = resource_field(event)
-        binding = tx.runtime.bindings.for_message(held.message_type.full_name) if held is not None else None
-        if binding is None:
-            raise EventNotAnnounced(event=request.event, service=service.name)
-        count = 0
-        for entity in await tx.session.scalars(select(binding.entity)):
-            tx.emit(event, entity, origin=REPLAY)
-            count += 1
+    async def AnnounceResources(self, request: AnnounceResourcesRequest, process: Process) -> AnnounceResourcesResponse:
+        """Page by page, so that no transaction and no memory holds them all."""
+        event, entity = _announced(process.runtime, request.event)
+        last, count = "", 0
+        for page in itertools.count(1):
+            told = await process.step(f"page {page}", _announce, event, entity, last)
+            last, count = told["last"], count + told["count"]
+            if told["count"] < _PAGE:
+                break
         return AnnounceResourcesResponse(announced_count=count)
 
     async def AdvanceClock(self, request: AdvanceClockRequest, tx: Tx) -> ClockReading:
@@ -96,6 +98,27 @@ async def _keep_clock(tx: Tx, moment: datetime | None) -> None:
     # A service that is started again goes on in the time it was put at.
     row = insert(business_clock).values(id=1, virtual_time=moment)
     await tx.session.execute(row.on_conflict_do_update(index_elements=["id"], set_={"virtual_time": moment}))
+
+
+def _announced(runtime: Runtime, name: str) -> tuple[type[Message], type[Entity]]:
+    service = runtime.service
+    try:
+        event: Any = message_class(f"{service.package}.{name}")
+    except KeyError as unknown:
+        raise EventNotAnnounced(event=name, service=service.name) from unknown
+    held = resource_field(event)
+    binding = runtime.bindings.for_message(held.message_type.full_name) if held is not None else None
+    if binding is None:
+        raise EventNotAnnounced(event=name, service=service.name)
+    return event, binding.entity
+
+
+async def _announce(tx: Tx, event: type[Message], entity: type[Entity], after: str) -> dict[str, Any]:
+    query = select(entity).order_by(entity.id).limit(_PAGE)
+    found = (await tx.session.scalars(query.where(entity.id > UUID(after)) if after else query)).all()
+    for one in found:
+        tx.emit(event, one, origin=REPLAY)
+    return {"last": str(found[-1].id) if found else after, "count": len(found)}
 
 
 def _reading(tx: Tx) -> ClockReading:
@@ -122,6 +145,18 @@ async def _dead_letters(tx: Tx) -> Finding:
     )
     count = int((await tx.session.execute(query)).scalar_one())
     return Finding(invariant="events.no_dead_letters", holds=count == 0, checked_count=count, broken_count=count)
+
+
+async def _failed_jobs(tx: Tx) -> Finding:
+    query = select(jobs.c.name, jobs.c.error).where(jobs.c.tenant_id == tx.tenant_id, jobs.c.state == "FAILED")
+    failed = (await tx.session.execute(query.order_by(jobs.c.id.desc()))).all()
+    return Finding(
+        invariant="jobs.none_given_up",
+        holds=not failed,
+        checked_count=len(failed),
+        broken_count=len(failed),
+        examples=[f"{row.name}: {row.error}" for row in failed[:5]],
+    )
 
 
 async def _links(tx: Tx, table: str) -> Finding:
