@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from google.protobuf.message import Message
 from sqlalchemy import func, select, text
@@ -26,7 +29,8 @@ from tercet_chassis.entity import Entity
 from tercet_chassis.errors import FailedPrecondition, InvalidArgument
 from tercet_chassis.handlers import Handlers
 from tercet_chassis.outbox import timestamp
-from tercet_chassis.tables import business_clock, dead_letters, party_links
+from tercet_chassis.process import Process
+from tercet_chassis.tables import business_clock, dead_letters, jobs, party_links
 from tercet_chassis.transaction import Tx
 
 if TYPE_CHECKING:
