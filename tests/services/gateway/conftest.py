@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from tercet_chassis.testing import Client
 
 from support.gateway import Company, found_company
+from tercet_chassis.testing import Client
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from tercet_chassis.testing import Client, refused
 
 
 def _role(code: str, *grants: tuple[str, int], masks: tuple[int, ...] = ()) -> CreateRoleRequest:
-    role = Role(code=code, name=code, masks=masks)  # type: ignore[arg-type]
+    role = Role(code=code, name=code, masks=masks)
     for permission, scope in grants:
         role.grants.add(permission=permission, scope=scope)  # type: ignore[arg-type]
     return CreateRoleRequest(role=role)

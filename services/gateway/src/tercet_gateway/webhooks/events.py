@@ -53,7 +53,8 @@ def _field_type(field: FieldDescriptor) -> Field | None:
     return Field(FieldType.INTEGER if field.cpp_type in _INTEGERS else FieldType.DECIMAL, stored_json=True)
 
 
-def _schema(resource: Descriptor, masks: frozenset[str]) -> Schema:
+def resource_schema(resource: Descriptor, masks: frozenset[str]) -> Schema:
+    """The paths that a condition on such a resource may name; masked ones are not among them."""
     fields: dict[str, Field] = {}
     for field in resource.fields:
         personal = options_pb2.PersonalData.Name(rule_of(field).personal_data)
@@ -73,7 +74,7 @@ def compiled(name: str, condition: str, masks: frozenset[str], zone: str) -> Cal
     target = resource_field(known_events()[name])
     if target is None or target.message_type is None:
         raise FilterDoesNotFit(event=name, detail="it carries no resource")
-    schema = _schema(target.message_type, masks)
+    schema = resource_schema(target.message_type, masks)
     moment: list[datetime] = []
     try:
         tree = parse_text(condition, schema)

@@ -35,7 +35,8 @@ class Webhook(Searchable, Entity):
         """A new secret; the one before signs for a day beside it."""
         fresh = new_secret()
         until = (now + BOTH_SIGN).isoformat()
-        self.secrets = [{"secret": fresh, "until": None}, *({**old, "until": until} for old in (self.secrets or [])[:1])]
+        before = (self.secrets or [])[:1]
+        self.secrets = [{"secret": fresh, "until": None}, *({**old, "until": until} for old in before)]
         return fresh
 
     def signing_secrets(self, now: datetime) -> list[str]:
