@@ -9,6 +9,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8080
+DEMO ?= 1
 WORKERS ?= 2
 TESTS ?= tests
 
@@ -19,8 +20,8 @@ CODE := $(wildcard libs services deploy tests benchmarks)
 
 ##@ Start
 .PHONY: run
-run: setup ## Start everything: API on 127.0.0.1:8080 (PORT=...), data in .tercet/, Ctrl-C stops
-	exec $(BIN)/tercet up --port $(PORT) --end-with-parent
+run: setup ## Start everything with a sample company: API on 127.0.0.1:8080 (PORT=...; DEMO=0: empty), Ctrl-C stops
+	exec $(BIN)/tercet up --port $(PORT) --end-with-parent $(if $(filter 0,$(DEMO)),,--demo)
 
 .PHONY: setup
 setup: $(VENV)/.installed proto/gen/.compiled ## Make .venv with all packages and compile the protos

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +14,7 @@ import typer
 from tercet_local.cli.output import AsJson, console, show_json, show_rows
 from tercet_local.errors import LocalError
 from tercet_local.folder import DEFAULT, DataFolder
+from tercet_local.ports import HOST
 from tercet_local.process import follow_parent, wait_gone
 from tercet_local.status import read_status
 from tercet_local.supervisor import Supervisor
@@ -30,6 +32,9 @@ def up(
     data: Data = DEFAULT,
     port: Annotated[int, typer.Option(envvar="PORT", min=1, max=65535, help="Port of the REST API.")] = 8080,
     log_level: Annotated[str, typer.Option(envvar="TERCET_LOG_LEVEL", help="How much the services log.")] = "INFO",
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Bring the sample company to the end of its week first, as `tercet demo` does.")
+    ] = False,
     end_with_parent: Annotated[
         bool, typer.Option("--end-with-parent", hidden=True, help="Stop when the process that started this one dies.")
     ] = False,
@@ -48,11 +53,14 @@ def up(
             console.print(line, style="dim", markup=False)
 
     supervisor = Supervisor(folder, http_port=port, log_level=log_level, say=say)
-    asyncio.run(serve(supervisor, folder, port, as_json))
+    sample = ["--data", str(folder.path), "--url", f"http://{HOST}:{port}"] if demo else None
+    asyncio.run(serve(supervisor, folder, port, as_json, sample))
 
 
-async def serve(supervisor: Supervisor, folder: DataFolder, port: int, as_json: bool) -> None:
-    """Start, announce, and stop when a signal asks for it. Refused as `Supervisor.start` is."""
+async def serve(
+    supervisor: Supervisor, folder: DataFolder, port: int, as_json: bool, sample: list[str] | None = None
+) -> None:
+    """Start, announce, play the sample, and stop when a signal asks for it. Refused as `Supervisor.start` is."""
     loop = asyncio.get_running_loop()
     asked = asyncio.Event()
 
@@ -72,10 +80,26 @@ async def serve(supervisor: Supervisor, folder: DataFolder, port: int, as_json: 
         return
     await starting
     _announce(folder, port, as_json)
+    if sample is not None:
+        await _play(sample, interrupted)
     await interrupted
     if not as_json:
         console.print("Stopping …", style="dim")
     await supervisor.stop()
+
+
+async def _play(arguments: list[str], interrupted: asyncio.Task[bool]) -> None:
+    # A process of its own: the launcher keeps looking after the services meanwhile.
+    player = await asyncio.create_subprocess_exec(sys.executable, "-m", "tercet_local.cli.main", "demo", *arguments)
+    ended = asyncio.create_task(player.wait())
+    await asyncio.wait({ended, interrupted}, return_when=asyncio.FIRST_COMPLETED)
+    if not ended.done():
+        player.terminate()
+        await ended
+    elif player.returncode:
+        console.print("The sample did not come to its end; start again to go on where it stopped.", style="yellow")
+    else:
+        console.print("Serving until Ctrl-C.", style="dim")
 
 
 def _announce(folder: DataFolder, port: int, as_json: bool) -> None:
