@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from support.leads import company, done, events_of, make, mobile, person, upload
 from tercet.chassis.v1.operation_service_pb2 import Operation
 from tercet.leads.v1.import_service_pb2 import (
     CreateImportRequest,
@@ -19,8 +20,6 @@ from tercet.leads.v1.import_service_pb2 import (
 from tercet.leads.v1.lead_service_pb2 import GetLeadRequest, Lead, ListLeadsRequest, RecordContactRequest
 from tercet.leads.v1.touch_service_pb2 import ListTouchesRequest
 from tercet_chassis.testing import Client, refused
-
-from support.leads import company, done, events_of, make, mobile, person, upload
 
 
 def file_of(count: int, *extra: str) -> bytes:
@@ -71,7 +70,9 @@ async def test_import_is_run_only_once(leads: Client) -> None:
     operation = await done(leads, await leads.RunImport(RunImportRequest(id=item.id)))
     assert (operation.state, operation.error_reason) == (Operation.REFUSED, "IMPORT_NOT_READY")
     with refused("IMPORT_NOT_READY"):
-        await leads.UpdateImport(UpdateImportRequest(lead_import=Import(id=item.id, source_code="x", file_id=item.file_id)))
+        await leads.UpdateImport(
+            UpdateImportRequest(lead_import=Import(id=item.id, source_code="x", file_id=item.file_id))
+        )
     assert (await leads.ListTouches(ListTouchesRequest(count=True))).total_size == 5
 
 
@@ -103,11 +104,16 @@ async def test_imported_leads_wake_no_automation_unless_asked(leads: Client) -> 
 
 async def origins(leads: Client) -> list[str]:
     from sqlalchemy import select
+
     from tercet_chassis.tables import outbox
 
     async with leads.running.runtime.database.connection() as connection:
-        query = select(outbox.c.headers).where(outbox.c.tenant_id == leads.tenant_id, outbox.c.subject.contains("lead.created"))
-        return [headers["tercet-origin"] for headers in (await connection.execute(query.order_by(outbox.c.id))).scalars()]
+        query = select(outbox.c.headers).where(
+            outbox.c.tenant_id == leads.tenant_id, outbox.c.subject.contains("lead.created")
+        )
+        return [
+            headers["tercet-origin"] for headers in (await connection.execute(query.order_by(outbox.c.id))).scalars()
+        ]
 
 
 async def test_other_column_can_be_chosen_and_wrong_ones_are_refused(leads: Client) -> None:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import xlsxwriter
+
 from tercet_leads.imports.mapping import Mapper, harmless, neutral, parse_time, propose, wrong_columns
 from tercet_leads.imports.tables import (
     LONGEST_ROW,
@@ -131,18 +132,44 @@ def test_every_column_of_the_sample_file_is_mapped() -> None:
     assert (layout.encoding, layout.delimiter) == ("utf-8", ",")
     columns = {column["name"]: column["lead_field"] for column in propose(layout.header)}
     assert columns == {
-        "record_id": "external_id", "created_at": "occur_time", "source": "source_code", "lead_type": "kind", "name": "full_name",
-        "company_name": "company_name", "title": "job_title", "mobile": "mobile", "phone": "phone", "email": "email", "wechat": "wechat",
-        "openid": "openid", "id_no": "id_number", "uscc": "uscc", "tax_no": "tax_number", "license_no": "license_number",
-        "province": "province", "city": "city", "address": "address", "lng": "longitude", "lat": "latitude", "website": "website",
+        "record_id": "external_id",
+        "created_at": "occur_time",
+        "source": "source_code",
+        "lead_type": "kind",
+        "name": "full_name",
+        "company_name": "company_name",
+        "title": "job_title",
+        "mobile": "mobile",
+        "phone": "phone",
+        "email": "email",
+        "wechat": "wechat",
+        "openid": "openid",
+        "id_no": "id_number",
+        "uscc": "uscc",
+        "tax_no": "tax_number",
+        "license_no": "license_number",
+        "province": "province",
+        "city": "city",
+        "address": "address",
+        "lng": "longitude",
+        "lat": "latitude",
+        "website": "website",
         "remark": "remark",
-    }  # fmt: skip
+    }
 
 
 def test_wrong_mapping_is_told_by_its_path() -> None:
-    columns = [{"name": "a", "lead_field": "mobile"}, {"name": "b", "lead_field": "mobile"}, {"name": "c", "lead_field": "nonsense"}]
+    columns = [
+        {"name": "a", "lead_field": "mobile"},
+        {"name": "b", "lead_field": "mobile"},
+        {"name": "c", "lead_field": "nonsense"},
+    ]
     paths = [path for path, _ in wrong_columns(columns, ["a", "b"])]
-    assert paths == ["lead_import.columns[1].lead_field", "lead_import.columns[2].name", "lead_import.columns[2].lead_field"]
+    assert paths == [
+        "lead_import.columns[1].lead_field",
+        "lead_import.columns[2].name",
+        "lead_import.columns[2].lead_field",
+    ]
 
 
 def test_cells_become_a_submissions_values() -> None:
@@ -150,7 +177,12 @@ def test_cells_become_a_submissions_values() -> None:
     columns = [*propose(header)[:5], {"name": "自定义", "lead_field": "custom.size"}]
     mapper = Mapper(header, columns, SHANGHAI, datetime(2026, 1, 1, tzinfo=UTC))
     mapped = mapper.row(["王芳", "个人", "2025/3/1 9:30", "121.5", "A1、B2", "大"])
-    assert (mapped.values, mapped.kind, mapped.longitude, mapped.interests) == ({"full_name": "王芳"}, "PERSON", 121.5, ["A1", "B2"])
+    assert (mapped.values, mapped.kind, mapped.longitude, mapped.interests) == (
+        {"full_name": "王芳"},
+        "PERSON",
+        121.5,
+        ["A1", "B2"],
+    )
     assert mapped.occur_time == datetime(2025, 3, 1, 1, 30, tzinfo=UTC)
     assert mapped.custom == {"size": "大"}
 
@@ -165,7 +197,8 @@ def test_odd_cells_are_kept_raw_and_flagged() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cell", "text"), [('="13800138001"', "13800138001"), ("=1+1", "1+1"), ("@SUM(A1)", "SUM(A1)"), ("\t=x", "x"), ("王芳", "王芳")]
+    ("cell", "text"),
+    [('="13800138001"', "13800138001"), ("=1+1", "1+1"), ("@SUM(A1)", "SUM(A1)"), ("\t=x", "x"), ("王芳", "王芳")],
 )
 def test_formulas_are_neutralised_coming_in(cell: str, text: str) -> None:
     assert neutral(cell) == text
@@ -176,6 +209,8 @@ def test_formulas_are_neutralised_going_out(cell: str) -> None:
     assert harmless(cell) == f"'{cell}"
 
 
-@pytest.mark.parametrize("text", ["2025-03-01 09:30:00", "2025/03/01 09:30", "2025年3月1日 09:30", "2025-03-01T01:30:00Z"])
+@pytest.mark.parametrize(
+    "text", ["2025-03-01 09:30:00", "2025/03/01 09:30", "2025年3月1日 09:30", "2025-03-01T01:30:00Z"]
+)
 def test_times_are_understood(text: str) -> None:
     assert parse_time(text, SHANGHAI) == datetime(2025, 3, 1, 1, 30, tzinfo=UTC)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from support.leads import company, events_of, make, mobile, person
 from tercet.leads.v1.lead_service_pb2 import (
     BatchCreateLeadsRequest,
     CheckDuplicatesRequest,
@@ -16,15 +17,17 @@ from tercet.type.v1.reference_pb2 import ExternalRef
 from tercet_chassis import new_id
 from tercet_chassis.testing import Client, refused
 
-from support.leads import company, events_of, make, mobile, person
-
 
 async def test_lead_is_cleaned_scored_and_its_raw_values_stay(leads: Client) -> None:
     await leads.CreateSource(
         CreateSourceRequest(source=Source(code="expo", display_name="展会名片", kind=Source.OFFLINE_EVENT))
     )
     lead = await make(
-        leads, full_name="  王　芳 ", company_name="杭州云星塑料制品有限责任公司", mobile="008615511181830(同微信)", source_code="展会名片"
+        leads,
+        full_name="  王　芳 ",
+        company_name="杭州云星塑料制品有限责任公司",
+        mobile="008615511181830(同微信)",
+        source_code="展会名片",
     )
     assert (lead.full_name, lead.mobile, lead.source_code) == ("王芳", "+8615511181830", "expo")
     assert lead.kind == Lead.COMPANY
@@ -87,7 +90,9 @@ async def test_over_long_value_is_refused_with_its_field(leads: Client) -> None:
 
 async def test_same_external_ref_or_id_answers_the_lead_that_is_there(leads: Client) -> None:
     chosen = str(new_id())
-    first = await make(leads, id=chosen, full_name="赵敏", mobile="13700000001", external_ref=ExternalRef(system="ads", id="77"))
+    first = await make(
+        leads, id=chosen, full_name="赵敏", mobile="13700000001", external_ref=ExternalRef(system="ads", id="77")
+    )
     by_ref = await make(leads, full_name="赵敏", mobile="13700000001", external_ref=ExternalRef(system="ads", id="77"))
     by_id = await make(leads, id=chosen, full_name="赵敏", mobile="13700000001")
     assert first.id == by_ref.id == by_id.id == chosen
@@ -135,7 +140,9 @@ async def test_check_duplicates_names_the_party_its_open_lead_and_why(leads: Cli
 
 
 async def test_seller_sees_of_anothers_lead_only_that_it_is_there(leads: Client) -> None:
-    first = await make(leads, full_name="郑爽", mobile="13424680007", email="private@tercet-test.cn", owner_id=str(new_id()))
+    first = await make(
+        leads, full_name="郑爽", mobile="13424680007", email="private@tercet-test.cn", owner_id=str(new_id())
+    )
     seller = leads.as_(permissions={"leads.lead.*": "own"})
     answer = await make(seller, full_name="郑爽", mobile="13424680007")
     assert answer.duplicate_touch

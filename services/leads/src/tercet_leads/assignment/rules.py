@@ -1,4 +1,6 @@
-"""Who gets a lead: rules in order, sellers filtered by what each rule asks, one chosen by its strategy, every step explained."""
+"""Who gets a lead: rules in order, sellers filtered by what each rule asks, one chosen by its strategy, every step
+explained.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ def place_name(name: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class SellerFacts:
-    """A seller in the eyes of the rules. `places` are short names of provinces and cities; `capacity` 0 has no limit."""
+    """A seller in the eyes of the rules. `places` are short names of provinces and cities; `capacity` 0 has no
+    limit.
+    """
 
     owner_id: UUID
     display_name: str
@@ -50,7 +54,9 @@ class Rule:
 
 @dataclass(slots=True)
 class Board:
-    """What this process knows of the moment: open leads of each seller and whose turn it is. Nothing of it is one hot row."""
+    """What this process knows of the moment: open leads of each seller and whose turn it is. Nothing of it is one
+    hot row.
+    """
 
     loads: dict[UUID, int] = field(default_factory=dict)
     turns: dict[tuple[str, tuple[UUID, ...]], int] = field(default_factory=dict)

@@ -1,4 +1,6 @@
-"""ConvertLead: ids chosen and committed first, then sales is asked, then the lead is closed. It can be cut off anywhere."""
+"""ConvertLead: ids chosen and committed first, then sales is asked, then the lead is closed. It can be cut off
+anywhere.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ class ConversionService(Handlers):
     """Serves tercet.leads.v1.ConversionService."""
 
     async def ConvertLead(self, request: ConvertLeadRequest, process: Process) -> LeadMessage:
-        """Turns a qualified lead into a customer with an opportunity. Refuses with sales' reason, and the lead is as it was."""
+        """Turns a qualified lead into a customer with an opportunity. Refuses with sales' reason, and the lead is
+        as it was.
+        """
         refused: list[Refusal] = []
 
         async def undo(tx: Tx, request: ConvertLeadRequest) -> None:
@@ -42,7 +46,9 @@ class ConversionService(Handlers):
 
 
 async def begin(tx: Tx, request: ConvertLeadRequest) -> Lead:
-    """CONVERTING, with the customer's and the opportunity's ids chosen. Refuses a lead that is not qualified or has no unit."""
+    """CONVERTING, with the customer's and the opportunity's ids chosen. Refuses a lead that is not qualified or has
+    no unit.
+    """
     lead = await tx.get(Lead, request.id, etag=request.etag, lock=True)
     lead.unit_id = lead.unit_id or tx.principal.unit_id
     lead.begin_conversion(lead.customer_id or new_id(), new_id())

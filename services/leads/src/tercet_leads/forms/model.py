@@ -28,7 +28,9 @@ class Form(Owned, Custom, Searchable, Entity):
     active: Mapped[bool] = column(default=True)
 
     def check_fields(self) -> None:
-        """Refuses fields that are asked twice or fill nothing that a lead has; double opt-in needs an e-mail address."""
+        """Refuses fields that are asked twice or fill nothing that a lead has; double opt-in needs an e-mail
+        address.
+        """
         wrong = [Violation(item.field, item.reason, item.message) for item in fields_wrong(self.fields)]
         if self.double_opt_in and not any(
             field.get("lead_field") == "email" and field.get("required") for field in self.fields

@@ -103,7 +103,9 @@ def as_text(value: Any) -> str:
 def lead_values(
     fields: Sequence[Mapping[str, Any]], values: Mapping[str, Any]
 ) -> tuple[dict[str, str], list[str], dict[str, Any]]:
-    """What the submission says of the lead: its texts, interests and custom values. Texts are cut to what the lead takes."""
+    """What the submission says of the lead: its texts, interests and custom values. Texts are cut to what the lead
+    takes.
+    """
     texts: dict[str, str] = {}
     interests: list[str] = []
     custom: dict[str, Any] = {}

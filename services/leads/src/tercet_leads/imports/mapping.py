@@ -17,11 +17,15 @@ FIELDS = frozenset(TEXT_FIELDS) | frozenset(OTHER_FIELDS)
 
 _NAMES = {
     "external_id": "record_id id 编号 記錄編號 线索编号 記錄id 记录id 客户编号 外部编号 external_id lead_id 序列号",
-    "occur_time": "created_at create_time created 创建时间 提交时间 登记时间 时间 日期 录入时间 submit_time date time 来访时间 建立時間",
-    "source_code": "source source_code channel lead_source 来源 渠道 线索来源 渠道来源 来源渠道 客户来源 來源 utm_source",
+    "occur_time": "created_at create_time created 创建时间 提交时间 登记时间 时间 "
+    "日期 录入时间 submit_time date time 来访时间 建立時間",
+    "source_code": "source source_code channel lead_source 来源 渠道 "
+    "线索来源 渠道来源 来源渠道 客户来源 來源 utm_source",
     "kind": "lead_type type kind 类型 线索类型 客户类型 類型 主体类型",
-    "full_name": "name full_name contact contact_name 姓名 名字 联系人 客户姓名 联系人姓名 称呼 姓名/称呼 聯絡人 联络人 客户名",
-    "company_name": "company company_name organization organisation account 公司 公司名称 企业名称 单位 单位名称 企业 公司名 工作单位 公司名稱",
+    "full_name": "name full_name contact contact_name 姓名 名字 联系人 "
+    "客户姓名 联系人姓名 称呼 姓名/称呼 聯絡人 联络人 客户名",
+    "company_name": "company company_name organization organisation account 公司 公司名称 "
+    "企业名称 单位 单位名称 企业 公司名 工作单位 公司名稱",
     "job_title": "title job_title position 职位 职务 岗位 头衔 職位",
     "mobile": "mobile mobile_phone cell cellphone 手机 手机号 手机号码 移动电话 联系手机 手機 手機號碼",
     "phone": "phone telephone tel landline office_phone 电话 座机 固定电话 联系电话 办公电话 電話 电话号码 固话",
@@ -31,7 +35,8 @@ _NAMES = {
     "id_number": "id_no id_number id_card identity_card 身份证 身份证号 身份证号码 证件号 证件号码 身份證號",
     "uscc": "uscc credit_code social_credit_code 统一社会信用代码 社会信用代码 信用代码 統一社會信用代碼",
     "tax_number": "tax_no tax_number tax_id vat 税号 纳税人识别号 税务登记号 統一編號 稅號",
-    "license_number": "license_no license_number licence_no business_license 营业执照 营业执照号 执照号 注册号 营业执照注册号",
+    "license_number": "license_no license_number licence_no business_license "
+    "营业执照 营业执照号 执照号 注册号 营业执照注册号",
     "country_code": "country country_code 国家 国家代码",
     "province": "province state region 省 省份 省市 所在省份 地区",
     "city": "city 市 城市 所在城市 地市",
@@ -41,7 +46,8 @@ _NAMES = {
     "latitude": "lat latitude 纬度 緯度",
     "website": "website web url homepage 网站 网址 官网 公司网站 網站",
     "interests": "interest interests product products 意向 意向产品 兴趣 产品 意向车型 关注产品",
-    "remark": "remark remarks note notes comment comments message description 备注 说明 留言 描述 备注信息 附言 備註 需求",
+    "remark": "remark remarks note notes comment comments message description "
+    "备注 说明 留言 描述 备注信息 附言 備註 需求",
 }
 _EXCEL_TEXT = re.compile(r'="(.*)"', re.DOTALL)
 _TIMES = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d", "%d.%m.%Y %H:%M", "%d.%m.%Y")
@@ -198,7 +204,9 @@ def parse_time(text: str, zone: ZoneInfo) -> datetime | None:
 
 
 def neutral(text: str) -> str:
-    """A cell that a spreadsheet would run as a formula, as harmless text: `="138"` is 138, anything else loses its mark."""
+    """A cell that a spreadsheet would run as a formula, as harmless text: `="138"` is 138, anything else loses its
+    mark.
+    """
     wrapped = _EXCEL_TEXT.fullmatch(text)
     return wrapped.group(1) if wrapped else text.lstrip(_FORMULA + " ")
 

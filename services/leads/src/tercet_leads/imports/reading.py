@@ -37,7 +37,9 @@ Unit = Callable[[], AbstractAsyncContextManager[Tx]]
 
 
 async def look(tx: Tx, item: Import) -> None:
-    """Finds out how a file is read, and fills in what nobody said. Refuses what is no table and a mapping that does not fit."""
+    """Finds out how a file is read, and fills in what nobody said. Refuses what is no table and a mapping that does
+    not fit.
+    """
     file = await store.file_of(tx, item.file_id)
     item.file_name = file.name
     head = await store.head(tx, item.file_id, HEAD)
@@ -99,7 +101,9 @@ async def first_rows(tx: Tx, item: Import, limit: int) -> list[Row]:
 
 
 async def chunks(unit: Unit, item_id: str, size: int) -> AsyncIterator[list[Row]]:
-    """All rows below the header, `size` at a time, one piece of the file in memory; each piece is read in a transaction of its own."""
+    """All rows below the header, `size` at a time, one piece of the file in memory; each piece is read in a
+    transaction of its own.
+    """
     async with unit() as tx:
         item = await tx.get(Import, item_id)
         file_id, workbook, encoding, delimiter, sheet = (

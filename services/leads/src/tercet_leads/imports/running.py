@@ -107,8 +107,14 @@ def _refused(item: Import, row: Row, reason: str, message: str, field: str) -> d
     # PostgreSQL keeps no NUL in text.
     cells = [cell.replace("\x00", "") for cell in row.cells]
     return {
-        "id": new_id(), "import_id": item.id, "row_number": row.number, "reason": reason, "message": message, "field": field, "cells": cells,
-    }  # fmt: skip
+        "id": new_id(),
+        "import_id": item.id,
+        "row_number": row.number,
+        "reason": reason,
+        "message": message,
+        "field": field,
+        "cells": cells,
+    }
 
 
 async def end(tx: Tx, import_id: str) -> Import:
@@ -126,7 +132,9 @@ async def begin_undo(tx: Tx, import_id: str) -> dict[str, int]:
 
 
 async def take_back(tx: Tx, import_id: str) -> dict[str, Any]:
-    """Takes back the last touches of the import. Answers what became of their leads; `touches` 0 when none were left."""
+    """Takes back the last touches of the import. Answers what became of their leads; `touches` 0 when none were
+    left.
+    """
     judging_at(tx.now())
     prefix = f"import:{import_id}:"
     touches = await store.touches_of(tx, prefix, TOUCHES_A_STEP)

@@ -32,7 +32,9 @@ class ImportService(Handlers):
         return item
 
     async def UpdateImport(self, request: pb.UpdateImportRequest, tx: Tx) -> Import:
-        """Changes how the file is read; another encoding, delimiter or sheet is looked at anew. Refuses once it was run."""
+        """Changes how the file is read; another encoding, delimiter or sheet is looked at anew. Refuses once it was
+        run.
+        """
         given = request.lead_import
         item = await tx.get(Import, given.id, etag=given.etag, lock=True)
         item.check_ready()

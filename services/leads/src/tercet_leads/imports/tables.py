@@ -125,7 +125,8 @@ def looks_like_data(header: Sequence[str]) -> bool:
 
 
 class TextRows:
-    """Rows out of pieces of text, the header as number 0, empty rows left out. Never raises: a row that cannot be read says so.
+    """Rows out of pieces of text, the header as number 0, empty rows left out. Never raises: a row that cannot be
+    read says so.
 
     Only what may still belong to an unfinished row is kept between pieces, and never more than `LONGEST_ROW` of it.
     """

@@ -37,7 +37,9 @@ _SMALL = 20
 
 @dataclass(slots=True)
 class Admission:
-    """What became of one submission: a lead, or the refusal. `duplicate`: it became a touch of a lead that was there."""
+    """What became of one submission: a lead, or the refusal. `duplicate`: it became a touch of a lead that was
+    there.
+    """
 
     lead: Lead | None = None
     touch_id: UUID | None = None
@@ -82,7 +84,9 @@ async def admit(tx: Tx, batch: Sequence[Submission], *, origin: str | None = Non
 
 
 async def _answer_repeated(tx: Tx, batch: Sequence[Submission], admissions: list[Admission]) -> None:
-    """A delivery that was admitted before is answered with its lead: by its key, its chosen id or its name elsewhere."""
+    """A delivery that was admitted before is answered with its lead: by its key, its chosen id or its name
+    elsewhere.
+    """
     by_key = await leads_by_key(tx, [s.key for s in batch if s.key])
     ids = {s.id for s in batch if s.id} | set(by_key.values())
     by_id = await store.by_ids(tx, list(ids))

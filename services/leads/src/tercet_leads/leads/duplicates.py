@@ -21,7 +21,9 @@ def likelihood(log_odds: float) -> float:
 
 
 async def check_duplicates(tx: Tx, submission: Submission) -> CheckDuplicatesResponse:
-    """The parties a lead could be, likeliest first, with the reasons, their open lead and their customer. Refuses an empty lead."""
+    """The parties a lead could be, likeliest first, with the reasons, their open lead and their customer. Refuses
+    an empty lead.
+    """
     lead, understood = draft_of(checked(submission), tx.now(), submission.source_given)
     found = await recognition.candidates(tx, understood.clean)
     parties = [candidate.party_id for candidate in found]

@@ -141,7 +141,9 @@ class Lead(Linked, Owned, Custom, External, Searchable, Entity):
 
     # -- contact ------------------------------------------------------------------------------------------------------
     def contact(self, at: datetime, now: datetime, next_time: datetime | None) -> bool:
-        """Notes a contact; OPEN becomes WORKING. Answers whether it was the first. Refuses closed leads and the future."""
+        """Notes a contact; OPEN becomes WORKING. Answers whether it was the first. Refuses closed leads and the
+        future.
+        """
         self.check_followed()
         if at > now:
             raise ContactInFuture()
@@ -156,13 +158,17 @@ class Lead(Linked, Owned, Custom, External, Searchable, Entity):
         return first
 
     # -- owners -------------------------------------------------------------------------------------------------------
-    def claim(self, owner_id: UUID, now: datetime) -> None:
-        """Takes it out of its pool. Refuses when somebody has it or it waits in none."""
+    def check_claimable(self) -> None:
+        """Refuses when somebody has it or it waits in no pool."""
         self.check_followed()
         if self.owner_id is not None:
             raise LeadAlreadyClaimed(lead_id=self.id)
         if not self.pool_code:
             raise LeadNotInPool(lead_id=self.id)
+
+    def claim(self, owner_id: UUID, now: datetime) -> None:
+        """Takes it out of its pool. Refuses when somebody has it or it waits in none."""
+        self.check_claimable()
         self.owner_id, self.assign_time, self.recycle_warned = owner_id, now, False
 
     def assign(self, owner_id: UUID, now: datetime, rule: str) -> UUID | None:

@@ -41,27 +41,23 @@ async def claim(tx: Tx, lead_id: str, for_owner: str) -> Lead:
         raise PermissionMissing(permission=_ASSIGN)
     # The lead's row is the lock: of many claims at once the first gets it and the others see its owner.
     lead = await tx.get(Lead, lead_id, lock=True)
-    lead.claim(owner_id, tx.now())
+    lead.check_claimable()
     pool = await pool_store.by_code(tx, lead.pool_code)
     if pool is None:
         raise LeadNotInPool(lead_id=lead.id)
     if pool.claim_quota:
         await pool_store.lock_seller(tx, owner_id, pool.code)
-        pool.check_quota(await _held_before(tx, owner_id, pool.code))
+        pool.check_quota(await store.held_of_pool(tx, owner_id, pool.code))
     if pool.rest_hours:
         given_up = await pool_store.last_given_up(tx, lead.id, owner_id)
         free_time = given_up + timedelta(hours=pool.rest_hours) if given_up else None
         if free_time is not None and tx.now() < free_time:
             raise ClaimTooSoon(free_time=free_time.isoformat())
+    lead.claim(owner_id, tx.now())
     lead.recycle_time = pool.facts().recycle_time(tx.now())
     note(tx, lead, "CLAIMED", owner_id, "")
     tx.emit(events.LeadClaimed, lead)
     return lead
-
-
-async def _held_before(tx: Tx, owner_id: UUID, pool_code: str) -> int:
-    with tx.session.no_autoflush:
-        return await store.held_of_pool(tx, owner_id, pool_code)
 
 
 async def release(tx: Tx, lead: Lead, reason: str, pool_code: str) -> Lead:
@@ -78,7 +74,9 @@ async def release(tx: Tx, lead: Lead, reason: str, pool_code: str) -> Lead:
 
 
 async def assign(tx: Tx, lead: Lead, owner_id: UUID | None) -> Lead:
-    """Gives a lead to a seller, or to whom the rules choose; nobody found leaves it in the fallback pool with an event."""
+    """Gives a lead to a seller, or to whom the rules choose; nobody found leaves it in the fallback pool with an
+    event.
+    """
     judging_at(tx.now())
     book = await rulebook(tx, loads=True)
     lead.check_followed()

@@ -13,16 +13,46 @@ from tercet_leads.cleaning.regions import full_names
 
 # Lead field -> field of the cleaner.
 CLEANED = {
-    "full_name": "name", "company_name": "company_name", "job_title": "title", "mobile": "mobile", "phone": "phone", "email": "email",
-    "wechat": "wechat", "openid": "openid", "id_number": "id_no", "uscc": "uscc", "tax_number": "tax_no", "license_number": "license_no",
-    "province": "province", "city": "city", "address": "address", "website": "website", "remark": "remark",
-}  # fmt: skip
+    "full_name": "name",
+    "company_name": "company_name",
+    "job_title": "title",
+    "mobile": "mobile",
+    "phone": "phone",
+    "email": "email",
+    "wechat": "wechat",
+    "openid": "openid",
+    "id_number": "id_no",
+    "uscc": "uscc",
+    "tax_number": "tax_no",
+    "license_number": "license_no",
+    "province": "province",
+    "city": "city",
+    "address": "address",
+    "website": "website",
+    "remark": "remark",
+}
 _BACK = {theirs: ours for ours, theirs in CLEANED.items()}
 LIMITS = {
-    "full_name": 200, "company_name": 300, "job_title": 200, "mobile": 200, "phone": 200, "email": 320, "wechat": 100, "openid": 100,
-    "id_number": 60, "uscc": 60, "tax_number": 60, "license_number": 60, "website": 500, "country_code": 2, "province": 100, "city": 100,
-    "district": 100, "address": 500, "remark": 4000,
-}  # fmt: skip
+    "full_name": 200,
+    "company_name": 300,
+    "job_title": 200,
+    "mobile": 200,
+    "phone": 200,
+    "email": 320,
+    "wechat": 100,
+    "openid": 100,
+    "id_number": 60,
+    "uscc": 60,
+    "tax_number": 60,
+    "license_number": 60,
+    "website": 500,
+    "country_code": 2,
+    "province": 100,
+    "city": 100,
+    "district": 100,
+    "address": 500,
+    "remark": 4000,
+}
 TEXT_FIELDS = tuple(LIMITS)
 KINDS = {"individual": "PERSON", "company": "COMPANY"}
 _LEAD_TYPES = {"PERSON": "individual", "COMPANY": "company"}
@@ -173,7 +203,8 @@ def facts_of(
 
 
 _ASKED = frozenset(
-    "full_name company_name job_title mobile phone email wechat website remark country_code province city district address".split()
+    "full_name company_name job_title mobile phone email wechat website remark "
+    "country_code province city district address".split()
 )
 
 

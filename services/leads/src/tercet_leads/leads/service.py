@@ -9,8 +9,10 @@ from google.protobuf.message import Message
 
 from tercet.leads.v1 import events_pb2 as events
 from tercet.leads.v1 import lead_service_pb2 as pb
+from tercet.leads.v1 import seller_service_pb2 as sellers
 from tercet_chassis import Handlers, Refusal, Tx
 from tercet_chassis.validation import check
+from tercet_leads.assignment.model import Seller
 from tercet_leads.leads import deciding, following, owning, store
 from tercet_leads.leads.admit import Admission, admit
 from tercet_leads.leads.duplicates import check_duplicates
@@ -144,6 +146,30 @@ class LeadService(Handlers):
         """Who would get a lead, and why; nothing changes."""
         lead = await tx.get(Lead, request.id) if request.id else None
         return await owning.explain(tx, lead, None if lead else submission_of(request.lead, "API"))
+
+
+class SellerService(Handlers):
+    """Serves tercet.leads.v1.SellerService. It stands here because a seller's load is counted in leads."""
+
+    async def GetSeller(self, request: sellers.GetSellerRequest, tx: Tx) -> sellers.Seller:
+        """One seller with the open leads they have."""
+        message = tx.render(await tx.get(Seller, request.id))
+        assert isinstance(message, sellers.Seller)
+        _load(message, await store.open_loads(tx))
+        return message
+
+    async def ListSellers(self, request: sellers.ListSellersRequest, tx: Tx) -> sellers.ListSellersResponse:
+        """A page of sellers with the open leads each has."""
+        response = await tx.page(Seller, request, response=sellers.ListSellersResponse)
+        assert isinstance(response, sellers.ListSellersResponse)
+        loads = await store.open_loads(tx)
+        for message in response.sellers:
+            _load(message, loads)
+        return response
+
+
+def _load(message: sellers.Seller, loads: dict[UUID, int]) -> None:
+    message.load = loads.get(UUID(message.owner_id), 0) if message.owner_id else 0
 
 
 async def _answer(tx: Tx, admission: Admission) -> pb.Lead:

@@ -15,14 +15,21 @@ from tercet_leads.leads.model import FOLLOWED, Lead
 
 # One look at what any row of configuration would change: count, sum of versions and latest change of each table.
 _CONFIGURATION = (
-    "sources", "scoring_rules", "grade_scales", "qualification_rules", "assignment_rules", "sellers", "pools",
-)  # fmt: skip
+    "sources",
+    "scoring_rules",
+    "grade_scales",
+    "qualification_rules",
+    "assignment_rules",
+    "sellers",
+    "pools",
+)
 _STAMP = text(
     "SELECT "
     + ", ".join(
         f"(SELECT (count(*), sum(row_version), max(update_time))::text FROM fenced.{name})" for name in _CONFIGURATION
     )
-    + ", (SELECT (count(*), max(update_time))::text FROM custom_fields WHERE tenant_id = :tenant AND resource_type = 'leads')"
+    + ", (SELECT (count(*), max(update_time))::text FROM custom_fields "
+    + "WHERE tenant_id = :tenant AND resource_type = 'leads')"
 )
 
 
@@ -133,6 +140,4 @@ def column_values(lead: Lead) -> dict[str, Any]:
     return {attribute.key: getattr(lead, attribute.key) for attribute in _COLUMNS}
 
 
-_COLUMNS = [
-    attribute for attribute in Lead.__mapper__.column_attrs if attribute.key not in ("tenant_id", "search")
-]  # fmt: skip
+_COLUMNS = [attribute for attribute in Lead.__mapper__.column_attrs if attribute.key not in ("tenant_id", "search")]

@@ -57,7 +57,9 @@ class PlacementScan(Entity):
 
 
 class PlacementResult(Entity):
-    """A lead that a placement brought (LEAD), or one of them that was converted (WON): rows, so that no counter is hot."""
+    """A lead that a placement brought (LEAD), or one of them that was converted (WON): rows, so that no counter is
+    hot.
+    """
 
     __tablename__ = "placement_results"
     __table_args__ = (unique("placement_results_once", "placement_id", "kind", "lead_id"),)

@@ -34,7 +34,9 @@ def tracked_link(base_url: str, short_code: str) -> str:
 
 
 def qr_code(link: str, media: str, scale: int) -> bytes:
-    """A QR code of the link with a quiet zone of four modules, as SVG or PNG. Error correction M survives print and folds."""
+    """A QR code of the link with a quiet zone of four modules, as SVG or PNG. Error correction M survives print and
+    folds.
+    """
     code = segno.make(link, error="m", micro=False)
     target = io.BytesIO()
     if media == "PNG":

@@ -8,7 +8,10 @@ from tercet_chassis.errors import FailedPrecondition, InvalidArgument, NotFound,
 class PoolInUse(FailedPrecondition):
     """Leads went through the pool, and their history names it."""
 
-    text = "Leads went through the pool {pool_code}, so it stays; let no assignment rule name it and take its fallback mark away."
+    text = (
+        "Leads went through the pool {pool_code}, so it stays; let no assignment rule name it "
+        "and take its fallback mark away."
+    )
     field = "id"
 
 

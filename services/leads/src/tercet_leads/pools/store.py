@@ -36,6 +36,8 @@ async def last_given_up(tx: Tx, lead_id: UUID, owner_id: UUID) -> datetime | Non
 
 
 async def lock_seller(tx: Tx, owner_id: UUID, pool_code: str) -> None:
-    """Makes claims of one seller in one pool wait for each other until the end of the transaction, so that the quota holds."""
+    """Makes claims of one seller in one pool wait for each other until the end of the transaction, so that the
+    quota holds.
+    """
     key = func.hashtextextended(f"{tx.tenant_id}/{owner_id}/{pool_code}", 0)
     await tx.session.execute(select(func.pg_advisory_xact_lock(key)))

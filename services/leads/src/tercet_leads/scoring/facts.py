@@ -1,4 +1,6 @@
-"""What rules may ask of a lead: the paths of scoring, qualification and assignment conditions, parsed once and kept compiled."""
+"""What rules may ask of a lead: the paths of scoring, qualification and assignment conditions, parsed once and kept
+compiled.
+"""
 
 from __future__ import annotations
 
@@ -32,8 +34,9 @@ _AT, _U, _L = Field(FieldType.INSTANT), Field(FieldType.UUID), Field(FieldType.L
 
 FIELDS: dict[str, Field] = {
     **dict.fromkeys(
-        "full_name company_name job_title mobile phone email wechat website remark country_code province city district address "
-        "source_code source_kind source_path last_source_code external_system".split(),
+        "full_name company_name job_title mobile phone email wechat website remark "
+        "country_code province city district address source_code source_kind "
+        "source_path last_source_code external_system".split(),
         _T,
     ),
     "kind": Field(FieldType.ENUM, values=("PERSON", "COMPANY")),
@@ -95,7 +98,9 @@ def _json(text: str) -> Any:
 
 
 def condition(text: str, custom: Mapping[str, Field] | None = None) -> Condition:
-    """The condition of a rule, from AIP-160 text or JSON; empty text holds of every lead. Refuses (ValueError) what does not parse."""
+    """The condition of a rule, from AIP-160 text or JSON; empty text holds of every lead. Refuses (ValueError) what
+    does not parse.
+    """
     if custom and "custom." in text:
         return _condition(text, schema_with(custom))
     return _parsed(text)

@@ -1,4 +1,6 @@
-"""Scores: every rule that holds contributes its points, halved for each half-life that passed without a touch; the score is the sum."""
+"""Scores: every rule that holds contributes its points, halved for each half-life that passed without a touch; the
+score is the sum.
+"""
 
 from __future__ import annotations
 

@@ -32,7 +32,9 @@ class Source(Custom, Searchable, Entity):
     used: Mapped[bool] = column(default=False)
 
     def place_below(self, parent: Source | None) -> None:
-        """Puts it below its parent. Refuses a parent that is missing, itself or below it, and trees deeper than eight levels."""
+        """Puts it below its parent. Refuses a parent that is missing, itself or below it, and trees deeper than
+        eight levels.
+        """
         if self.parent_code and parent is None:
             raise SourceTreeBroken(code=self.code, parent_code=self.parent_code, cause="there is no such source")
         if parent is not None and self.path and parent.path.startswith(self.path):

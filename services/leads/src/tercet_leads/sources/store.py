@@ -57,10 +57,21 @@ async def ensure_unknown(tx: Tx) -> Source:
     if found is not None:
         return found
     row = {
-        "tenant_id": tx.tenant_id, "id": new_id(), "create_time": tx.now(), "update_time": tx.now(), "row_version": 1, "custom": {},
-        "code": UNKNOWN, "display_name": "未知来源 Unknown", "kind": "OTHER", "parent_code": "", "path": f"{UNKNOWN}/", "level": 1, "used": True,
+        "tenant_id": tx.tenant_id,
+        "id": new_id(),
+        "create_time": tx.now(),
+        "update_time": tx.now(),
+        "row_version": 1,
+        "custom": {},
+        "code": UNKNOWN,
+        "display_name": "未知来源 Unknown",
+        "kind": "OTHER",
+        "parent_code": "",
+        "path": f"{UNKNOWN}/",
+        "level": 1,
+        "used": True,
         "search": [],
-    }  # fmt: skip
+    }
     await tx.session.execute(insert(Source.__table__).values(row).on_conflict_do_nothing())  # type: ignore[arg-type]
     made = await by_code(tx, UNKNOWN)
     assert made is not None
