@@ -145,3 +145,33 @@ async def test_a_tracked_link_counts_and_sends_on(admin: httpx2.AsyncClient, doo
         sent.text
     )
     assert (await admin.get(f"/v1/placements/{placement['id']}")).json()["scan_count"] == 1
+
+
+async def test_a_program_comes_in_by_its_key(admin: httpx2.AsyncClient, door: str) -> None:
+    made = await admin.post("/v1/api-keys", json={"name": "ERP", "role_code": "admin", "scopes": ["leads.lead.read"]})
+    assert made.status_code == 201, made.text
+    key = made.json()["secret"]
+    async with httpx2.AsyncClient(base_url=door) as program:
+        for headers in ({"Tercet-Api-Key": key}, {"Authorization": f"Bearer {key}"}):
+            assert (await program.get("/v1/leads", headers=headers)).status_code == 200
+        barred = await program.post("/v1/leads", json={"full_name": "王芳"}, headers={"Tercet-Api-Key": key})
+        assert (barred.status_code, barred.json()["reason"]) == (403, "PERMISSION_MISSING")
+        wrong = await program.get("/v1/leads", headers={"Tercet-Api-Key": f"{key[:-1]}?"})
+        assert wrong.status_code == 401
+
+
+async def test_patch_leaves_the_rest_of_a_nested_message_alone(admin: httpx2.AsyncClient) -> None:
+    body = {
+        "code": "fair",
+        "display_name": "糖酒会",
+        "kind": "OFFLINE_EVENT",
+        "cost": {"currency_code": "CNY", "amount": "1000"},
+    }
+    source = (await admin.post("/v1/sources", json=body)).json()
+    changed = await admin.patch(f"/v1/sources/{source['id']}", json={"cost": {"amount": "1200.50"}})
+    assert changed.status_code == 200, changed.text
+    assert changed.json()["cost"] == {"currency_code": "CNY", "amount": "1200.50"}
+    whole = await admin.patch(f"/v1/sources/{source['id']}", json={**changed.json(), "display_name": "糖酒会 2026"})
+    assert (whole.status_code, whole.json()["display_name"]) == (200, "糖酒会 2026"), whole.text
+    cleared = await admin.patch(f"/v1/sources/{source['id']}", json={"cost": None})
+    assert (cleared.status_code, cleared.json()["cost"]) == (200, None), cleared.text

@@ -173,7 +173,7 @@ async def serve_http(
     try:
         await server.listening(running)
         port = listener.getsockname()[1]
-        log.info("edge.listening", address=settings.http_address, port=port)
+        log.info("edge.listening", listen=settings.http_address, port=port)
         if started is not None:
             started(port)
         await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)
