@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from google.api import annotations_pb2
 from google.protobuf import descriptor_pb2, descriptor_pool
+from google.protobuf.descriptor import FieldDescriptor
 
 from tercet_chassis.contract import ContractBroken
 from tercet_gateway.edge.bind import Binder
@@ -91,3 +92,20 @@ def test_unknown_variable_and_body_stop_the_start() -> None:
 def test_patterns_of_several_segments_are_refused() -> None:
     with pytest.raises(ContractBroken):
         made("deep", "/v1/{id=things/*}")
+
+
+def test_no_public_message_has_a_64_bit_integer() -> None:
+    # JSON numbers are exact to 53 bits only; a number that may be larger is a decimal text or a double by choice.
+    wide, seen = set(), set()
+    waiting = [kind for method in Contract.of_tercet().methods for kind in (method.takes, method.gives)]
+    while waiting:
+        kind = waiting.pop()
+        if kind.full_name in seen or kind.full_name.startswith("google."):
+            continue
+        seen.add(kind.full_name)
+        for field in kind.fields:
+            if field.cpp_type in (FieldDescriptor.CPPTYPE_INT64, FieldDescriptor.CPPTYPE_UINT64):
+                wide.add(field.full_name)
+            if field.message_type is not None:
+                waiting.append(field.message_type)
+    assert wide == set()
