@@ -14,7 +14,8 @@ from tercet.sales.v1 import events_pb2 as sales
 from tercet.sales.v1.customer_service_pb2 import Customer
 from tercet.sales.v1.transaction_service_pb2 import Transaction
 from tercet.sales.v1.value_service_pb2 import CustomerValue
-from tercet_chassis import NotYet, Tx, effect, projection
+from tercet_chassis import Tx, effect, projection
+from tercet_chassis.copies import apply_move
 from tercet_marketing.profiles import rules, store
 from tercet_marketing.profiles.model import Profile, ProfilePurchase, ProfileSource, ProfileValue, moment_text
 from tercet_marketing.profiles.rules import Json
@@ -93,9 +94,8 @@ async def follow_moves(event: Any, tx: Tx) -> None:
     """After a merge or split, each party's profiles show what their party is worth now."""
     parties: set[UUID] = set()
     for move in event.moves:
-        profile = await store.profile_of(tx, UUID(move.identity_id))
-        if profile is not None and str(profile.party_id) != move.to_party_id:
-            raise NotYet("the moves are not applied to the profiles yet")
+        # Applied here too, so that what follows reads the newest move, whoever hears of it first.
+        await apply_move(tx, UUID(move.identity_id), UUID(move.to_party_id), int(move.version))
         parties |= {UUID(party) for party in (move.from_party_id, move.to_party_id) if party}
     for party_id in sorted(parties):
         await _show_values(tx, party_id)

@@ -7,6 +7,8 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import Index
+
 from tercet_chassis.entity import (
     Custom,
     Entity,
@@ -52,6 +54,7 @@ class Contract(Linked, Owned, Custom, External, Searchable, Entity):
         unique("contracts_by_external", "external_system", "external_id", field="contract.external_ref"),
         index("contracts_by_customer", "customer_id", "create_time"),
         index("contracts_by_party", "party_id"),
+        Index("contracts_by_parties", "tenant_id", "parties", postgresql_using="gin"),
         index("contracts_by_state", "state", "end_date"),
     )
 

@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import Index
+
 from tercet_chassis.entity import (
     Custom,
     Entity,
@@ -45,6 +47,7 @@ class Order(Deal, Linked, Owned, Custom, External, Searchable, Entity):
         index("orders_by_customer", "customer_id", "create_time"),
         index("orders_by_party", "party_id", "seller_unit_id", "confirm_time"),
         index("orders_by_quote", "quote_id", where="quote_id IS NOT NULL"),
+        Index("orders_by_parties", "tenant_id", "parties", postgresql_using="gin"),
         index("orders_by_state", "state", "create_time"),
     )
 

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from google.protobuf.empty_pb2 import Empty
 
+from tercet.chassis.v1.maintenance_service_pb2 import CheckInvariantsResponse
 from tercet.sales.v1 import events_pb2 as events
 from tercet.sales.v1.order_service_pb2 import (
     CancelOrderRequest,
@@ -22,7 +23,7 @@ from tercet.sales.v1.order_service_pb2 import (
 )
 from tercet.sales.v1.order_service_pb2 import Order as OrderMessage
 from tercet.sales.v1.transaction_service_pb2 import TransactionLine
-from tercet_chassis import Handlers, Tx, new_id
+from tercet_chassis import Handlers, Tx, invariant, new_id
 from tercet_chassis.errors import Violation
 from tercet_chassis.money import Money
 from tercet_sales.customers import store as customers
@@ -37,6 +38,8 @@ from tercet_sales.pricing.rules import Priced
 from tercet_sales.quotes.model import Quote
 from tercet_sales.rates.rules import convert
 from tercet_sales.rates.store import in_reporting, rate_on
+
+Finding = CheckInvariantsResponse.Finding
 
 
 @dataclass(slots=True)
@@ -258,3 +261,16 @@ async def _credit(tx: Tx, customer: Customer | None, wanted: Money, day: date) -
             return [Violation("currency_code", "CREDIT_RATE_MISSING", text)]
         reckoned.append(convert(amount, limit.currency, found[1]))
     return rules.credit_faults(limit, Money.sum(reckoned[1:], limit.currency), reckoned[0])
+
+
+@invariant
+async def totals_equal_lines(tx: Tx) -> Finding:
+    """Every order's total is the sum of its lines, all in its one currency."""
+    count, wrong = await store.count_wrong_totals(tx)
+    return Finding(
+        invariant="orders.totals_equal_lines",
+        holds=not wrong,
+        checked_count=count,
+        broken_count=len(wrong),
+        examples=wrong[:5],
+    )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from tercet_chassis import Tx
 from tercet_chassis.entity import view
@@ -93,3 +94,15 @@ async def stable_after(tx: Tx, unit_id: UUID) -> int:
         .limit(1)
     )
     return int(await tx.session.scalar(query) or STABLE_AFTER_ORDERS)
+
+
+async def count_wrong_totals(tx: Tx) -> tuple[int, Sequence[str]]:
+    """How many orders there are, and numbers of those whose total is not the sum of lines in their currency."""
+    lines = "jsonb_array_elements(o.lines) AS line"
+    wrong = text(
+        "SELECT o.number FROM fenced.orders o WHERE o.total_amount IS DISTINCT FROM "
+        f"(SELECT coalesce(sum((line -> 'total' ->> 'amount')::numeric), 0) FROM {lines}) "
+        f"OR EXISTS (SELECT 1 FROM {lines} WHERE line -> 'total' ->> 'currency_code' <> o.currency_code) LIMIT 1000"
+    )
+    count = await tx.session.scalar(select(func.count()).select_from(view(Order)))
+    return int(count or 0), list(await tx.session.scalars(wrong))

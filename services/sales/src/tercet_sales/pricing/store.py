@@ -15,14 +15,17 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from google.protobuf import json_format
 from sqlalchemy import select, text
 
+from tercet.leads.v1.events_pb2 import PartyMembersMoved
 from tercet.type.v1.party_pb2 import PartyRole
 from tercet_chassis import Tx
+from tercet_chassis.entity import Entity, view
 from tercet_chassis.errors import Violation
 from tercet_chassis.money import Money
 from tercet_chassis.tables import tenants, units
 from tercet_sales.catalogue import store as catalogue
 from tercet_sales.catalogue.rules import PriceAsk
 from tercet_sales.customers.model import Customer
+from tercet_sales.party_moves import moved, newest_parties
 from tercet_sales.pricing import rules
 from tercet_sales.pricing.rules import Json, Priced, ProductFacts, Terms
 
@@ -201,3 +204,19 @@ def _quantity(line: Json) -> Decimal:
     # A quantity that is no number is a fault of its own and does not hide whether there is a price.
     quantity = rules.decimal_of(str(line.get("quantity", "")))
     return quantity if quantity is not None and quantity > 0 else Decimal(1)
+
+
+async def move_parties(tx: Tx, entity: type[Entity], event: PartyMembersMoved) -> None:
+    """Puts the parties with a part in deals of this kind under the parties that their identities belong to now."""
+    newest = await newest_parties(tx, event)
+    rows: Any = view(entity)
+    found: set[UUID] = set()
+    for identity_id in newest:
+        query = select(rows.c.id).where(rows.c.parties.contains([{"identity_id": str(identity_id)}]))
+        found.update(await tx.session.scalars(query))
+    deals = select(entity).where(entity.id.in_(sorted(found))).order_by(entity.id).with_for_update()
+    for deal in await tx.session.scalars(deals.execution_options(populate_existing=True)):
+        held: Any = deal
+        parties = moved(held.parties, newest)
+        if parties != held.parties:
+            held.parties = parties

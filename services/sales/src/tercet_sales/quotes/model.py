@@ -6,6 +6,8 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import Index
+
 from tercet_chassis.entity import (
     Custom,
     Entity,
@@ -35,6 +37,7 @@ class Quote(Deal, Linked, Owned, Custom, External, Searchable, Entity):
         index("quotes_by_series", "series_id", "version"),
         index("quotes_by_customer", "customer_id", "create_time"),
         index("quotes_by_party", "party_id"),
+        Index("quotes_by_parties", "tenant_id", "parties", postgresql_using="gin"),
         index("quotes_by_state", "state", "create_time"),
     )
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from tercet.chassis.v1.maintenance_service_pb2 import CheckInvariantsResponse
 from tercet.sales.v1 import events_pb2 as events
 from tercet.sales.v1.payment_service_pb2 import CreatePaymentRequest, RefundPaymentRequest
 from tercet.sales.v1.payment_service_pb2 import Refund as RefundMessage
 from tercet.sales.v1.transaction_service_pb2 import ImportReceiptsRequest, ImportReceiptsResponse
-from tercet_chassis import Handlers, Tx
+from tercet_chassis import Handlers, Tx, invariant
 from tercet_chassis.money import Money
 from tercet_sales.orders.model import Order
-from tercet_sales.transactions import receipts
+from tercet_sales.transactions import receipts, store
 from tercet_sales.transactions.model import Payment, must_be_payable
+
+Finding = CheckInvariantsResponse.Finding
 
 
 def _money(message: Any) -> Money:
@@ -90,3 +94,21 @@ class TransactionService(Handlers):
     async def ImportReceipts(self, request: ImportReceiptsRequest, tx: Tx) -> ImportReceiptsResponse:
         """Takes receipts of other systems; the wrong ones are told, the others are taken."""
         return await receipts.take(tx, request.receipts, check_only=request.validate_only)
+
+
+@invariant
+async def payments_within_orders(tx: Tx) -> Finding:
+    """What was paid and not refunded is what the order says, and never more than its total."""
+    return _finding("payments.within_orders", *await store.wrong_payments(tx))
+
+
+@invariant
+async def sales_not_overdrawn(tx: Tx) -> Finding:
+    """No more was taken back of a sale than there was."""
+    return _finding("transactions.sales_not_overdrawn", *await store.overdrawn_sales(tx))
+
+
+def _finding(name: str, count: int, wrong: Sequence[str]) -> Finding:
+    return Finding(
+        invariant=name, holds=not wrong, checked_count=count, broken_count=len(wrong), examples=list(wrong[:5])
+    )

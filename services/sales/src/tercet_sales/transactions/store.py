@@ -12,7 +12,8 @@ from sqlalchemy import func, select, tuple_
 from tercet_chassis import Tx
 from tercet_chassis.entity import view
 from tercet_sales.customers.model import Customer
-from tercet_sales.transactions.model import Transaction
+from tercet_sales.orders.model import Order
+from tercet_sales.transactions.model import Payment, Transaction
 
 External = tuple[str, str]
 
@@ -75,3 +76,25 @@ async def facts(
     if identity_id is not None:
         query = query.where(rows.c.identity_id == identity_id)
     return [tuple(row) for row in await tx.session.execute(query)]
+
+
+async def wrong_payments(tx: Tx) -> tuple[int, Sequence[str]]:
+    """How many orders were paid for, and numbers of those whose payments are not what they say or exceed their total.
+
+    Ow many orders were paid for, and numbers of those whose payments are not what they say or exceed their total.
+    """
+    orders, payments = view(Order), view(Payment)
+    kept = func.sum(payments.c.amount_amount - func.coalesce(payments.c.refunded_amount, 0)).label("kept")
+    paid = select(payments.c.order_id, kept).group_by(payments.c.order_id).subquery()
+    wrong = (paid.c.kept > orders.c.total_amount) | (paid.c.kept != orders.c.paid_total_amount) | (paid.c.kept < 0)
+    query = select(orders.c.number).join(paid, paid.c.order_id == orders.c.id).where(wrong).limit(1000)
+    count = await tx.session.scalar(select(func.count()).select_from(paid))
+    return int(count or 0), list(await tx.session.scalars(query))
+
+
+async def overdrawn_sales(tx: Tx) -> tuple[int, Sequence[str]]:
+    """How many sales there are, and ids of those of which more was taken back than there was."""
+    rows = view(Transaction)
+    query = select(rows.c.sale_id).group_by(rows.c.sale_id).having(func.sum(rows.c.amount_amount) < 0).limit(1000)
+    count = await tx.session.scalar(select(func.count()).select_from(rows).where(rows.c.kind == "SALE"))
+    return int(count or 0), [str(id) for id in await tx.session.scalars(query)]

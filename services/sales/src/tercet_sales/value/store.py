@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
 from tercet_chassis import Tx
@@ -68,13 +68,6 @@ async def periods_of_identities(tx: Tx, identity_ids: Sequence[UUID]) -> list[tu
         select(values.c.unit_id, values.c.period_start_date).where(values.c.identity_id.in_(identity_ids)).distinct()
     )
     return [(row.unit_id, row.period_start_date) for row in await tx.session.execute(query)]
-
-
-async def parties_of_identities(tx: Tx, identity_ids: Sequence[UUID]) -> dict[UUID, UUID]:
-    """Who this service holds the identities to be, as its rows say."""
-    values = view(CustomerValue)
-    query = select(values.c.identity_id, values.c.party_id).where(values.c.identity_id.in_(identity_ids)).distinct()
-    return {row.identity_id: row.party_id for row in await tx.session.execute(query)}
 
 
 async def thresholds_of(tx: Tx, unit_id: UUID, start: date, currency: str) -> Thresholds | None:
@@ -140,16 +133,3 @@ async def active_units(tx: Tx, day: date) -> list[UUID]:
         select(values.c.unit_id).where(values.c.period_start_date <= day, values.c.period_end_date >= day).distinct()
     )
     return list(await tx.session.scalars(query))
-
-
-async def count_rows(tx: Tx, unit_id: UUID, start: date) -> int:
-    """How many parties have bought in the unit's period."""
-    values = view(CustomerValue)
-    query = (
-        select(func.count())
-        .select_from(values)
-        .where(
-            values.c.unit_id == unit_id, values.c.period_start_date == start, values.c.leading, values.c.order_count > 0
-        )
-    )
-    return int(await tx.session.scalar(query) or 0)

@@ -1,0 +1,14 @@
+"""The parties on quotes follow merges and splits."""
+
+from __future__ import annotations
+
+from tercet.leads.v1.events_pb2 import PartyMembersMoved
+from tercet_chassis import Tx, effect
+from tercet_sales.pricing.store import move_parties
+from tercet_sales.quotes.model import Quote
+
+
+@effect(PartyMembersMoved, origins=("live", "import", "replay"))
+async def follow_parties(event: PartyMembersMoved, tx: Tx) -> None:
+    """Puts everyone with a part in quotes under the party that their identity belongs to now."""
+    await move_parties(tx, Quote, event)
