@@ -1,4 +1,4 @@
-"""Which party an identity belongs to after a move, for rows that hold more than the one pair the chassis keeps up to date."""
+"""Which party an identity belongs to after a move, for rows that hold more than the pair the chassis keeps."""
 
 from __future__ import annotations
 

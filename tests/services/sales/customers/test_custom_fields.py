@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.struct_pb2 import Struct
 from services.sales.builders import company, opportunity, person
@@ -13,15 +15,13 @@ from tercet.sales.v1 import pipeline_service_pb2 as pipelines
 from tercet_chassis.testing import Client, refused
 
 
-def values(**fields: object) -> Struct:
+def values(**fields: Any) -> Struct:
     struct = Struct()
     struct.update(fields)
     return struct
 
 
-async def define(
-    sales: Client, key: str, type: CustomField.Type.ValueType, resource: str = "customers", **more: object
-) -> None:
+async def define(sales: Client, key: str, type: Any, resource: str = "customers", **more: object) -> None:
     field = CustomField(resource=resource, key=key, type=type, **more)  # type: ignore[arg-type]
     await sales.SetCustomField(SetCustomFieldRequest(custom_field=field))
 

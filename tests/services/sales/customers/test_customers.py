@@ -10,9 +10,14 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from services.sales.builders import company, opportunity, person
 from sqlalchemy import text
 
+from tercet.chassis.v1.maintenance_service_pb2 import CheckInvariantsRequest
 from tercet.sales.v1 import customer_service_pb2 as pb
+from tercet.sales.v1.activity_service_pb2 import Activity, CreateActivityRequest, GetActivityRequest
 from tercet.sales.v1.contact_point_pb2 import EmailAddress, MessengerAccount, PhoneNumber
+from tercet.sales.v1.contact_service_pb2 import ListContactsRequest
+from tercet.sales.v1.opportunity_service_pb2 import GetOpportunityRequest, LoseOpportunityRequest
 from tercet.type.v1.address_pb2 import Address
+from tercet.type.v1.reference_pb2 import ResourceRef
 from tercet_chassis.errors import RemoteRefusal
 from tercet_chassis.ids import new_id
 from tercet_chassis.testing import Client, refused
@@ -272,3 +277,64 @@ async def test_every_change_is_announced_with_the_customer_as_it_is(sales: Clien
         )
         told = [(row.subject.split(".")[3], row.version) for row in rows]
     assert told == [("created", 1), ("transferred", 2), ("deleted", 3)]
+
+
+async def test_a_customer_of_another_unit_does_not_stand_in_for_ones_own(sales: Client) -> None:
+    system = sales.as_(kind="system")
+    of_north = await person(sales, unit_id=str(new_id()))
+    request = ensure(customer_id=of_north.id, party_id=of_north.party_id, identity_id=of_north.identity_id)
+    first, again = await system.EnsureCustomer(request), await system.EnsureCustomer(request)
+    assert first.customer.id == again.customer.id != of_north.id
+    assert first.customer.unit_id == request.unit_id
+
+
+async def test_the_person_to_speak_to_at_a_company_becomes_a_contact_once(sales: Client) -> None:
+    system = sales.as_(kind="system")
+    request = ensure(
+        kind=pb.Customer.COMPANY, company_name="上海星河科技有限公司", phones=[PhoneNumber(number="13812345678")]
+    )
+    for _ in range(2):
+        made = (await system.EnsureCustomer(request)).customer
+    listed = (await sales.ListContacts(ListContactsRequest(filter=f'customer_id = "{made.id}"'))).contacts
+    assert [(contact.full_name, contact.phones[0].number) for contact in listed] == [("王芳", "+8613812345678")]
+    with refused("CUSTOMER_NAME_MISSING", "customer.company_name"):
+        await system.EnsureCustomer(ensure(kind=pb.Customer.COMPANY))
+
+
+async def test_open_work_goes_with_the_customer_when_it_is_asked_for(sales: Client) -> None:
+    seller, heir = new_id(), str(new_id())
+    mine = sales.as_(user_id=seller)
+    customer = await company(mine)
+    deal, of_other = await opportunity(mine, customer.id), await opportunity(sales, customer.id, owner_id=str(new_id()))
+    closed = await opportunity(mine, customer.id)
+    await mine.LoseOpportunity(LoseOpportunityRequest(id=closed.id, reason_code="price"))
+    subject = ResourceRef(service="sales", type="customer", id=customer.id)
+    task = await mine.CreateActivity(
+        CreateActivityRequest(activity=Activity(kind=Activity.TASK, title="回访", subject=subject))
+    )
+    await sales.TransferCustomers(
+        pb.TransferCustomersRequest(ids=[customer.id], owner_id=heir, reason="离职", with_open_work=True)
+    )
+    await sales.settled()
+    owners = [
+        (await sales.GetOpportunity(GetOpportunityRequest(id=item.id))).owner_id for item in (deal, of_other, closed)
+    ]
+    assert owners == [heir, of_other.owner_id, str(seller)]
+    assert (await sales.GetActivity(GetActivityRequest(id=task.id))).owner_id == heir
+
+
+async def test_the_invariants_hold_and_would_tell_if_they_did_not(sales: Client) -> None:
+    customer = await company(sales, lead_id=str(new_id()), unit_id=str(new_id()))
+    deal = await opportunity(sales, customer.id)
+
+    async def broken() -> dict[str, int]:
+        answer = await sales.CheckInvariants(CheckInvariantsRequest())
+        return {found.invariant: found.broken_count for found in answer.findings if not found.holds}
+
+    assert await broken() == {}
+    await company(sales, lead_id=customer.lead_id, unit_id=customer.unit_id)
+    async with sales.transaction() as tx:
+        await tx.session.execute(
+            text("UPDATE opportunities SET stage_code = 'lost' WHERE id = :id"), {"id": UUID(deal.id)}
+        )
+    assert await broken() == {"customers.one_each": 1, "opportunities.whole": 1}

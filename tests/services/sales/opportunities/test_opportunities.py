@@ -386,3 +386,14 @@ async def test_opportunities_are_seen_and_moved_by_scope(sales: Client) -> None:
         await reader.WinOpportunity(pb.WinOpportunityRequest(id=mine.id))
     with refused("RESOURCE_NOT_FOUND"):
         await sales.as_(tenant_id=new_id()).ListStageChanges(pb.ListStageChangesRequest(id=mine.id))
+
+
+async def test_what_a_lead_was_interested_in_is_kept_even_when_it_is_no_product(sales: Client) -> None:
+    customer = await company(sales)
+    interest = pb.Opportunity.Interest(product_code="轿车系列")
+    given = pb.Opportunity(id=str(new_id()), customer_id=customer.id, title="线索转化", interests=[interest])
+    made = await sales.as_(kind="system").EnsureOpportunity(pb.EnsureOpportunityRequest(opportunity=given))
+    assert list(made.interests) == [interest]
+    assert (await update(sales, made.id, title="改名")).interests == made.interests
+    with refused("PRODUCT_UNKNOWN"):
+        await update(sales, made.id, interests=[interest, pb.Opportunity.Interest(product_code="none")])

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, select
 
 from tercet_chassis import Tx
 from tercet_chassis.entity import view
@@ -48,6 +49,12 @@ def open_until(owner_id: UUID, until: datetime) -> list[ColumnElement[bool]]:
     """Conditions for somebody's open activities that are due before an instant."""
     v = view(Activity)
     return [v.c.owner_id == owner_id, v.c.state == OPEN, v.c.due_time < until]
+
+
+async def open_work(tx: Tx, party_id: UUID, owner_id: UUID) -> Sequence[Activity]:
+    """The open activities that somebody has about a party; locked."""
+    query = select(Activity).where(Activity.party_id == party_id, Activity.owner_id == owner_id, Activity.state == OPEN)
+    return (await tx.session.scalars(query.order_by(Activity.id).with_for_update())).all()
 
 
 def edits_of(activity_id: UUID) -> list[ColumnElement[bool]]:

@@ -94,7 +94,6 @@ class Customer(Linked, Owned, Custom, External, Searchable, Entity):
         self.addresses = rules.joined(
             self.addresses, other.addresses, "country_code", "province", "city", "district", "street"
         )
-        self.lead_id = self.lead_id or other.lead_id
         self.owner_id = self.owner_id or other.owner_id
         self.uscc = self.uscc or other.uscc
         return before != (

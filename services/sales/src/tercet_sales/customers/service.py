@@ -10,14 +10,17 @@ from google.protobuf import json_format
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import Message
 
+from tercet.chassis.v1.maintenance_service_pb2 import CheckInvariantsResponse
 from tercet.sales.v1 import customer_service_pb2 as pb
 from tercet.sales.v1 import events_pb2 as events
 from tercet.sales.v1.contact_service_pb2 import CreateContactRequest, UpdateContactRequest
-from tercet_chassis import Handlers, Tx
+from tercet_chassis import Handlers, Tx, derived_id, invariant
 from tercet_chassis.entity import view
 from tercet_sales.customers import store
 from tercet_sales.customers.errors import ContactExists, CustomerExists
 from tercet_sales.customers.model import Contact, Customer, CustomerTransfer
+
+Finding = CheckInvariantsResponse.Finding
 
 
 def _uuid(text: str) -> UUID | None:
@@ -55,22 +58,49 @@ class CustomerService(Handlers):
         party_id, unit_id, customer_id = UUID(request.party_id), UUID(request.unit_id), UUID(request.customer_id)
         await store.lock_pair(tx, party_id, unit_id)
         # By id first: the party may have moved since the first call, the id that the caller chose has not.
-        existing = await store.by_id(tx, customer_id) or await store.customer_of(tx, party_id, unit_id)
-        described = self._described(request)
+        named = await store.by_id(tx, customer_id)
+        if named is not None and named.unit_id != unit_id:
+            customer_id = derived_id("customer", customer_id, unit_id)
+            named = await store.by_id(tx, customer_id)
+        existing = named or await store.customer_of(tx, party_id, unit_id)
+        customer = self._described(request, customer_id)
+        created = existing is None or (existing.id == customer_id and existing.lead_id == customer.lead_id)
         if existing is None:
-            tx.add(described)
-            tx.emit(events.CustomerCreated, described)
-            await tx.flush()
-            return pb.EnsureCustomerResponse(customer=_rendered(tx, described), created=True)
-        if existing.id != customer_id and existing.take_in(described):
-            tx.emit(events.CustomerUpdated, existing)
-            await tx.flush()
-        return pb.EnsureCustomerResponse(customer=_rendered(tx, existing), created=existing.id == customer_id)
+            tx.add(customer)
+            tx.emit(events.CustomerCreated, customer)
+        else:
+            if existing.take_in(customer):
+                tx.emit(events.CustomerUpdated, existing)
+            customer = existing
+        await tx.flush()
+        await self._ensure_contact(request, customer, tx)
+        return pb.EnsureCustomerResponse(customer=_rendered(tx, customer), created=created)
 
     @staticmethod
-    def _described(request: pb.EnsureCustomerRequest) -> Customer:
+    async def _ensure_contact(request: pb.EnsureCustomerRequest, customer: Customer, tx: Tx) -> None:
+        """The person to speak to at a company, once a name."""
+        if customer.kind != "COMPANY" or not request.full_name.strip():
+            return
+        if await store.contact_named(tx, customer.id, request.full_name.strip()) is not None:
+            return
+        contact = Contact(
+            id=derived_id("contact", customer.id, request.full_name.strip()),
+            customer_id=customer.id,
+            full_name=request.full_name.strip(),
+            phones=_points(request.phones),
+            emails=_points(request.emails),
+            accounts=_points(request.accounts),
+            unit_id=customer.unit_id,
+            owner_id=customer.owner_id,
+            partner_party_id=customer.partner_party_id,
+        )
+        contact.settle()
+        tx.emit(events.ContactCreated, tx.add(contact))
+
+    @staticmethod
+    def _described(request: pb.EnsureCustomerRequest, customer_id: UUID) -> Customer:
         customer = Customer(
-            id=UUID(request.customer_id),
+            id=customer_id,
             identity_id=UUID(request.identity_id),
             party_id=UUID(request.party_id),
             kind=pb.Customer.Kind.Name(request.kind),
@@ -128,7 +158,13 @@ class CustomerService(Handlers):
                     reason=request.reason,
                 )
             )
-            tx.emit(events.CustomerTransferred, customer, previous_owner_id=customer.owner_id, reason=request.reason)
+            tx.emit(
+                events.CustomerTransferred,
+                customer,
+                previous_owner_id=customer.owner_id,
+                reason=request.reason,
+                with_open_work=request.with_open_work,
+            )
         by_id = {customer.id: customer for customer in moved}
         for contact in contacts:
             if contact.owner_id == by_id[contact.customer_id].owner_id:
@@ -192,3 +228,12 @@ class ContactService(Handlers):
         if tx.session.is_modified(contact):
             tx.emit(events.ContactUpdated, contact)
         return contact
+
+
+@invariant
+async def one_customer_each(tx: Tx) -> Finding:
+    """An identity and a lead have at most one customer in a unit."""
+    total, broken = await store.doubled(tx)
+    return Finding(
+        invariant="customers.one_each", holds=not broken, checked_count=total, broken_count=len(broken), examples=broken
+    )

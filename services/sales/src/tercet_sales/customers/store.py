@@ -79,6 +79,31 @@ async def contact_of(tx: Tx, customer_id: UUID, party_id: UUID) -> Contact | Non
     return (await tx.session.scalars(query)).one_or_none()
 
 
+async def contact_named(tx: Tx, customer_id: UUID, full_name: str) -> Contact | None:
+    """The contact of that name at a customer, the oldest of several."""
+    query = (
+        select(Contact)
+        .where(Contact.customer_id == customer_id, Contact.full_name == full_name)
+        .order_by(Contact.id)
+        .limit(1)
+    )
+    return (await tx.session.scalars(query)).one_or_none()
+
+
+async def doubled(tx: Tx) -> tuple[int, list[str]]:
+    """How many customers there are, and those of one identity and unit or of one lead that are more than one."""
+    customers = view(Customer)
+    total = await tx.session.scalar(select(func.count()).select_from(customers))
+    broken: list[str] = []
+    for keys, condition in (
+        ((customers.c.identity_id, customers.c.unit_id), customers.c.id.is_not(None)),
+        ((customers.c.lead_id, customers.c.unit_id), customers.c.lead_id.is_not(None)),
+    ):
+        query = select(*keys).where(condition).group_by(*keys).having(func.count() > 1).limit(20)
+        broken += [" ".join(str(value) for value in row) for row in (await tx.session.execute(query)).all()]
+    return int(total or 0), broken
+
+
 async def contacts_owned(tx: Tx, customer_ids: Sequence[UUID], owner_ids: Sequence[UUID]) -> Sequence[Contact]:
     """The contacts of these customers that these people look after."""
     query = (

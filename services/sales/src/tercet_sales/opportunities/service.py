@@ -7,10 +7,11 @@ from uuid import UUID
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import Message
 
+from tercet.chassis.v1.maintenance_service_pb2 import CheckInvariantsResponse
 from tercet.sales.v1 import events_pb2 as events
 from tercet.sales.v1 import opportunity_service_pb2 as pb
 from tercet.sales.v1 import pipeline_service_pb2 as pipeline_pb
-from tercet_chassis import Handlers, Tx
+from tercet_chassis import Handlers, Tx, invariant
 from tercet_chassis.entity import view
 from tercet_sales.customers.store import reachable
 from tercet_sales.days import day_in
@@ -31,6 +32,8 @@ from tercet_sales.opportunities.model import CertaintyGrade, Opportunity, Pipeli
 from tercet_sales.opportunities.priorities import priorities_of
 from tercet_sales.opportunities.rules import LOST, OPEN, WON, Stage, decided, missing, on_the_way, parsed
 
+Finding = CheckInvariantsResponse.Finding
+
 
 def _uuid(text: str) -> UUID | None:
     return UUID(text) if text else None
@@ -41,6 +44,7 @@ class OpportunityService(Handlers):
 
     async def CreateOpportunity(self, request: pb.CreateOpportunityRequest, tx: Tx) -> Opportunity:
         """Adds an opportunity in the first stage of its pipeline. Refuses an unknown customer, pipeline or product."""
+        await store.check_products(tx, [interest.product_code for interest in request.opportunity.interests])
         return await self._create(request.opportunity, tx)
 
     async def EnsureOpportunity(self, request: pb.EnsureOpportunityRequest, tx: Tx) -> Opportunity:
@@ -67,9 +71,11 @@ class OpportunityService(Handlers):
         opportunity = await tx.get(Opportunity, request.opportunity.id, etag=request.opportunity.etag)
         opportunity.check_open()
         amount, unit = opportunity.expected_amount, opportunity.seller_unit_id or opportunity.unit_id
+        before = store.products_in(opportunity)
         await tx.patch(opportunity, request.opportunity, request.update_mask)
         with tx.session.no_autoflush:
-            await store.check_products(tx, (interest["product_code"] for interest in opportunity.interests))
+            # What a lead brought may be no product; only what is new has to be one.
+            await store.check_products(tx, store.products_in(opportunity) - before)
             changed = (amount, unit) != (opportunity.expected_amount, opportunity.seller_unit_id or opportunity.unit_id)
             await store.settle(tx, opportunity, amount_changed=changed)
         if tx.session.is_modified(opportunity):
@@ -302,3 +308,16 @@ class PipelineService(Handlers):
             with tx.session.no_autoflush:
                 known = await store.condition_schema(tx)
             parsed(grade.condition, known, "certainty_grade.condition")
+
+
+@invariant
+async def opportunities_whole(tx: Tx) -> Finding:
+    """Every opportunity has its customer, stands where its history ends, and is the only one of its lead."""
+    total, broken = await store.astray(tx)
+    return Finding(
+        invariant="opportunities.whole",
+        holds=not broken,
+        checked_count=total,
+        broken_count=len(broken),
+        examples=broken,
+    )

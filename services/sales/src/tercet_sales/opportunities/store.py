@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select, text
+from sqlalchemy import func, or_, select, text
 
 from tercet.sales.v1 import events_pb2 as events
 from tercet_chassis import Tx, custom_fields
@@ -23,7 +23,7 @@ from tercet_sales.customers.model import Customer
 from tercet_sales.customers.store import by_id as customer_by_id
 from tercet_sales.customers.store import mark_used
 from tercet_sales.opportunities.errors import PipelineIncomplete, PipelineUnknown
-from tercet_sales.opportunities.model import CertaintyGrade, Opportunity, Pipeline, PipelineStage
+from tercet_sales.opportunities.model import CertaintyGrade, Opportunity, Pipeline, PipelineStage, StageChange
 from tercet_sales.opportunities.rules import (
     OPEN,
     STANDARD_STAGES,
@@ -112,6 +112,11 @@ async def settle(tx: Tx, opportunity: Opportunity, *, amount_changed: bool) -> N
         opportunity.certainty_code = grade.code if grade else None
 
 
+def products_in(opportunity: Opportunity) -> set[str]:
+    """Codes of the products that the customer is interested in."""
+    return {interest["product_code"] for interest in opportunity.interests or ()}
+
+
 async def check_products(tx: Tx, codes: Iterable[str]) -> None:
     """Refuses interests in products that there are not."""
     wanted = sorted(set(codes))
@@ -181,13 +186,12 @@ async def begin(
     owner_id: UUID | None,
     unit_id: UUID | None,
 ) -> Opportunity:
-    """Puts a new opportunity into the first stage of its pipeline and tells it. Refuses an unknown product."""
+    """Puts a new opportunity into the first stage of its pipeline and tells it. Refuses a pipeline without one."""
     with tx.session.no_autoflush:
         opportunity.identity_id, opportunity.party_id = customer.identity_id, customer.party_id
         opportunity.unit_id = unit_id or customer.unit_id or opportunity.unit_id
         opportunity.owner_id = owner_id or opportunity.owner_id or customer.owner_id
         opportunity.partner_party_id = opportunity.partner_party_id or customer.partner_party_id
-        await check_products(tx, (interest["product_code"] for interest in opportunity.interests or ()))
         first = next((stage for stage in await stages_of(tx, pipeline.code) if stage.category == OPEN), None)
         if first is None:
             raise PipelineIncomplete(pipeline_code=pipeline.code, category=OPEN)
@@ -235,6 +239,29 @@ async def open_opportunity(
     )
     tx.add(opportunity)
     return await begin(tx, opportunity, customer, pipeline, owner_id=owner_id, unit_id=unit_id)
+
+
+async def open_work(tx: Tx, customer_id: UUID, owner_id: UUID) -> Sequence[Opportunity]:
+    """The open opportunities that somebody has with a customer; locked."""
+    query = select(Opportunity).where(
+        Opportunity.customer_id == customer_id, Opportunity.owner_id == owner_id, Opportunity.state == OPEN
+    )
+    return (await tx.session.scalars(query.order_by(Opportunity.id).with_for_update())).all()
+
+
+async def astray(tx: Tx) -> tuple[int, list[str]]:
+    """How many opportunities there are, and those without customer, beside their history, or second of a lead."""
+    v, changes, customers = view(Opportunity), view(StageChange), view(Customer)
+    total = await tx.session.scalar(select(func.count()).select_from(v))
+    last = (
+        select(changes.c.to_stage_code).where(changes.c.opportunity_id == v.c.id).order_by(changes.c.id.desc()).limit(1)
+    )
+    owned = select(customers.c.id).where(customers.c.id == v.c.customer_id)
+    wrong = or_(~owned.exists(), v.c.stage_code.is_distinct_from(last.scalar_subquery()))
+    broken = [str(id) for id in (await tx.session.scalars(select(v.c.id).where(wrong).limit(20))).all()]
+    twice = select(v.c.lead_id).where(v.c.lead_id.is_not(None)).group_by(v.c.lead_id).having(func.count() > 1).limit(20)
+    broken += [f"lead {lead}" for lead in (await tx.session.scalars(twice)).all()]
+    return int(total or 0), broken
 
 
 async def with_parties(tx: Tx, identity_ids: Iterable[UUID]) -> Sequence[Opportunity]:
