@@ -40,8 +40,8 @@ def submission(row: dict[str, str]) -> Submission:
     )
 
 
-async def take_in(data: Labelled, batch: int, folder: Path) -> tuple[dict[str, str], float]:
-    """Every record through intake; record -> party, and the seconds it took to the last commit."""
+async def take_in(data: Labelled, batch: int, folder: Path) -> None:
+    """Every record through intake, then the figures."""
     with running_servers(folder / "servers") as servers:
         together = Together(folder / "services", servers.nats_url)
         service.complete = False
@@ -59,8 +59,12 @@ async def take_in(data: Labelled, batch: int, folder: Path) -> tuple[dict[str, s
             print(f"\r{begin + len(rows)} of {len(data.leads)}", end="", file=sys.stderr, flush=True)
         seconds = time.perf_counter() - started
         print(file=sys.stderr)
-        await together.stop()
-        return clusters, seconds
+        print("streaming, through intake")
+        print("\n".join(measure(clusters, data.truth, data.notes).lines()))
+        print(f"{seconds:.1f} s, {len(data.leads) / seconds:,.0f} rows/s to the commit", flush=True)
+        # Events are still on their way to consumers that nobody waits for here.
+        async with asyncio.timeout(30):
+            await together.stop()
 
 
 def main() -> None:
@@ -71,10 +75,7 @@ def main() -> None:
     options = parser.parse_args()
     data = read_folder(options.folder)
     with tempfile.TemporaryDirectory() as folder:
-        clusters, seconds = asyncio.run(take_in(data, options.batch, Path(folder)))
-    print("streaming, through intake")
-    print("\n".join(measure(clusters, data.truth, data.notes).lines()))
-    print(f"{seconds:.1f} s, {len(data.leads) / seconds:,.0f} rows/s to the commit")
+        asyncio.run(take_in(data, options.batch, Path(folder)))
 
 
 if __name__ == "__main__":
