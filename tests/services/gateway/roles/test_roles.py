@@ -13,14 +13,14 @@ from tercet.gateway.v1.role_service_pb2 import (
     Role,
     UpdateRoleRequest,
 )
-from tercet.options.v1.options_pb2 import PHONE
+from tercet.options.v1.options_pb2 import PHONE, PersonalData
 from tercet_chassis.testing import Client, refused
 
 
-def _role(code: str, *grants: tuple[str, int], masks: tuple[int, ...] = ()) -> CreateRoleRequest:
+def _role(code: str, *grants: tuple[str, Role.Scope], masks: tuple[PersonalData, ...] = ()) -> CreateRoleRequest:
     role = Role(code=code, name=code, masks=masks)
     for permission, scope in grants:
-        role.grants.add(permission=permission, scope=scope)  # type: ignore[arg-type]
+        role.grants.add(permission=permission, scope=scope)
     return CreateRoleRequest(role=role)
 
 

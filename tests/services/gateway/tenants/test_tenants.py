@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from support.gateway import PASSWORD, Company, found_company
@@ -22,7 +24,7 @@ from tercet_chassis.testing import Client, refused
 
 
 def _request(code: str, **values: str) -> CreateTenantRequest:
-    tenant = {
+    tenant: dict[str, Any] = {
         "name": "尚祈",
         "locale": "zh-CN",
         "zone": "Asia/Shanghai",

@@ -180,9 +180,17 @@ async def test_another_tenant_s_user_is_not_found(gateway: Client, company: Comp
 async def test_employee_lives_in_an_existing_unit_once(company: Company) -> None:
     user = await company.user("li@shangqi.example", "seller")
     employee = Employee(
-        unit_id=company.root_id, user_id=user.id, display_name="李明", position="seller", skills=["english"], number="007",
-        territories=["上海市"], capacity=20, active=True, languages=["zh-CN", "en"],
-    )  # fmt: skip
+        unit_id=company.root_id,
+        user_id=user.id,
+        display_name="李明",
+        position="seller",
+        skills=["english"],
+        number="007",
+        territories=["上海市"],
+        capacity=20,
+        active=True,
+        languages=["zh-CN", "en"],
+    )
     made = await company.admin.CreateEmployee(CreateEmployeeRequest(employee=employee))
     assert (await company.admin.GetEmployee(GetEmployeeRequest(id=made.id))).capacity == 20
     with refused("RESOURCE_ALREADY_EXISTS", "employee.user_id"):

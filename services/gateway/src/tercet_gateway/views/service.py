@@ -146,7 +146,7 @@ async def _happenings(calls: Calls, source: Source, position: Position, size: in
         calls,
         source.service,
         source.rpc,
-        # Rows of the page that were shown before are fetched again, so the page has the size that its token was made for.
+        # Rows of the page that were shown before are fetched again: a page keeps the size that its token was made for.
         page_size=size,
         page_token=place.token,
         filter=condition,
@@ -164,9 +164,8 @@ def _missing(parts: Parts, services: Mapping[str, str]) -> list[pb.MissingPart]:
 
 
 def _item(source: Source, row: Any) -> pb.TimelineItem:
-    item = pb.TimelineItem(
-        kind=source.kind, title=next((getattr(row, name) for name in source.titles if getattr(row, name)), "")
-    )
+    titles = (getattr(row, name) for name in source.titles)
+    item = pb.TimelineItem(kind=source.kind, title=next(filter(None, titles), ""))
     item.occur_time.FromDatetime(moment_of(source, row))
     item.resource.service, item.resource.type, item.resource.id = source.service, source.resource, row.id
     fields = row.DESCRIPTOR.fields_by_name

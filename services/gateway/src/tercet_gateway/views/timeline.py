@@ -120,8 +120,8 @@ def moment_of(source: Source, row: Any) -> datetime:
 def woven(position: Position, pages: Mapping[str, Page], size: int) -> tuple[list[tuple[Source, Any]], Position]:
     """The next happenings over all lists, newest first, at most `size`, and where the reading stands after them.
 
-    A list without a page (its service did not answer) keeps its place. Behind the last row of a page that has a next one
-    nothing is taken: what stands there may be newer than what the other lists hold.
+    A list without a page (its service did not answer) keeps its place. Behind the last row of a page that has a next
+    one nothing is taken: what stands there may be newer than what the other lists hold.
     """
     streams = []
     for order, source in enumerate(SOURCES):
