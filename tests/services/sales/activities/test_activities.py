@@ -9,13 +9,14 @@ from zoneinfo import ZoneInfo
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.timestamp_pb2 import Timestamp
 from services.sales.builders import company, opportunity, person
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from tercet.sales.v1 import activity_service_pb2 as pb
 from tercet.sales.v1 import opportunity_service_pb2 as opportunities
 from tercet.type.v1.reference_pb2 import ResourceRef
 from tercet_chassis.ids import new_id
 from tercet_chassis.testing import Client, eventually, refused
+from tercet_sales.activities.model import ActivityEdit
 
 HOUR = timedelta(hours=1)
 
@@ -215,3 +216,14 @@ async def test_an_owner_is_reminded_once(sales: Client) -> None:
     await sales.settled()
     assert await reminders(sales, made.id) == 1
     assert await reminders(sales, gone.id) == 0
+
+
+async def test_a_deleted_activity_takes_along_what_it_said_before(sales: Client) -> None:
+    made = await activity(sales, text="客户预算五十万")
+    change = pb.Activity(id=made.id, text="x")
+    await sales.UpdateActivity(pb.UpdateActivityRequest(activity=change, update_mask=FieldMask(paths=["text"])))
+    with refused("ETAG_MISMATCH", "etag"):
+        await sales.DeleteActivity(pb.DeleteActivityRequest(id=made.id, etag=made.etag))
+    await sales.DeleteActivity(pb.DeleteActivityRequest(id=made.id))
+    async with sales.transaction() as tx:
+        assert await tx.session.scalar(select(ActivityEdit.id)) is None

@@ -10,17 +10,20 @@ from uuid import UUID
 import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 from services.sales.builders import company, money, opportunity
+from sqlalchemy import select
 
 from tercet.sales.v1 import currency_rate_service_pb2 as rates
 from tercet.sales.v1 import opportunity_service_pb2 as pb
 from tercet.sales.v1 import pipeline_service_pb2 as pipelines
 from tercet.sales.v1 import product_service_pb2 as products
 from tercet.type.v1.party_pb2 import PartyRole
+from tercet.type.v1.reference_pb2 import ExternalRef
 from tercet_chassis.errors import Refusal
 from tercet_chassis.ids import new_id
 from tercet_chassis.money import Money
 from tercet_chassis.testing import Client, refused
 from tercet_sales.opportunities import store
+from tercet_sales.opportunities.model import StageChange
 
 Stage = pipelines.PipelineStage
 
@@ -397,3 +400,22 @@ async def test_what_a_lead_was_interested_in_is_kept_even_when_it_is_no_product(
     assert (await update(sales, made.id, title="改名")).interests == made.interests
     with refused("PRODUCT_UNKNOWN"):
         await update(sales, made.id, interests=[interest, pb.Opportunity.Interest(product_code="none")])
+
+
+async def test_a_deleted_opportunity_takes_its_history_along(sales: Client) -> None:
+    made = await opportunity(sales, (await company(sales)).id)
+    await sales.DeleteOpportunity(pb.DeleteOpportunityRequest(id=made.id, etag=made.etag))
+    with refused("RESOURCE_NOT_FOUND"):
+        await sales.ListStageChanges(pb.ListStageChangesRequest(id=made.id))
+    async with sales.transaction() as tx:
+        assert await tx.session.scalar(select(StageChange.id)) is None
+
+
+async def test_the_name_in_another_system_is_given_once(sales: Client) -> None:
+    customer = await company(sales)
+    name = ExternalRef(system="erp", id="4711")
+    made = await opportunity(sales, customer.id, external_ref=name)
+    with refused("RESOURCE_ALREADY_EXISTS", "opportunity.external_ref"):
+        await opportunity(sales, customer.id, external_ref=name)
+    found = await sales.ListOpportunities(pb.ListOpportunitiesRequest(filter='external_ref.id = "4711"'))
+    assert [item.id for item in found.opportunities] == [made.id]

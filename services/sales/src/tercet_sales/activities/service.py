@@ -7,6 +7,7 @@ from typing import Any, cast
 from uuid import UUID
 
 from google.protobuf import json_format
+from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import Message
 
 from tercet.sales.v1 import activity_service_pb2 as pb
@@ -93,6 +94,14 @@ class ActivityService(Handlers):
                 await self._finish(activity, tx, told=False)
             self._plan_reminder(activity, tx)
         return await self._answer(activity, tx)
+
+    async def DeleteActivity(self, request: pb.DeleteActivityRequest, tx: Tx) -> Empty:
+        """Removes an activity with its edits. Refuses one out of reach."""
+        activity = await tx.get(Activity, request.id, etag=request.etag)
+        await store.forget_edits(tx, activity.id)
+        tx.emit(events.ActivityDeleted, activity)
+        await tx.delete(activity)
+        return Empty()
 
     async def CompleteActivity(self, request: pb.CompleteActivityRequest, tx: Tx) -> pb.Activity:
         """Is done, and the next step becomes a task. Refuses one that is done or cancelled already."""

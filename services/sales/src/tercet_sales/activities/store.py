@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, delete, select
 
 from tercet_chassis import Tx
 from tercet_chassis.entity import view
@@ -55,6 +55,11 @@ async def open_work(tx: Tx, party_id: UUID, owner_id: UUID) -> Sequence[Activity
     """The open activities that somebody has about a party; locked."""
     query = select(Activity).where(Activity.party_id == party_id, Activity.owner_id == owner_id, Activity.state == OPEN)
     return (await tx.session.scalars(query.order_by(Activity.id).with_for_update())).all()
+
+
+async def forget_edits(tx: Tx, activity_id: UUID) -> None:
+    """Removes what an activity that is deleted said before."""
+    await tx.session.execute(delete(ActivityEdit).where(ActivityEdit.activity_id == activity_id))
 
 
 def edits_of(activity_id: UUID) -> list[ColumnElement[bool]]:

@@ -87,6 +87,7 @@ class OpportunityService(Handlers):
         opportunity = await tx.get(Opportunity, request.id, etag=request.etag)
         opportunity.check_deletable()
         tx.emit(events.OpportunityDeleted, opportunity)
+        await store.forget_history(tx, opportunity.id)
         await tx.delete(opportunity)
         return Empty()
 

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, or_, select, text
+from sqlalchemy import delete, func, or_, select, text
 
 from tercet.sales.v1 import events_pb2 as events
 from tercet_chassis import Tx, custom_fields
@@ -239,6 +239,11 @@ async def open_opportunity(
     )
     tx.add(opportunity)
     return await begin(tx, opportunity, customer, pipeline, owner_id=owner_id, unit_id=unit_id)
+
+
+async def forget_history(tx: Tx, opportunity_id: UUID) -> None:
+    """Removes the stage changes of an opportunity that is deleted."""
+    await tx.session.execute(delete(StageChange).where(StageChange.opportunity_id == opportunity_id))
 
 
 async def open_work(tx: Tx, customer_id: UUID, owner_id: UUID) -> Sequence[Opportunity]:

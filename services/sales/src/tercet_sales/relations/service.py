@@ -64,14 +64,15 @@ class RelationService(Handlers):
         if kind is None:
             raise RelationKindUnknown(kind_code=relation.kind_code, known=", ".join(await store.known_kinds(tx)))
         relation.check()
-        others = await store.edges(tx, kind.code, first_party=None if kind.hierarchical else relation.from_party_id)
-        other = overlapping(kind, relation.edge, others)
+        other = overlapping(kind, relation.edge, await store.edges(tx, kind.code, [relation.from_party_id]))
         if other is not None:
             raise RelationOverlaps(
                 relation_id=other.id,
                 start_date=other.period.start or "the beginning",
                 end_date=other.period.end or "for good",
             )
-        path = circle(relation.edge, others) if kind.hierarchical else None
+        if not kind.hierarchical:
+            return
+        path = circle(relation.edge, await store.edges_onward(tx, kind.code, relation.to_party_id))
         if path is not None:
             raise RelationCycle(kind_code=kind.code, path=" → ".join(str(party) for party in path))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, or_, select, text, update
 from tercet_chassis import Tx
 from tercet_chassis.entity import view
 from tercet_sales.relations.model import Relation, RelationKind
-from tercet_sales.relations.rules import BUILT_IN, Edge, KindRules
+from tercet_sales.relations.rules import BUILT_IN, Edge, KindRules, Period
 
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))")
 
@@ -34,12 +34,31 @@ async def known_kinds(tx: Tx) -> list[str]:
     return sorted({*BUILT_IN, *own})
 
 
-async def edges(tx: Tx, kind_code: str, *, first_party: UUID | None = None) -> list[Edge]:
-    """The relations of a kind as the rules see them; of one first party, or all of them."""
-    query = select(Relation).where(Relation.kind_code == kind_code).order_by(Relation.id)
-    if first_party is not None:
-        query = query.where(Relation.from_party_id == first_party)
-    return [found.edge for found in (await tx.session.scalars(query)).all()]
+async def edges(tx: Tx, kind_code: str, party_ids: Iterable[UUID]) -> list[Edge]:
+    """The relations of a kind whose first party is one of these, as the rules see them."""
+    v = view(Relation)
+    query = (
+        select(v.c.id, v.c.from_party_id, v.c.to_party_id, v.c.start_date, v.c.end_date)
+        .where(v.c.kind_code == kind_code, v.c.from_party_id.in_(sorted(party_ids)))
+        .order_by(v.c.id)
+    )
+    return [
+        Edge(row.id, row.from_party_id, row.to_party_id, Period(row.start_date, row.end_date))
+        for row in (await tx.session.execute(query)).all()
+    ]
+
+
+async def edges_onward(tx: Tx, kind_code: str, party_id: UUID) -> list[Edge]:
+    """Every relation of a kind that can be reached from a party, level by level: a hierarchy is wide, but not deep."""
+    found: list[Edge] = []
+    seen: set[UUID] = set()
+    level = {party_id}
+    while level:
+        seen |= level
+        reached = await edges(tx, kind_code, level)
+        found += reached
+        level = {edge.end_party for edge in reached} - seen
+    return found
 
 
 def as_of(party_id: UUID, day: date, *, kind_code: str, first: bool, second: bool) -> Sequence[ColumnElement[bool]]:
