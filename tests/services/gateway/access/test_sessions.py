@@ -12,6 +12,7 @@ from joserfc.jwk import OKPKey
 from sqlalchemy import text
 
 from support.gateway import PASSWORD, Company, found_company
+from tercet.gateway.v1.api_key_service_pb2 import ApiKey, CreateApiKeyRequest
 from tercet.gateway.v1.session_service_pb2 import (
     DeleteSessionRequest,
     EndSessionRequest,
@@ -28,7 +29,9 @@ from tercet.gateway.v1.user_service_pb2 import (
     UpdateUserRequest,
     User,
 )
+from tercet.gateway.v1.webhook_service_pb2 import CreateWebhookRequest, RotateWebhookSecretRequest, Webhook
 from tercet.type.v1.reference_pb2 import Actor
+from tercet_chassis.ids import new_id
 from tercet_chassis.testing import Client, eventually, refused
 from tercet_chassis.tokens import Signer
 
@@ -240,11 +243,18 @@ async def test_only_services_resolve_principals(company: Company) -> None:
 
 async def test_no_secret_is_stored_in_clear(company: Company) -> None:
     tokens = await company.sign_in(company.email)
+    key = ApiKey(name="import", role_code="seller")
+    made = await company.admin.CreateApiKey(CreateApiKeyRequest(api_key=key), request_id=str(new_id()))
+    hook = Webhook(name="erp", url="http://127.0.0.1:1/", role_code="admin", event_patterns=["gateway.unit.*"])
+    asked = await company.admin.CreateWebhook(CreateWebhookRequest(webhook=hook), request_id=str(new_id()))
+    again = RotateWebhookSecretRequest(id=asked.id)
+    rotated = await company.admin.RotateWebhookSecret(again, request_id=str(new_id()))
+    secrets = [PASSWORD, tokens.refresh_token, made.secret, asked.secret, rotated.secret]
     async with company.admin.running.runtime.database.connection(company.tenant_id) as connection:
-        for table in ("credentials", "sessions", "users", "audit", "outbox", "idempotency"):
+        for table in ("credentials", "sessions", "users", "api_keys", "audit", "outbox", "idempotency"):
             query = text(f"SELECT t::text FROM {table} t WHERE tenant_id = :tenant")
-            rows = (await connection.execute(query, {"tenant": company.tenant_id})).scalars()
-            for row in rows:
-                assert PASSWORD not in row
-                assert tokens.refresh_token not in row
+            for row in (await connection.execute(query, {"tenant": company.tenant_id})).scalars():
+                for secret in secrets:
+                    assert secret not in row
+                    assert secret.encode().hex() not in row
                 assert table == "credentials" or "$argon2id$" not in row
