@@ -21,7 +21,6 @@ def upgrade() -> None:
     sa.Column('identity_id', sa.Uuid(), nullable=False),
     sa.Column('sale_id', sa.Uuid(), nullable=False),
     sa.Column('sale_time', sa.DateTime(timezone=True), nullable=False),
-    sa.Column('is_sale', sa.Boolean(), nullable=False),
     sa.Column('amount', sa.Numeric(precision=19, scale=4), nullable=False),
     sa.Column('currency', sa.Text(), nullable=False),
     sa.Column('create_time', sa.DateTime(timezone=True), nullable=False),

@@ -99,6 +99,7 @@ async def active(sales: Client, **more: Any) -> Contract:
 async def run_calendar(sales: Client) -> None:
     async with sales.transaction() as tx:
         await follow_calendar(tx)
+    await sales.settled()
 
 
 async def test_contract_walks_from_draft_to_its_end(sales: Client) -> None:

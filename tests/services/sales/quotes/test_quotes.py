@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -212,3 +213,9 @@ async def test_only_who_may_sees_and_answers_quotes(sales: Client) -> None:
     elsewhere = sales.as_(tenant_id=new_id())
     with refused("RESOURCE_NOT_FOUND"):
         await elsewhere.GetQuote(GetQuoteRequest(id=quote.id))
+
+
+async def test_numbers_stay_unique_when_many_quotes_are_made_at_once(sales: Client) -> None:
+    customer = await new_customer(sales)
+    made = await asyncio.gather(*(new_quote(sales, customer, line(price="1", description="甲")) for _ in range(20)))
+    assert len({quote.number for quote in made}) == 20

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 from support.deals import catalogue, cny, confirmed, line, new_customer, stamp
 from tercet.sales.v1.order_service_pb2 import CancelOrderRequest, OrderReturn, ReturnOrderLinesRequest
@@ -123,3 +125,19 @@ async def test_transactions_obey_permissions_and_reach(sales: Client) -> None:
         await sales.as_(permissions={"sales.transaction.read": "all"}).ImportReceipts(
             ImportReceiptsRequest(receipts=[receipt("2", "10", customer_id=customer.id)])
         )
+
+
+async def test_receipts_do_not_reach_customers_of_others(sales: Client) -> None:
+    customer = await new_customer(sales)
+    stranger = sales.as_(permissions={"sales.transaction.import": "unit"}, unit_id=new_id())
+    request = ImportReceiptsRequest(receipts=[receipt("1", "10", customer_id=customer.id)])
+    assert [each.reason for each in (await stranger.ImportReceipts(request)).results] == ["RECEIPT_CUSTOMER_UNKNOWN"]
+    colleague = sales.as_(permissions={"sales.transaction.import": "unit"}, unit_id=UUID(customer.unit_id))
+    assert (await colleague.ImportReceipts(request)).imported == 1
+
+
+async def test_one_receipt_imported_by_many_at_once_is_taken_once(sales: Client) -> None:
+    customer = await new_customer(sales)
+    request = ImportReceiptsRequest(receipts=[receipt("1", "10", customer_id=customer.id)])
+    answers = await asyncio.gather(*(sales.ImportReceipts(request) for _ in range(6)))
+    assert (sum(answer.imported for answer in answers), sum(answer.known for answer in answers)) == (1, 5)

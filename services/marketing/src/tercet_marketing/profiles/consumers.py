@@ -12,7 +12,6 @@ from tercet.leads.v1.lead_service_pb2 import Lead
 from tercet.marketing.v1 import events_pb2 as events
 from tercet.sales.v1 import events_pb2 as sales
 from tercet.sales.v1.customer_service_pb2 import Customer
-from tercet.sales.v1.transaction_service_pb2 import Transaction
 from tercet.sales.v1.value_service_pb2 import CustomerValue
 from tercet_chassis import Tx, effect, projection
 from tercet_chassis.copies import apply_move
@@ -61,7 +60,6 @@ async def follow_transaction(event: Any, tx: Tx) -> None:
         "identity_id": identity_id,
         "sale_id": UUID(told.sale_id),
         "sale_time": _moment(told, "occur_time") or tx.now(),
-        "is_sale": told.kind == Transaction.SALE,
         "amount": Decimal(told.amount.amount),
         "currency": told.amount.currency_code,
     }

@@ -138,7 +138,6 @@ class ProfilePurchase(Entity):
     identity_id: Mapped[UUID]
     sale_id: Mapped[UUID]
     sale_time: Mapped[datetime]
-    is_sale: Mapped[bool]
     amount: Mapped[Decimal]
     currency: Mapped[str]
 

@@ -28,14 +28,3 @@ async def due(tx: Tx, today: date) -> Sequence[UUID]:
     renews = and_(contracts.c.state == "ACTIVE", contracts.c.renewal_opportunity_id.is_(None), renewal <= latest)
     query = select(contracts.c.id).where(or_(starts, ends, renews)).order_by(contracts.c.id).limit(BATCH)
     return list(await tx.session.scalars(query))
-
-
-async def locked(tx: Tx, id: UUID) -> Contract | None:
-    """The contract, held; None when somebody else holds it, who then does what is due."""
-    query = (
-        select(Contract)
-        .where(Contract.id == id)
-        .with_for_update(skip_locked=True)
-        .execution_options(populate_existing=True)
-    )
-    return (await tx.session.scalars(query)).one_or_none()

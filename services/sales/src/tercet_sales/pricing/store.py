@@ -30,6 +30,7 @@ from tercet_sales.pricing import rules
 from tercet_sales.pricing.rules import Json, Priced, ProductFacts, Terms
 
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))")
+_SHARE = text("SELECT pg_advisory_xact_lock_shared(hashtextextended(:key, 0))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +55,9 @@ class Prepared:
     faults: list[Violation]
 
 
-async def lock(tx: Tx, *key: object) -> None:
-    """Makes others who ask for the same key wait until the end of the transaction."""
-    await tx.session.execute(_LOCK, {"key": ":".join(str(part) for part in (tx.tenant_id, *key))})
+async def lock(tx: Tx, *key: object, shared: bool = False) -> None:
+    """Makes others who ask for the same key wait until the transaction ends; sharers do not wait for each other."""
+    await tx.session.execute(_SHARE if shared else _LOCK, {"key": ":".join(str(part) for part in (tx.tenant_id, *key))})
 
 
 async def unit_facts(tx: Tx, unit_id: UUID | None) -> UnitFacts:

@@ -11,6 +11,7 @@ from sqlalchemy import func, select, tuple_
 
 from tercet_chassis import Tx
 from tercet_chassis.entity import view
+from tercet_chassis.scopes import reach
 from tercet_sales.customers.model import Customer
 from tercet_sales.orders.model import Order
 from tercet_sales.transactions.model import Payment, Transaction
@@ -47,12 +48,13 @@ async def left_of_sales(tx: Tx, sale_ids: Iterable[UUID]) -> dict[UUID, Any]:
 
 
 async def customers_by_id(tx: Tx, ids: Iterable[str]) -> dict[str, Customer]:
-    """The customers that receipts name; a caller without reach over one gets it not."""
+    """The customers that receipts name, as far as the caller's reach goes."""
     wanted = {UUID(id) for id in ids if id}
     if not wanted:
         return {}
+    within = reach(Customer, Customer, tx.principal, tx.context.permission)
     found: dict[str, Customer] = {}
-    for customer in await tx.session.scalars(select(Customer).where(Customer.id.in_(wanted))):
+    for customer in await tx.session.scalars(select(Customer).where(Customer.id.in_(wanted), within)):
         found[str(customer.id)] = customer
     return found
 

@@ -34,6 +34,7 @@ async def follow_moves(event: Any, tx: Tx) -> None:
         UUID(party) for move in event.moves for party in (move.from_party_id, move.to_party_id) if party
     }
     for unit_id, start in sorted(await store.periods_of_identities(tx, list(moved))):
+        await compute.share(tx, unit_id)
         frame = await compute.frame_of(tx, unit_id, day=start)
         thresholds = await compute.thresholds_of(tx, frame)
         for party_id in sorted(parties):
