@@ -7,7 +7,7 @@ import contextlib
 from uuid import UUID
 
 from google.protobuf.field_mask_pb2 import FieldMask
-from services.sales.builders import company, opportunity, person
+from services.sales.builders import company, money, opportunity, person
 from sqlalchemy import text
 
 from tercet.chassis.v1.maintenance_service_pb2 import CheckInvariantsRequest
@@ -252,6 +252,10 @@ async def test_bad_input_names_the_field(sales: Client) -> None:
         await person(sales, birth_date="1990-02-31")
     with refused("CONDITION_INVALID", "filter"):
         await sales.ListCustomers(pb.ListCustomersRequest(filter="grade_code = = 3"))
+    with refused("TIME_ZONE_UNKNOWN", "customer.time_zone"):
+        await person(sales, time_zone="Asia/Atlantis")
+    with refused("AMOUNT_NEGATIVE", "customer.credit_limit.amount"):
+        await person(sales, credit_limit=money("-1"))
     with refused("PRIMARY_TWICE"):
         numbers = [PhoneNumber(number=number, primary=True) for number in ("13812345678", "13912345678")]
         await person(sales, phones=numbers)

@@ -162,6 +162,10 @@ async def test_moves_that_can_never_be_are_refused(sales: Client) -> None:
         await opportunity(sales, made.customer_id, pipeline_code="none")
     with refused("CUSTOMER_UNKNOWN"):
         await opportunity(sales, str(new_id()))
+    with refused("AMOUNT_NEGATIVE", "opportunity.expected_amount.amount"):
+        await opportunity(sales, made.customer_id, expected_amount=money("-1"))
+    with refused("CURRENCY_UNKNOWN", "opportunity.expected_amount.currency_code"):
+        await update(sales, made.id, expected_amount=money("1", "XYZ"))
     with refused("PRODUCT_UNKNOWN", "opportunity.interests.product_code"):
         await opportunity(sales, made.customer_id, interests=[pb.Opportunity.Interest(product_code="none")])
 
@@ -419,3 +423,13 @@ async def test_the_name_in_another_system_is_given_once(sales: Client) -> None:
         await opportunity(sales, customer.id, external_ref=name)
     found = await sales.ListOpportunities(pb.ListOpportunitiesRequest(filter='external_ref.id = "4711"'))
     assert [item.id for item in found.opportunities] == [made.id]
+
+
+async def test_an_explanation_does_not_tell_what_is_masked(sales: Client) -> None:
+    grade = pipelines.CertaintyGrade(code="H", name="高", rank=1, condition='next_step = "签合同"')
+    await sales.CreateCertaintyGrade(pipelines.CreateCertaintyGradeRequest(certainty_grade=grade))
+    made = await opportunity(sales, (await company(sales)).id, next_step="给张总打电话 13812345678")
+    request = pb.ExplainCertaintyRequest(id=made.id)
+    assert "13812345678" in (await sales.ExplainCertainty(request)).grades[0].reasons[0]
+    masked = await sales.as_(masks=["FREE_TEXT"]).ExplainCertainty(request)
+    assert list(masked.grades[0].reasons) == ["next_step does not fit"]

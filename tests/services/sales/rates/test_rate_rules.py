@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tercet_chassis.money import Money
-from tercet_sales.rates.errors import AmountTooLarge, CurrencyUnknown
-from tercet_sales.rates.rules import backwards, check_currency, convert, rate_text
+from tercet_sales.amounts import AmountNegative, CurrencyUnknown, check_amount, check_currency
+from tercet_sales.rates.errors import AmountTooLarge
+from tercet_sales.rates.rules import backwards, convert, rate_text
 
 
 @pytest.mark.parametrize(
@@ -53,3 +54,13 @@ def test_what_is_no_currency_is_refused() -> None:
     assert check_currency("CNY") == "CNY"
     with pytest.raises(CurrencyUnknown):
         check_currency("XYZ")
+
+
+def test_an_amount_is_not_negative_and_names_a_currency() -> None:
+    assert check_amount(Money.of(0, "CNY"), "x") == Money.of(0, "CNY")
+    with pytest.raises(AmountNegative) as negative:
+        check_amount(Money.of("-0.01", "CNY"), "opportunity.expected_amount")
+    assert negative.value.violations[0].field == "opportunity.expected_amount.amount"
+    with pytest.raises(CurrencyUnknown) as unknown:
+        check_amount(Money.of(1, "XYZ"), "x")
+    assert unknown.value.violations[0].field == "x.currency_code"

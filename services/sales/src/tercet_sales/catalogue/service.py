@@ -13,6 +13,7 @@ from tercet.sales.v1.product_service_pb2 import CreateProductRequest, DeleteProd
 from tercet.type.v1 import money_pb2
 from tercet_chassis import Handlers, Tx
 from tercet_chassis.money import Money
+from tercet_sales.amounts import check_currency
 from tercet_sales.catalogue import store
 from tercet_sales.catalogue.errors import (
     PriceBookInUse,
@@ -26,7 +27,6 @@ from tercet_sales.catalogue.model import Price, PriceBook, Product
 from tercet_sales.catalogue.rules import PriceAsk, Resolution, total
 from tercet_sales.customers.store import reachable
 from tercet_sales.days import day_in
-from tercet_sales.rates.rules import check_currency
 
 
 class ProductService(Handlers):
@@ -54,7 +54,7 @@ class PriceBookService(Handlers):
 
     async def CreatePriceBook(self, request: pb.CreatePriceBookRequest, tx: Tx) -> PriceBook:
         """Adds a price book, active unless it says otherwise. Refuses an unknown currency and reversed dates."""
-        check_currency(request.price_book.currency_code)
+        check_currency(request.price_book.currency_code, "price_book.currency_code")
         book = await tx.create(PriceBook, request.price_book)
         book.active = book.active is not False
         book.check()

@@ -21,8 +21,10 @@ from tercet_chassis.entity import (
 )
 from tercet_chassis.ids import new_id
 from tercet_chassis.money import Money
+from tercet_sales.amounts import check_amount
 from tercet_sales.customers import rules
 from tercet_sales.customers.errors import CustomerInUse, CustomerNotCompany
+from tercet_sales.days import zone_of
 
 
 def _link(entity: Customer | Contact) -> None:
@@ -69,11 +71,18 @@ class Customer(Linked, Owned, Custom, External, Searchable, Entity):
     remark: Mapped[str | None]
     used: Mapped[bool] = column(default=False)
 
-    def settle(self) -> None:
-        """Puts names and contact points in order. Refuses a customer without a name and two primary contact points."""
+    def settle(self, region: str = rules.DEFAULT_REGION) -> None:
+        """Puts names and contact points in order. Refuses a missing name, two primary contact points, an unknown zone.
+
+        Phone numbers without a prefix are read as those of `region`.
+        """
+        if self.time_zone:
+            zone_of(self.time_zone, "customer.time_zone")
+        if self.credit_limit is not None:
+            check_amount(self.credit_limit, "customer.credit_limit")
         _link(self)
         self.display_name = rules.display_name(self.kind, self.full_name, self.company_name)
-        self.phones = rules.cleaned_phones(self.phones or [])
+        self.phones = rules.cleaned_phones(self.phones or [], region)
         self.emails = rules.cleaned_emails(self.emails or [])
         self.accounts = rules.checked_accounts(self.accounts or [])
 
@@ -158,10 +167,10 @@ class Contact(Linked, Owned, Custom, External, Searchable, Entity):
     active: Mapped[bool] = column(default=True)
     remark: Mapped[str | None]
 
-    def settle(self) -> None:
+    def settle(self, region: str = rules.DEFAULT_REGION) -> None:
         """Puts contact points in order. Refuses two primary ones."""
         _link(self)
         self.active = self.active is not False
-        self.phones = rules.cleaned_phones(self.phones or [])
+        self.phones = rules.cleaned_phones(self.phones or [], region)
         self.emails = rules.cleaned_emails(self.emails or [])
         self.accounts = rules.checked_accounts(self.accounts or [])

@@ -36,9 +36,12 @@ def email_address(given: str) -> str:
     return f"{name}{at}{host.lower()}"
 
 
-def cleaned_phones(phones: Iterable[Point]) -> list[Point]:
-    """Phone numbers as they are kept: cleaned, with what was given beside. Refuses two primary ones."""
-    return _cleaned("phones", phones, "number", phone_number)
+def cleaned_phones(phones: Iterable[Point], region: str = DEFAULT_REGION) -> list[Point]:
+    """Phone numbers as they are kept: cleaned, with what was given beside. Refuses two primary ones.
+
+    Numbers without a prefix are read as those of `region`, an ISO 3166-1 code.
+    """
+    return _cleaned("phones", phones, "number", lambda given: phone_number(given, region))
 
 
 def cleaned_emails(emails: Iterable[Point]) -> list[Point]:

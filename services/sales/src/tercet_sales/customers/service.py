@@ -48,8 +48,9 @@ class CustomerService(Handlers):
             existing = await store.customer_of(tx, party_id, unit_id)
             if existing is not None:
                 raise CustomerExists(customer_id=existing.id)
+        region = await store.region(tx)
         customer = await tx.create(Customer, given)
-        customer.settle()
+        customer.settle(region)
         tx.emit(events.CustomerCreated, customer)
         return customer
 
@@ -63,7 +64,8 @@ class CustomerService(Handlers):
             customer_id = derived_id("customer", customer_id, unit_id)
             named = await store.by_id(tx, customer_id)
         existing = named or await store.customer_of(tx, party_id, unit_id)
-        customer = self._described(request, customer_id)
+        region = await store.region(tx)
+        customer = self._described(request, customer_id, region)
         created = existing is None or (existing.id == customer_id and existing.lead_id == customer.lead_id)
         if existing is None:
             tx.add(customer)
@@ -73,11 +75,11 @@ class CustomerService(Handlers):
                 tx.emit(events.CustomerUpdated, existing)
             customer = existing
         await tx.flush()
-        await self._ensure_contact(request, customer, tx)
+        await self._ensure_contact(request, customer, region, tx)
         return pb.EnsureCustomerResponse(customer=_rendered(tx, customer), created=created)
 
     @staticmethod
-    async def _ensure_contact(request: pb.EnsureCustomerRequest, customer: Customer, tx: Tx) -> None:
+    async def _ensure_contact(request: pb.EnsureCustomerRequest, customer: Customer, region: str, tx: Tx) -> None:
         """The person to speak to at a company, once a name."""
         if customer.kind != "COMPANY" or not request.full_name.strip():
             return
@@ -94,11 +96,11 @@ class CustomerService(Handlers):
             owner_id=customer.owner_id,
             partner_party_id=customer.partner_party_id,
         )
-        contact.settle()
+        contact.settle(region)
         tx.emit(events.ContactCreated, tx.add(contact))
 
     @staticmethod
-    def _described(request: pb.EnsureCustomerRequest, customer_id: UUID) -> Customer:
+    def _described(request: pb.EnsureCustomerRequest, customer_id: UUID, region: str) -> Customer:
         customer = Customer(
             id=customer_id,
             identity_id=UUID(request.identity_id),
@@ -117,14 +119,15 @@ class CustomerService(Handlers):
             source_code=request.source_code or None,
             uscc=request.uscc or None,
         )
-        customer.settle()
+        customer.settle(region)
         return customer
 
     async def UpdateCustomer(self, request: pb.UpdateCustomerRequest, tx: Tx) -> Customer:
         """Changes a customer. Refuses one that would have no name."""
         customer = await tx.get(Customer, request.customer.id, etag=request.customer.etag)
+        region = await store.region(tx)
         await tx.patch(customer, request.customer, request.update_mask)
-        customer.settle()
+        customer.settle(region)
         if tx.session.is_modified(customer):
             tx.emit(events.CustomerUpdated, customer)
         return customer
@@ -212,19 +215,21 @@ class ContactService(Handlers):
             existing = await store.contact_of(tx, customer.id, party_id)
             if existing is not None:
                 raise ContactExists(contact_id=existing.id)
+        region = await store.region(tx)
         contact = await tx.create(Contact, given)
         contact.owner_id = _uuid(given.owner_id) or customer.owner_id or contact.owner_id
         contact.unit_id = _uuid(given.unit_id) or customer.unit_id
         contact.partner_party_id = _uuid(given.partner_party_id) or customer.partner_party_id
-        contact.settle()
+        contact.settle(region)
         tx.emit(events.ContactCreated, contact)
         return contact
 
     async def UpdateContact(self, request: UpdateContactRequest, tx: Tx) -> Contact:
         """Changes a contact. Refuses two primary contact points."""
         contact = await tx.get(Contact, request.contact.id, etag=request.contact.etag)
+        region = await store.region(tx)
         await tx.patch(contact, request.contact, request.update_mask)
-        contact.settle()
+        contact.settle(region)
         if tx.session.is_modified(contact):
             tx.emit(events.ContactUpdated, contact)
         return contact

@@ -10,8 +10,10 @@ from sqlalchemy import func, select, text, update
 
 from tercet_chassis import Tx
 from tercet_chassis.entity import view
+from tercet_chassis.tables import tenants
 from tercet_sales.customers.errors import CustomerUnknown
 from tercet_sales.customers.model import Contact, Customer
+from tercet_sales.customers.rules import DEFAULT_REGION
 
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))")
 
@@ -57,6 +59,11 @@ async def mark_used(tx: Tx, customer_id: UUID) -> None:
         and await tx.session.scalar(select(Customer.id).where(Customer.id == customer_id)) is None
     ):
         raise CustomerUnknown(customer_id=customer_id)
+
+
+async def region(tx: Tx) -> str:
+    """The tenant's country: phone numbers without a prefix are read as its."""
+    return str(await tx.session.scalar(select(tenants.c.region).where(tenants.c.id == tx.tenant_id)) or DEFAULT_REGION)
 
 
 async def contact_count(tx: Tx, customer_id: UUID) -> int:

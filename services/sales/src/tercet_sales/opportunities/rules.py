@@ -11,10 +11,12 @@ from zoneinfo import ZoneInfo
 from tercet_chassis.errors import ConditionInvalid, Violation
 from tercet_conditions import (
     Clock,
+    Compare,
     ConditionError,
     Explanation,
     Field,
     FieldType,
+    Leaf,
     Node,
     Schema,
     explain,
@@ -24,6 +26,7 @@ from tercet_conditions import (
 
 OPEN, WON, LOST = "OPEN", "WON", "LOST"
 Facts = Mapping[str, Any]
+Hidden = frozenset[str]
 CustomField = Callable[[str], Field | None]
 
 _FIELDS = {
@@ -126,6 +129,13 @@ def judged(condition: str, facts: Facts, known: Schema, now: datetime, zone: Zon
     return explain(tree, facts, known, clock=Clock(lambda: now, zone)), tree
 
 
+def _words(leaf: Leaf, hidden: Hidden) -> str:
+    """What became of a term, without the value of a field that is masked for the reader."""
+    if isinstance(leaf.node, Compare) and leaf.node.path in hidden:
+        return f"{leaf.node.path} {'fits' if leaf.holds else 'does not fit'}"
+    return leaf.words
+
+
 def order_of(stages: Iterable[Stage]) -> list[Stage]:
     """Open stages in their order, then the others."""
     return sorted(stages, key=lambda stage: (stage.category != OPEN, stage.position, stage.code))
@@ -150,7 +160,9 @@ def on_the_way(stages: Iterable[Stage], current: str, target: Stage) -> list[Sta
     return [stage for stage in ahead if (stage.position, stage.code) <= (target.position, target.code)]
 
 
-def missing(stages: Iterable[Stage], facts: Facts, known: Schema, now: datetime, zone: ZoneInfo) -> list[Violation]:
+def missing(
+    stages: Iterable[Stage], facts: Facts, known: Schema, now: datetime, zone: ZoneInfo, hidden: Hidden = frozenset()
+) -> list[Violation]:
     """Every gate of these stages that does not hold: the field it looks at first, and what to do."""
     found = []
     for stage in stages:
@@ -159,12 +171,14 @@ def missing(stages: Iterable[Stage], facts: Facts, known: Schema, now: datetime,
             if not explanation.holds:
                 named = sorted(paths(tree))
                 where = f"opportunity.{named[0]}" if named else "opportunity"
-                why = "; ".join(leaf.words for leaf in explanation.decisive)
+                why = "; ".join(_words(leaf, hidden) for leaf in explanation.decisive)
                 found.append(Violation(where, "GATE_NOT_MET", f"{stage.code}: {gate.message} ({why})"))
     return found
 
 
-def verdicts(grades: Iterable[Grade], facts: Facts, known: Schema, now: datetime, zone: ZoneInfo) -> list[GradeVerdict]:
+def verdicts(
+    grades: Iterable[Grade], facts: Facts, known: Schema, now: datetime, zone: ZoneInfo, hidden: Hidden = frozenset()
+) -> list[GradeVerdict]:
     """Every grade, highest first, with whether its condition holds and why."""
     result = []
     for grade in sorted(grades, key=lambda item: (-item.rank, item.code)):
@@ -172,7 +186,9 @@ def verdicts(grades: Iterable[Grade], facts: Facts, known: Schema, now: datetime
             result.append(GradeVerdict(grade, True, ("it has no condition",)))
             continue
         explanation, _ = judged(grade.condition, facts, known, now, zone)
-        result.append(GradeVerdict(grade, explanation.holds, tuple(leaf.words for leaf in explanation.leaves)))
+        result.append(
+            GradeVerdict(grade, explanation.holds, tuple(_words(leaf, hidden) for leaf in explanation.leaves))
+        )
     return result
 
 

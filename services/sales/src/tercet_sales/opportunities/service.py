@@ -158,7 +158,7 @@ class OpportunityService(Handlers):
     async def _pass_gates(tx: Tx, opportunity: Opportunity, stages: list[Stage], target: Stage) -> None:
         way = on_the_way(stages, opportunity.stage_code, target)
         known = await store.condition_schema(tx)
-        lacking = missing(way, opportunity.facts(), known, tx.now(), store.zone(tx))
+        lacking = missing(way, opportunity.facts(), known, tx.now(), store.zone(tx), await store.hidden_paths(tx))
         if lacking:
             raise StageGatesNotMet.of(target.code, lacking)
 

@@ -16,6 +16,7 @@ from tercet_chassis.entity import view
 from tercet_chassis.errors import Violation
 from tercet_chassis.money import Money
 from tercet_conditions import Field, Schema
+from tercet_sales.amounts import check_amount
 from tercet_sales.catalogue.errors import ProductUnknown
 from tercet_sales.catalogue.store import products_by_code, unit_line
 from tercet_sales.customers.errors import CustomerUnknown
@@ -89,6 +90,16 @@ async def condition_schema(tx: Tx) -> Schema:
     return schema(own)
 
 
+async def hidden_paths(tx: Tx) -> frozenset[str]:
+    """The paths of conditions whose values are masked for the caller: an explanation must not tell them either."""
+    masks = tx.principal.masks
+    if not masks:
+        return frozenset()
+    known = await custom_fields.definitions(tx, Opportunity)
+    own = {f"custom.{key}" for key, definition in known.items() if definition.get("personal_data", "") in masks}
+    return frozenset(own | ({"next_step"} if "FREE_TEXT" in masks else set()))
+
+
 def zone(tx: Tx) -> ZoneInfo:
     """The zone in which the caller's days are counted."""
     return ZoneInfo(tx.principal.zone or "UTC")
@@ -96,11 +107,14 @@ def zone(tx: Tx) -> ZoneInfo:
 
 async def judge_certainty(tx: Tx, opportunity: Opportunity) -> list[GradeVerdict]:
     """What the rules say of each grade."""
-    return verdicts(await grades(tx), opportunity.facts(), await condition_schema(tx), tx.now(), zone(tx))
+    known, hidden = await condition_schema(tx), await hidden_paths(tx)
+    return verdicts(await grades(tx), opportunity.facts(), known, tx.now(), zone(tx), hidden)
 
 
 async def settle(tx: Tx, opportunity: Opportunity, *, amount_changed: bool) -> None:
     """Works out what follows from its data: its amount in reporting currency and, unless pinned, its certainty."""
+    if amount_changed and opportunity.expected_amount is not None:
+        check_amount(opportunity.expected_amount, "opportunity.expected_amount")
     if amount_changed:
         unit_id = opportunity.seller_unit_id or opportunity.unit_id
         today = tx.now().astimezone(zone(tx)).date()

@@ -26,12 +26,6 @@ class RateCurrenciesEqual(InvalidArgument):
     field = "currency_rate.to_currency"
 
 
-class CurrencyUnknown(InvalidArgument):
-    """Not a currency of ISO 4217."""
-
-    text = "{currency} is no currency of ISO 4217; check the code."
-
-
 class AmountTooLarge(InvalidArgument):
     """More digits than an amount can have."""
 

@@ -6,9 +6,10 @@ from datetime import date
 from decimal import Decimal
 
 from tercet_chassis.entity import Entity, External, Mapped, column, index, unique
+from tercet_sales.amounts import check_currency
 from tercet_sales.plain_decimal import PlainDecimal
 from tercet_sales.rates.errors import RateCurrenciesEqual, RateNotPositive
-from tercet_sales.rates.rules import RATE_DECIMALS, check_currency
+from tercet_sales.rates.rules import RATE_DECIMALS
 
 
 class CurrencyRate(External, Entity):
@@ -32,5 +33,5 @@ class CurrencyRate(External, Entity):
             raise RateCurrenciesEqual(currency=self.from_currency)
         if self.rate <= 0:
             raise RateNotPositive
-        check_currency(self.from_currency)
-        check_currency(self.to_currency)
+        check_currency(self.from_currency, "currency_rate.from_currency")
+        check_currency(self.to_currency, "currency_rate.to_currency")

@@ -4,21 +4,12 @@ from __future__ import annotations
 
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 
-from babel.numbers import is_currency
-
 from tercet_chassis.money import Money
-from tercet_sales.rates.errors import AmountTooLarge, CurrencyUnknown
+from tercet_sales.rates.errors import AmountTooLarge
 
 _PRECISION = 50
 _TOO_LARGE = Decimal(10) ** 15
 RATE_DECIMALS = 10
-
-
-def check_currency(code: str) -> str:
-    """The code, when it is a currency. Refuses any other."""
-    if not is_currency(code):
-        raise CurrencyUnknown(currency=code)
-    return code
 
 
 def convert(money: Money, to: str, rate: Decimal) -> Money:

@@ -8,11 +8,12 @@ from tercet.sales.v1 import currency_rate_service_pb2 as pb
 from tercet.sales.v1 import events_pb2 as events
 from tercet_chassis import Handlers, Tx
 from tercet_chassis.money import Money
+from tercet_sales.amounts import check_currency
 from tercet_sales.days import day_in
 from tercet_sales.rates import store
 from tercet_sales.rates.errors import RateMissing
 from tercet_sales.rates.model import CurrencyRate
-from tercet_sales.rates.rules import check_currency, convert, rate_text
+from tercet_sales.rates.rules import convert, rate_text
 
 
 class CurrencyRateService(Handlers):
@@ -27,8 +28,8 @@ class CurrencyRateService(Handlers):
 
     async def ConvertMoney(self, request: pb.ConvertMoneyRequest, tx: Tx) -> pb.ConvertMoneyResponse:
         """Reckons an amount in another currency. Refuses when there is no rate."""
-        money = Money.of(request.money.amount, check_currency(request.money.currency_code))
-        target = check_currency(request.to_currency)
+        money = Money.of(request.money.amount, check_currency(request.money.currency_code, "money.currency_code"))
+        target = check_currency(request.to_currency, "to_currency")
         day = day_in(tx.principal.zone, tx.now(), request.on_date)
         response = pb.ConvertMoneyResponse(rate="1", rate_date=day.isoformat())
         rate = Decimal(1)
