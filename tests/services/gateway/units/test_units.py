@@ -6,9 +6,10 @@ import asyncio
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from support.gateway import Company, found_company
+from tercet.chassis.v1.maintenance_service_pb2 import CheckInvariantsRequest
 from tercet.gateway.v1.unit_service_pb2 import (
     CreateUnitRequest,
     DeleteUnitRequest,
@@ -22,6 +23,7 @@ from tercet_chassis import tables
 from tercet_chassis.errors import Refusal
 from tercet_chassis.ids import new_id
 from tercet_chassis.testing import Client, refused
+from tercet_gateway.units.model import Unit as Row
 
 
 async def _unit(company: Company, code: str, parent: str = "", **values: Any) -> Unit:
@@ -184,3 +186,20 @@ async def test_each_method_needs_its_permission(company: Company, verb: str) -> 
     }
     with refused("PERMISSION_MISSING"):
         await calls[verb]()
+
+
+async def test_check_finds_a_broken_path(company: Company) -> None:
+    region = await _unit(company, "region")
+    team = await _unit(company, "team", region.id)
+    request = CheckInvariantsRequest(service="gateway")
+
+    async def finding() -> Any:
+        answer = await company.admin.CheckInvariants(request)
+        return next(found for found in answer.findings if found.invariant == "units.tree_whole")
+
+    whole = await finding()
+    assert (whole.holds, whole.checked_count) == (True, 3)
+    async with company.admin.transaction() as tx:
+        await tx.session.execute(update(Row).where(Row.code == "team").values(path="/astray/"))
+    broken = await finding()
+    assert (broken.holds, list(broken.examples)) == (False, [team.id])

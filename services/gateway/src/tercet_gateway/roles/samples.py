@@ -43,7 +43,11 @@ SAMPLE_ROLES = [
         "Own leads, customers and deals; sees what the unit's pool offers.",
         {
             "leads.lead.*": "OWN",
-            "leads.pool.*": "UNIT",
+            # What waits in the unit's pool belongs to nobody yet: a seller must see it to claim it.
+            "leads.lead.read": "UNIT",
+            "leads.lead.claim": "UNIT",
+            "leads.pool.read": "UNIT",
+            "leads.seller.read": "UNIT",
             "leads.party.read": "ALL",
             "leads.source.read": "ALL",
             "leads.placement.read": "ALL",

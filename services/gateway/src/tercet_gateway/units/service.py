@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from google.protobuf.empty_pb2 import Empty
 
+from tercet.chassis.v1.maintenance_service_pb2 import CheckInvariantsResponse
 from tercet.gateway.v1 import events_pb2 as events
 from tercet.gateway.v1.unit_service_pb2 import CreateUnitRequest, DeleteUnitRequest, MoveUnitRequest, UpdateUnitRequest
-from tercet_chassis import Handlers, Tx
+from tercet_chassis import Handlers, Tx, invariant
 from tercet_gateway.units import store
 from tercet_gateway.units.errors import UnitInUse, UnitParentMissing
 from tercet_gateway.units.model import Unit
@@ -64,3 +65,16 @@ class UnitService(Handlers):
             lower.path = moved(lower.path, before, unit.path)
             tx.emit(events.UnitUpdated, lower)
         return unit
+
+
+@invariant
+async def tree_whole(tx: Tx) -> CheckInvariantsResponse.Finding:
+    """There is one root, and every unit's path leads from it through the unit's parents to the unit."""
+    total, broken = await store.astray(tx)
+    return CheckInvariantsResponse.Finding(
+        invariant="units.tree_whole",
+        holds=not broken,
+        checked_count=total,
+        broken_count=len(broken),
+        examples=broken[:5],
+    )

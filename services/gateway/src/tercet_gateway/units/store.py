@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from tercet_chassis import Tx
 from tercet_gateway.units.model import Unit
+from tercet_gateway.units.rules import path_of
 
 _NOT_MEMBERS = frozenset({"units", "webhook_deliveries"})
 
@@ -55,3 +56,16 @@ async def members(tx: Tx, unit: Unit) -> str | None:
             if (await tx.session.execute(select(columns.id).where(columns.unit_id == unit.id).limit(1))).first():
                 return table.name.replace("_", " ")
     return None
+
+
+async def astray(tx: Tx) -> tuple[int, list[str]]:
+    """How many units there are, and the ids of those whose path is not their parent's path and their own id."""
+    units = (await tx.session.scalars(select(Unit))).all()
+    paths = {unit.id: unit.path for unit in units}
+    wrong = [
+        str(unit.id)
+        for unit in units
+        if unit.path != path_of(unit.id, "" if unit.parent_id is None else paths.get(unit.parent_id, "nowhere"))
+    ]
+    roots = [str(unit.id) for unit in units if unit.parent_id is None]
+    return len(units), wrong + roots[1:]
