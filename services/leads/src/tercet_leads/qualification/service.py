@@ -15,6 +15,7 @@ class QualificationRuleService(Handlers):
     async def CreateQualificationRule(self, request: pb.CreateQualificationRuleRequest, tx: Tx) -> QualificationRule:
         """Adds the next version of a rule. Refuses a condition that does not parse."""
         await understood(tx, request.qualification_rule.condition, "qualification_rule.condition")
+        version = await store.next_version(tx, request.qualification_rule.code)
         rule = await tx.create(QualificationRule, request.qualification_rule)
-        rule.version = await store.next_version(tx, rule.code)
+        rule.version = version
         return rule
