@@ -243,6 +243,23 @@ async def test_policies_are_complete_and_one_a_unit(sales: Client) -> None:
     assert (changed.average_quantile, changed.count_quantile) == ("0.8", "0.75")
 
 
+async def test_a_policy_with_another_period_counts_no_sale_twice(sales: Client) -> None:
+    policy = await use(sales, fixed("50", 1))
+    party = new_id()
+    await take(sales, [sale("1", party, "60.00", day(40)), sale("2", party, "80.00", day(100))])
+    await sales.settled()
+    assert await values(sales) == {(str(party), "2025-01-01"): (2, "140.00", "70.00", "60", CustomerValue.CORE)}
+    change = ValuePolicy(id=policy.id, period=ValuePolicy.MONTH)
+    await sales.UpdateValuePolicy(UpdateValuePolicyRequest(value_policy=change, update_mask={"paths": ["period"]}))
+    for on in ("2025-02-11", "2025-04-11"):
+        await sales.RebuildValue(RebuildValueRequest(seller_unit_id=str(sales.principal.unit_id), date=on))
+    await sales.settled()
+    assert await values(sales) == {
+        (str(party), "2025-02-01"): (1, "60.00", "60.00", "", CustomerValue.CORE),
+        (str(party), "2025-04-01"): (1, "80.00", "80.00", "", CustomerValue.CORE),
+    }
+
+
 async def test_values_obey_permissions_and_reach(sales: Client) -> None:
     await use(sales, fixed("50", 2))
     party, unit = new_id(), sales.principal.unit_id

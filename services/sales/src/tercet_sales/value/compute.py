@@ -158,7 +158,20 @@ async def rebuild(tx: Tx, frame: Frame) -> Rebuilt:
     sums = {party: sum((row.own for row in rows), rules.NOTHING) for party, rows in parties.items()}
     thresholds = await _fresh_thresholds(tx, frame, list(sums.values()))
     changed = sum(_judge(tx, rows, frame, thresholds) for rows in parties.values())
+    changed += await _retire(tx, frame)
     return Rebuilt(sum(figures.count > 0 for figures in sums.values()), changed, thresholds)
+
+
+async def _retire(tx: Tx, frame: Frame) -> int:
+    """Empties rows of periods as long as an earlier policy had them: no sale counts twice."""
+    told = 0
+    for row in await store.values_of_other_periods(tx, frame.unit_id, frame.start, frame.end):
+        before = row.quadrant
+        row.take_own(rules.NOTHING)
+        if row.take_party(rules.NOTHING, None, tx.now(), leading=row.leading) and row.leading:
+            tx.emit(events.CustomerValueChanged, row, from_quadrant=_number(before))
+            told += 1
+    return told
 
 
 async def _fresh_thresholds(tx: Tx, frame: Frame, parties: list[Figures]) -> Thresholds | None:

@@ -61,6 +61,22 @@ async def values_of_period(tx: Tx, unit_id: UUID, start: date) -> list[CustomerV
     return list(await tx.session.scalars(query))
 
 
+async def values_of_other_periods(tx: Tx, unit_id: UUID, start: date, end: date) -> list[CustomerValue]:
+    """Rows that still count sales of these days in a period of another length."""
+    query = (
+        select(CustomerValue)
+        .where(
+            CustomerValue.unit_id == unit_id,
+            CustomerValue.period_start_date <= end,
+            CustomerValue.period_end_date >= start,
+            CustomerValue.period_start_date != start,
+            CustomerValue.order_count > 0,
+        )
+        .order_by(CustomerValue.identity_id)
+    )
+    return list(await tx.session.scalars(query))
+
+
 async def periods_of_identities(tx: Tx, identity_ids: Sequence[UUID]) -> list[tuple[UUID, date]]:
     """Units and periods in which any of the identities has a row."""
     values = view(CustomerValue)
