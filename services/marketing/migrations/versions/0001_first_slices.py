@@ -79,6 +79,7 @@ def upgrade() -> None:
     sa.Column('customer_id', sa.Uuid(), nullable=True),
     sa.Column('lifecycle', sa.Text(), nullable=True),
     sa.Column('lifecycle_code', sa.Text(), nullable=False),
+    sa.Column('customer_lifecycle_code', sa.Text(), nullable=False),
     sa.Column('order_count', sa.Integer(), nullable=False),
     sa.Column('first_order_time', sa.DateTime(timezone=True), nullable=True),
     sa.Column('last_order_time', sa.DateTime(timezone=True), nullable=True),

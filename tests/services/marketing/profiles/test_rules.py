@@ -162,11 +162,7 @@ def test_the_value_of_the_latest_period_is_shown_as_it_was_told_last() -> None:
 
 
 def test_lifecycle_goes_by_what_they_did() -> None:
-    nothing, asks, bought = rules.Facts(), rules.Facts(lead_id="1"), rules.Facts(lead_id="1", customer_id="2")
-    assert [rules.lifecycle(nothing, 0), rules.lifecycle(asks, 0), rules.lifecycle(bought, 0)] == [
-        None,
-        "LEAD",
-        "PROSPECT",
-    ]
-    assert [rules.lifecycle(asks, 1), rules.lifecycle(bought, 2)] == ["FIRST_BUYER", "REPEAT_BUYER"]
+    stages = [rules.lifecycle(False, False, 0), rules.lifecycle(True, False, 0), rules.lifecycle(True, True, 0)]
+    assert stages == [None, "LEAD", "PROSPECT"]
+    assert [rules.lifecycle(True, False, 1), rules.lifecycle(True, True, 2)] == ["FIRST_BUYER", "REPEAT_BUYER"]
     assert rules.furthest(["LEAD", None, "FIRST_BUYER", "PROSPECT"]) == "FIRST_BUYER"

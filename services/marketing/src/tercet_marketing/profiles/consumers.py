@@ -16,7 +16,7 @@ from tercet.sales.v1.value_service_pb2 import CustomerValue
 from tercet_chassis import Tx, effect, projection
 from tercet_chassis.copies import apply_move
 from tercet_marketing.profiles import rules, store
-from tercet_marketing.profiles.model import Profile, ProfilePurchase, ProfileSource, ProfileValue, moment_text
+from tercet_marketing.profiles.model import ProfilePurchase, ProfileSource, ProfileValue, moment_text
 from tercet_marketing.profiles.rules import Json
 
 
@@ -64,7 +64,9 @@ async def follow_transaction(event: Any, tx: Tx) -> None:
         "currency": told.amount.currency_code,
     }
     await store.kept(tx, ProfilePurchase, UUID(told.id), values)
-    await refresh(tx, identity_id, UUID(told.party_id))
+    profile = await store.profile_for(tx, identity_id, UUID(told.party_id))
+    if profile.take_purchases(rules.purchases_of(await store.purchases_of(tx, identity_id))):
+        tx.emit(events.ProfileUpdated, profile)
 
 
 @projection(sales.CustomerValueChanged)
@@ -99,31 +101,29 @@ async def follow_moves(event: Any, tx: Tx) -> None:
         await _show_values(tx, party_id)
 
 
-async def refresh(tx: Tx, identity_id: UUID, party_id: UUID) -> Profile:
-    """Puts the identity's profile together from all that was told; tells it when it has changed."""
-    await tx.flush()
-    profile = await store.profile_for(tx, identity_id, party_id)
-    facts = rules.assembled(await store.sources_of(tx, identity_id))
-    purchases = rules.purchases_of(await store.purchases_of(tx, identity_id))
-    values = rules.latest_values(await store.values_of(tx, profile.party_id))
-    if profile.take(facts, purchases, values):
-        tx.emit(events.ProfileUpdated, profile)
-    return profile
-
-
 async def _contribute(tx: Tx, resource: Lead | Customer, facts: Json) -> None:
-    identity_id = UUID(resource.identity_id)
+    identity_id, id_ = UUID(resource.identity_id), UUID(resource.id)
     await store.hold(tx, identity_id)
-    await store.kept(tx, ProfileSource, UUID(resource.id), {"identity_id": identity_id, "facts": facts})
-    await refresh(tx, identity_id, UUID(resource.party_id))
+    row = await tx.session.get(ProfileSource, (tx.tenant_id, id_))
+    if row is not None and row.facts == facts:
+        return
+    # Leads come by the ten thousand: what is new has nothing beside it that would have to be read.
+    profile = await store.profile_of(tx, identity_id)
+    others = [] if profile is None else await store.other_sources(tx, identity_id, id_)
+    if row is None:
+        tx.add(ProfileSource(id=id_, identity_id=identity_id, facts=facts))
+    else:
+        row.facts = facts
+    if profile is None:
+        profile = store.new_profile(tx, identity_id, UUID(resource.party_id))
+    if profile.take_facts(rules.assembled([*others, facts])):
+        tx.emit(events.ProfileUpdated, profile)
 
 
 async def _show_values(tx: Tx, party_id: UUID) -> None:
-    await tx.flush()
     values = rules.latest_values(await store.values_of(tx, party_id))
     for profile in await store.profiles_of_party(tx, party_id):
-        if profile.values != values:
-            profile.values = values
+        if profile.take_values(values):
             tx.emit(events.ProfileUpdated, profile)
 
 

@@ -40,6 +40,8 @@ class Profile(Linked, Owned, Custom, External, Searchable, Entity):
     customer_id: Mapped[UUID | None]
     lifecycle: Mapped[str | None]
     lifecycle_code: Mapped[str] = column(default="")
+    # The tenant's own word for the stage, as sales told it; empty when the stage's name serves.
+    customer_lifecycle_code: Mapped[str] = column(default="")
     order_count: Mapped[int] = column(default=0)
     first_order_time: Mapped[datetime | None]
     last_order_time: Mapped[datetime | None]
@@ -49,9 +51,8 @@ class Profile(Linked, Owned, Custom, External, Searchable, Entity):
     tags: Mapped[list[Any]] = column(default=list)
     tag_codes: Mapped[list[str]] = column(default=list)
 
-    def take(self, facts: Facts, purchases: Purchases, values: list[Json]) -> bool:
-        """Replaces what others told; tells whether anything has changed."""
-        stage = rules.lifecycle(facts, purchases.order_count)
+    def take_facts(self, facts: Facts) -> bool:
+        """Replaces what leads and customers told; tells whether anything has changed."""
         fresh: dict[str, Any] = {
             "kind": facts.kind,
             "display_name": facts.display_name,
@@ -61,23 +62,37 @@ class Profile(Linked, Owned, Custom, External, Searchable, Entity):
             "lead_id": _uuid(facts.lead_id),
             "lead_state": facts.lead_state,
             "customer_id": _uuid(facts.customer_id),
+            "customer_lifecycle_code": facts.customer_lifecycle,
             "unit_id": _uuid(facts.unit_id),
             "owner_id": _uuid(facts.owner_id),
             "partner_party_id": _uuid(facts.partner_party_id),
-            "lifecycle": stage,
-            "lifecycle_code": facts.customer_lifecycle or (stage or "").lower(),
+        }
+        return self._replace(fresh) | self._settle_lifecycle()
+
+    def take_purchases(self, purchases: Purchases) -> bool:
+        """Replaces what they bought and kept; tells whether anything has changed."""
+        fresh: dict[str, Any] = {
             "order_count": purchases.order_count,
             "first_order_time": purchases.first_time,
             "last_order_time": purchases.last_time,
             "spent": [{"currency_code": amount.currency, "amount": amount.text()} for amount in purchases.spent],
-            "values": values,
         }
-        changed = False
-        for name, value in fresh.items():
-            if getattr(self, name) != value:
-                setattr(self, name, value)
-                changed = True
-        return changed
+        return self._replace(fresh) | self._settle_lifecycle()
+
+    def take_values(self, values: list[Json]) -> bool:
+        """Replaces what their party is worth; tells whether anything has changed."""
+        return self._replace({"values": values})
+
+    def _settle_lifecycle(self) -> bool:
+        stage = rules.lifecycle(self.lead_id is not None, self.customer_id is not None, self.order_count or 0)
+        code = self.customer_lifecycle_code or (stage or "").lower()
+        return self._replace({"lifecycle": stage, "lifecycle_code": code})
+
+    def _replace(self, fresh: dict[str, Any]) -> bool:
+        changed = [name for name, value in fresh.items() if getattr(self, name) != value]
+        for name in changed:
+            setattr(self, name, fresh[name])
+        return bool(changed)
 
     def decide(self, consent: Json) -> bool:
         """Takes a decision; tells whether it changed anything. An older one than the one that is known does not."""

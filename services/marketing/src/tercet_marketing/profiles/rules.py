@@ -130,13 +130,11 @@ def purchases_of(rows: Iterable[tuple[str, datetime, Money]]) -> Purchases:
     )
 
 
-def lifecycle(facts: Facts, order_count: int) -> str | None:
+def lifecycle(is_lead: bool, is_customer: bool, order_count: int) -> str | None:
     """How far the relation has come."""
     if order_count:
         return "FIRST_BUYER" if order_count == 1 else "REPEAT_BUYER"
-    if facts.customer_id is not None:
-        return "PROSPECT"
-    return "LEAD" if facts.lead_id is not None else None
+    return "PROSPECT" if is_customer else "LEAD" if is_lead else None
 
 
 def furthest(lifecycles: Iterable[str | None]) -> str | None:

@@ -36,14 +36,21 @@ async def profile_of(tx: Tx, identity_id: UUID) -> Profile | None:
 
 async def profile_for(tx: Tx, identity_id: UUID, party_id: UUID) -> Profile:
     """The identity's profile, made when there is none."""
-    found = await profile_of(tx, identity_id)
-    if found is not None:
-        return found
+    return await profile_of(tx, identity_id) or new_profile(tx, identity_id, party_id)
+
+
+def new_profile(tx: Tx, identity_id: UUID, party_id: UUID) -> Profile:
+    """An empty profile; its id follows from the identity, so that one that is built anew has the same."""
     made = Profile(
         id=derived_id("profile", tx.tenant_id, identity_id),
         identity_id=identity_id,
         party_id=party_id,
+        display_name="",
         contact_points=[],
+        lead_state="",
+        lifecycle_code="",
+        customer_lifecycle_code="",
+        order_count=0,
         consents=[],
         tags=[],
         tag_codes=[],
@@ -68,10 +75,10 @@ async def kept(tx: Tx, entity: type[Entity], id: UUID, values: dict[str, Any]) -
         setattr(row, name, value)
 
 
-async def sources_of(tx: Tx, identity_id: UUID) -> list[dict[str, Any]]:
-    """What leads and customers contribute to the identity."""
+async def other_sources(tx: Tx, identity_id: UUID, but_not: UUID) -> list[dict[str, Any]]:
+    """What other leads and customers contribute to the identity."""
     rows = view(ProfileSource)
-    query = select(rows.c.facts).where(rows.c.identity_id == identity_id).order_by(rows.c.id)
+    query = select(rows.c.facts).where(rows.c.identity_id == identity_id, rows.c.id != but_not).order_by(rows.c.id)
     return list(await tx.session.scalars(query))
 
 
