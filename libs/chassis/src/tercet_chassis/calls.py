@@ -13,8 +13,9 @@ import grpc
 from google.protobuf.message import Message
 
 from tercet_chassis.context import IN_TRANSACTION, Context
-from tercet_chassis.contract import Method, methods_of, proto_package
+from tercet_chassis.contract import Access, Method, methods_of, proto_package
 from tercet_chassis.errors import CallInsideTransaction, DeadlineSpent, Refusal, Unavailable
+from tercet_chassis.principal import Principal
 from tercet_chassis.status import remote_refusal
 
 if TYPE_CHECKING:
@@ -112,7 +113,11 @@ class Calls:
         seconds = timeout or _DEFAULT_SECONDS
         if left is not None:
             seconds = min(seconds, left * 0.9)
-        metadata = [("authorization", f"Bearer {self.runtime.signer.token(self._context.principal)}")]
+        principal = self._context.principal
+        if method.rule.access == Access.SYSTEM:
+            # What only services may ask, a service asks for itself, whoever it works for.
+            principal = Principal.system(self.runtime.settings.service, principal.tenant_id)
+        metadata = [("authorization", f"Bearer {self.runtime.signer.token(principal)}")]
         if request_id:
             metadata.append(("tercet-request-id", request_id))
         if self._context.traceparent:
