@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import time
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from joserfc import jwt
 from joserfc.jwk import OKPKey
-from sqlalchemy import text
+from sqlalchemy import text, update
 
 from support.gateway import PASSWORD, Company, found_company
 from tercet.gateway.v1.api_key_service_pb2 import ApiKey, CreateApiKeyRequest
@@ -31,9 +34,12 @@ from tercet.gateway.v1.user_service_pb2 import (
 )
 from tercet.gateway.v1.webhook_service_pb2 import CreateWebhookRequest, RotateWebhookSecretRequest, Webhook
 from tercet.type.v1.reference_pb2 import Actor
+from tercet_chassis.errors import Refusal
 from tercet_chassis.ids import new_id
 from tercet_chassis.testing import Client, eventually, refused
 from tercet_chassis.tokens import Signer
+from tercet_gateway.access.jobs import forget_sessions
+from tercet_gateway.access.model import Session as Row
 
 
 async def _refresh(company: Company, token: str) -> SessionTokens:
@@ -106,6 +112,27 @@ async def test_refresh_token_works_once_and_its_reuse_ends_the_session(company: 
         if found.id == first.session.id
     ]
     assert session.end_reason == "a spent refresh token was shown"
+
+
+async def test_of_two_refreshes_at_once_one_wins_and_the_session_is_not_stolen(company: Company) -> None:
+    first = await company.sign_in(company.email)
+    outcomes = await asyncio.gather(*(_refresh(company, first.refresh_token) for _ in range(2)), return_exceptions=True)
+    won = [outcome for outcome in outcomes if isinstance(outcome, SessionTokens)]
+    lost = [outcome for outcome in outcomes if isinstance(outcome, Refusal)]
+    assert (len(won), len(lost)) == (1, 1)
+    assert lost[0].reason in ("CHANGED_MEANWHILE", "REFRESH_TOKEN_SPENT")
+
+
+async def test_sessions_are_forgotten_a_month_after_their_end(company: Company) -> None:
+    old, kept = (await company.sign_in(company.email)).session, (await company.sign_in(company.email)).session
+    async with company.admin.transaction() as tx:
+        long_ago = datetime.now(UTC) - timedelta(days=31)
+        await tx.session.execute(update(Row).where(Row.id == UUID(old.id)).values(expire_time=long_ago))
+    async with company.admin.transaction() as tx:
+        await forget_sessions(tx)
+    found = {session.id for session in (await company.admin.ListSessions(ListSessionsRequest())).sessions}
+    assert kept.id in found
+    assert old.id not in found
 
 
 async def test_signing_out_ends_the_session_and_twice_is_no_error(company: Company) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import Any
 
 import pytest
@@ -159,6 +159,35 @@ async def test_failure_is_tried_again_and_then_taken(company: Company, receiver:
     [taken] = await _states(company, pb.WebhookDelivery.DELIVERED)
     assert (taken.attempts, taken.last_status) == (2, 200)
     assert len({headers["webhook-id"] for headers, _ in receiver.seen}) == 1
+
+
+async def test_a_day_of_failures_makes_a_dead_letter_that_can_be_sent_again(
+    company: Company, receiver: Receiver
+) -> None:
+    receiver.status = 500
+    await _hook(company, receiver)
+    await _unit(company, "team")
+    failed = await _failed_once(company)
+    runtime = company.admin.running.runtime
+    try:
+        for attempts in range(2, 14):
+            runtime.clock.advance(max(runtime.clock.now(), failed.next_time.ToDatetime(UTC)) + timedelta(seconds=1))
+            runtime.wake_jobs()
+
+            async def tried(made: int = attempts) -> pb.WebhookDelivery | None:
+                [found] = await _deliveries(company)
+                return found if found.attempts == made else None
+
+            failed = await eventually(tried)
+        assert (failed.state, failed.HasField("next_time")) == (pb.WebhookDelivery.DEAD, False)
+        [dead] = await _deliveries(company, filter="state = DEAD")
+        assert dead.id == failed.id
+        receiver.status = 200
+        await company.admin.RetryWebhookDelivery(pb.RetryWebhookDeliveryRequest(id=dead.id))
+        [taken] = await _states(company, pb.WebhookDelivery.DELIVERED)
+    finally:
+        runtime.clock.release()
+    assert (taken.attempts, len(receiver.seen)) == (1, 14)
 
 
 async def test_redirects_are_not_followed(company: Company, receiver: Receiver) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import and_, delete, or_, select, update
 
 from tercet_chassis import Tx
 from tercet_chassis.entity import view
@@ -34,3 +34,9 @@ async def note_use(tx: Tx, key: ApiKey, now: datetime) -> None:
     stale = or_(ApiKey.last_use_time.is_(None), ApiKey.last_use_time < now - _USE_NOTED_EVERY)
     query = update(ApiKey).where(ApiKey.id == key.id, ApiKey.state == ACTIVE, stale).values(last_use_time=now)
     await tx.session.execute(query.execution_options(synchronize_session=False))
+
+
+async def forget_sessions(tx: Tx, before: datetime) -> None:
+    """Removes sessions that expired before a time, or ended and were not renewed since."""
+    over = or_(Session.expire_time < before, and_(Session.state != ACTIVE, Session.refresh_time < before))
+    await tx.session.execute(delete(Session).where(over).execution_options(synchronize_session=False))

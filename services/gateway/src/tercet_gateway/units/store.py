@@ -12,8 +12,6 @@ from tercet_chassis import Tx
 from tercet_gateway.units.model import Unit
 from tercet_gateway.units.rules import path_of
 
-_NOT_MEMBERS = frozenset({"units", "webhook_deliveries"})
-
 
 async def lock_tree(tx: Tx) -> None:
     """Lets one transaction at a time change the tree's shape: two moves at once could otherwise close a circle."""
@@ -51,7 +49,7 @@ async def members(tx: Tx, unit: Unit) -> str | None:
     if await tx.session.scalar(select(Unit.id).where(Unit.parent_id == unit.id).limit(1)):
         return "units"
     for table in Unit.metadata.sorted_tables:
-        if "unit_id" in table.c and table.name not in _NOT_MEMBERS:
+        if "unit_id" in table.c:
             columns: Any = table.c
             if (await tx.session.execute(select(columns.id).where(columns.unit_id == unit.id).limit(1))).first():
                 return table.name.replace("_", " ")
