@@ -6,6 +6,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 from sqlalchemy import select
+
 from tercet.chassis.v1.file_service_pb2 import UploadFileRequest
 from tercet.chassis.v1.operation_service_pb2 import GetOperationRequest, Operation
 from tercet.leads.v1.lead_service_pb2 import CreateLeadRequest, Lead
@@ -22,7 +23,9 @@ async def make(leads: Client, **values: Any) -> Lead:
 
 async def events_of(client: Client, resource_id: str | None = None) -> list[Message]:
     """The events of the client's tenant, or of one resource of it, in the order in which they were written."""
-    query = select(outbox.c.headers, outbox.c.payload).where(outbox.c.tenant_id == client.tenant_id).order_by(outbox.c.id)
+    query = (
+        select(outbox.c.headers, outbox.c.payload).where(outbox.c.tenant_id == client.tenant_id).order_by(outbox.c.id)
+    )
     if resource_id is not None:
         query = query.where(outbox.c.resource_id == resource_id)
     async with client.running.runtime.database.connection() as connection:
@@ -45,7 +48,9 @@ def person(number: int) -> str:
 
 def company(number: int) -> str:
     """A company's name; another for each number up to a thousand."""
-    return f"杭州{_SYLLABLES[number % 32]}{_SYLLABLES[number // 32 % 32]}{_SYLLABLES[(number * 5 + 3) % 32]}机械有限公司"
+    return (
+        f"杭州{_SYLLABLES[number % 32]}{_SYLLABLES[number // 32 % 32]}{_SYLLABLES[(number * 5 + 3) % 32]}机械有限公司"
+    )
 
 
 async def upload(client: Client, name: str, content: bytes) -> str:
@@ -53,13 +58,17 @@ async def upload(client: Client, name: str, content: bytes) -> str:
     running = client.running
     method = running.method("UploadFile")
     invoke = running.together.channel(running.runtime).stream_unary(
-        method.path, request_serializer=method.request.SerializeToString, response_deserializer=method.response.FromString
+        method.path,
+        request_serializer=method.request.SerializeToString,
+        response_deserializer=method.response.FromString,
     )
     size = 1 << 20
     pieces = [content[start : start + size] for start in range(0, max(len(content), 1), size)]
     token = running.together.signer.token(client.principal)
     stored = await invoke(
-        iter(UploadFileRequest(name=name, content=piece) for piece in pieces), metadata=[("authorization", f"Bearer {token}")], timeout=60
+        iter(UploadFileRequest(name=name, content=piece) for piece in pieces),
+        metadata=[("authorization", f"Bearer {token}")],
+        timeout=60,
     )
     return str(stored.id)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from support.leads import events_of, make, mobile, person
 from tercet.gateway.v1.employee_service_pb2 import Employee
 from tercet.gateway.v1.events_pb2 import EmployeeCreated
 from tercet.leads.v1.assignment_rule_service_pb2 import AssignmentRule, CreateAssignmentRuleRequest
@@ -15,8 +16,6 @@ from tercet_chassis import new_id
 from tercet_chassis.testing import Client, refused
 from tercet_leads.assignment.consumers import remember_seller
 from tercet_leads.customers.model import KnownCustomer
-
-from support.leads import events_of, make, mobile, person
 
 
 async def seller(leads: Client, **values: Any) -> str:
@@ -104,7 +103,9 @@ async def test_known_customers_lead_goes_to_its_owner_and_never_into_a_pool(lead
     assert first.pool_code == "public"
     owner, customer = new_id(), new_id()
     async with leads.transaction() as tx:
-        known = KnownCustomer(id=customer, identity_id=UUID(first.identity_id), party_id=UUID(first.party_id), owner_id=owner)
+        known = KnownCustomer(
+            id=customer, identity_id=UUID(first.identity_id), party_id=UUID(first.party_id), owner_id=owner
+        )
         tx.add(known)
     from tercet.leads.v1.lead_service_pb2 import DisqualifyLeadRequest
 

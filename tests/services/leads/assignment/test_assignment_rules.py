@@ -59,7 +59,11 @@ def test_territory_is_understood_with_and_without_its_ending() -> None:
 
 def test_skills_unit_and_owner_list_narrow_the_choice() -> None:
     unit = UUID(int=9)
-    sellers = [seller(1, unit_id=unit), seller(2, unit_id=unit, skills=frozenset({"英语", "注塑"})), seller(3, skills=frozenset({"英语"}))]
+    sellers = [
+        seller(1, unit_id=unit),
+        seller(2, unit_id=unit, skills=frozenset({"英语", "注塑"})),
+        seller(3, skills=frozenset({"英语"})),
+    ]
     assert decide({}, [rule(FIRST, unit_id=unit, skills=frozenset({"英语"}))], sellers, Board()).seller == sellers[1]
     owners = (sellers[2].owner_id, sellers[0].owner_id)
     assert decide({}, [rule(FIRST, owner_ids=owners)], sellers, Board()).seller == sellers[2]

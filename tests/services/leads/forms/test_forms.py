@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from google.protobuf.struct_pb2 import Struct
+
+from support.leads import events_of, mobile
 from tercet.leads.v1.form_service_pb2 import ConfirmFormRequest, CreateFormRequest, Form, SubmitFormRequest
 from tercet.leads.v1.lead_service_pb2 import Lead, ListLeadsRequest
 from tercet.leads.v1.touch_service_pb2 import ListTouchesRequest
 from tercet_chassis.testing import Client, refused
-
-from support.leads import events_of, mobile
 
 FIELDS = [
     Form.Field(name="who", label="姓名", lead_field="full_name", required=True, max_length=20),

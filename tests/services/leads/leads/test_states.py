@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from support.leads import events_of, make, mobile, person
 from tercet.leads.v1.lead_service_pb2 import (
     DeleteLeadRequest,
     DisqualifyLeadRequest,
@@ -24,12 +25,12 @@ from tercet.leads.v1.scoring_rule_service_pb2 import (
 )
 from tercet_chassis.testing import Client, refused
 
-from support.leads import events_of, make, mobile, person
-
 
 async def qualification(leads: Client, condition: str, *, automatic: bool = False) -> QualificationRule:
     rule = QualificationRule(code="standard", display_name="标准", condition=condition, automatic=automatic)
-    answer: QualificationRule = await leads.CreateQualificationRule(CreateQualificationRuleRequest(qualification_rule=rule))
+    answer: QualificationRule = await leads.CreateQualificationRule(
+        CreateQualificationRuleRequest(qualification_rule=rule)
+    )
     return answer
 
 

@@ -6,6 +6,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from support.leads import make, mobile, person
 from tercet.leads.v1.placement_service_pb2 import (
     CreatePlacementRequest,
     DeletePlacementRequest,
@@ -18,13 +19,17 @@ from tercet.leads.v1.source_service_pb2 import CreateSourceRequest, Source
 from tercet_chassis.testing import Client, refused
 from tercet_leads.placements.rules import qr_code, tracked_link, with_parameters
 
-from support.leads import make, mobile, person
-
 
 async def placement(leads: Client, **values: Any) -> Placement:
-    await leads.CreateSource(CreateSourceRequest(source=Source(code="expo", display_name="展会", kind=Source.OFFLINE_EVENT)))
+    await leads.CreateSource(
+        CreateSourceRequest(source=Source(code="expo", display_name="展会", kind=Source.OFFLINE_EVENT))
+    )
     given = Placement(
-        display_name="海报", source_code="expo", target_url="https://example.com/page?a=1", parameters={"utm_source": "expo"}, **values
+        display_name="海报",
+        source_code="expo",
+        target_url="https://example.com/page?a=1",
+        parameters={"utm_source": "expo"},
+        **values,
     )
     answer: Placement = await leads.CreatePlacement(CreatePlacementRequest(placement=given))
     return answer
@@ -87,4 +92,7 @@ def test_same_link_gives_the_same_code_and_another_gives_another() -> None:
 
 
 def test_parameters_replace_those_of_the_same_name() -> None:
-    assert with_parameters("https://a.cn/x?b=1&utm_source=old#top", {"utm_source": "新"}) == "https://a.cn/x?b=1&utm_source=%E6%96%B0#top"
+    assert (
+        with_parameters("https://a.cn/x?b=1&utm_source=old#top", {"utm_source": "新"})
+        == "https://a.cn/x?b=1&utm_source=%E6%96%B0#top"
+    )

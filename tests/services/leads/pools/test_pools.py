@@ -7,6 +7,8 @@ from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import update
+
+from support.leads import events_of, make, mobile, person
 from tercet.leads.v1.lead_service_pb2 import (
     ClaimLeadRequest,
     GetLeadRequest,
@@ -21,8 +23,6 @@ from tercet_chassis import Refusal, new_id
 from tercet_chassis.testing import Client, refused
 from tercet_leads.leads.jobs import warn_and_recycle
 from tercet_leads.leads.model import Lead as LeadEntity
-
-from support.leads import events_of, make, mobile, person
 
 
 async def pool(leads: Client, **values: Any) -> Pool:
@@ -97,7 +97,9 @@ async def test_lead_nobody_follows_up_is_warned_of_and_goes_back_with_its_histor
     assert (after.owner_id, after.pool_code, after.state) == ("", "public", Lead.OPEN)
     names = [event.DESCRIPTOR.name for event in await events_of(leads, lead.id)]
     assert names == ["LeadCreated", "LeadClaimed", "LeadRecycleWarned", "LeadRecycled"]
-    moves = (await leads.ListPoolMoves(ListPoolMovesRequest(filter=f'lead_id = "{lead.id}"', order_by="move_time"))).pool_moves
+    moves = (
+        await leads.ListPoolMoves(ListPoolMovesRequest(filter=f'lead_id = "{lead.id}"', order_by="move_time"))
+    ).pool_moves
     assert [move.kind for move in moves] == [PoolMove.POOLED, PoolMove.CLAIMED, PoolMove.WARNED, PoolMove.RECYCLED]
     with refused("CLAIM_TOO_SOON"):
         await one.ClaimLead(ClaimLeadRequest(id=lead.id))

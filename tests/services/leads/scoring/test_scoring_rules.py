@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+
 from tercet_leads.scoring.facts import ConditionError, condition, judging_at
 from tercet_leads.scoring.rules import DEFAULTS, Rule, Thresholds, contributions, faded, grade, total
 
@@ -12,7 +13,10 @@ REFERRED = {"source_kind": "REFERRAL", "mobile_valid": True, "full_name": "çŽ‹èŠ
 
 
 def test_score_is_the_sum_of_the_contributions() -> None:
-    rules = (Rule("a", "A", condition('source_kind = "REFERRAL"'), 25), Rule("b", "B", condition("mobile_valid = true"), -5))
+    rules = (
+        Rule("a", "A", condition('source_kind = "REFERRAL"'), 25),
+        Rule("b", "B", condition("mobile_valid = true"), -5),
+    )
     given = contributions(rules, REFERRED, 0)
     assert [(c.rule_code, c.points) for c in given] == [("a", 25), ("b", -5)]
     assert total(given) == 20
@@ -47,7 +51,9 @@ def test_condition_in_json_and_in_text_say_the_same() -> None:
         assert text.holds({"touch_count": count}) == tree.holds({"touch_count": count})
 
 
-@pytest.mark.parametrize("text", ["touch_count >", "no_such_field = 1", "touch_count = abc", "{broken", "touch_count : 3"])
+@pytest.mark.parametrize(
+    "text", ["touch_count >", "no_such_field = 1", "touch_count = abc", "{broken", "touch_count : 3"]
+)
 def test_condition_that_does_not_parse_is_refused(text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - a ConditionError, or a ValueError for broken JSON
         condition(text)

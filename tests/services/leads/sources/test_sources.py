@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from support.leads import events_of, make, mobile, person
 from tercet.leads.v1.source_service_pb2 import (
     CreateSourceRequest,
     DeleteSourceRequest,
@@ -16,11 +17,15 @@ from tercet.leads.v1.touch_service_pb2 import ListTouchesRequest
 from tercet_chassis.testing import Client, refused
 from tercet_leads.sources.rules import SourceBook, SourceFacts
 
-from support.leads import events_of, make, mobile, person
-
 
 async def source(leads: Client, code: str, parent: str = "", **values: Any) -> Source:
-    given = Source(code=code, display_name=values.pop("display_name", code), kind=Source.OFFLINE_EVENT, parent_code=parent, **values)
+    given = Source(
+        code=code,
+        display_name=values.pop("display_name", code),
+        kind=Source.OFFLINE_EVENT,
+        parent_code=parent,
+        **values,
+    )
     answer: Source = await leads.CreateSource(CreateSourceRequest(source=given))
     return answer
 
@@ -91,7 +96,12 @@ async def test_validity_that_ends_before_it_begins_is_refused(leads: Client) -> 
 
 
 def test_source_is_found_by_code_name_and_path_whatever_the_width() -> None:
-    book = SourceBook([SourceFacts("expo", "展会名片", "OFFLINE_EVENT", "own/expo/"), SourceFacts("WEB", "官网表单", "WEBSITE", "WEB/")])
+    book = SourceBook(
+        [
+            SourceFacts("expo", "展会名片", "OFFLINE_EVENT", "own/expo/"),
+            SourceFacts("WEB", "官网表单", "WEBSITE", "WEB/"),
+        ]
+    )
     for given in ("expo", "EXPO", "展会名片", " 展会名片 ", "own/expo", "ｅｘｐｏ"):
         found = book.find(given)
         assert found is not None
