@@ -72,6 +72,20 @@ async def test_timeline_joins_services_newest_first_and_in_pages(
         )
 
 
+async def test_with_all_services_up_every_part_and_every_kind_is_there(
+    gateway: Client, leads: Client, sales: Client, marketing: Client, service_desk: Client
+) -> None:
+    created = CreateLeadRequest(lead=Lead(full_name="王芳", mobile="13912345678", email="wangfang@shangqi.example"))
+    lead = await leads.CreateLead(created)
+    await gateway.settled()
+    overview = await gateway.GetPartyOverview(GetPartyOverviewRequest(party_id=lead.party_id))
+    assert [(part.part, part.reason) for part in overview.missing] == []
+    assert overview.party.id == overview.profile.party_id == lead.party_id
+    whole = await gateway.ListPartyTimeline(ListPartyTimelineRequest(party_id=lead.party_id))
+    assert [(part.part, part.reason) for part in whole.missing] == []
+    assert {"touch.received", "lead.created"} <= {item.kind for item in whole.items}
+
+
 @pytest.mark.parametrize(
     ("request_", "reason", "field"),
     [
