@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -11,27 +10,11 @@ from sqlalchemy import text
 
 from support.bench import Bench, bench
 from support.bench.contacts.script import SCRIPT
+from support.bench.servers import BenchServers, Happenings
 from tercet_chassis.testing import Client, RunningService, Together
 from tercet_local import ports
 from tercet_local.nats import Nats
-from tercet_local.postgres import THROW_AWAY, Postgres, PostgresInfo
-
-
-@dataclass
-class BenchServers:
-    """The bench's PostgreSQL and NATS."""
-
-    postgres: PostgresInfo
-    nats: Nats
-    nats_url: str
-
-    @property
-    def owner_url(self) -> str:
-        return self.postgres.owner_dsn("sales")
-
-    @property
-    def app_url(self) -> str:
-        return self.postgres.app_dsn("sales")
+from tercet_local.postgres import THROW_AWAY, Postgres
 
 
 @pytest.fixture(scope="session")
@@ -62,9 +45,6 @@ async def sut(bench_running: RunningService) -> AsyncIterator[Client]:
     SCRIPT.clear()
     yield await bench_running.tenant()
     SCRIPT.clear()
-
-
-Happenings = Callable[[str], Awaitable[list[Any]]]
 
 
 @pytest.fixture
