@@ -11,16 +11,18 @@ from tercet.leads.v1.identity_service_pb2 import PartyMove
 from tercet.sales.v1 import customer_service_pb2 as customers
 from tercet.sales.v1 import opportunity_service_pb2 as opportunities
 from tercet.sales.v1 import relation_service_pb2 as pb
+from tercet.sales.v1.price_book_service_pb2 import CreatePriceBookRequest, GetPriceBookRequest, PriceBook
 from tercet.type.v1.party_pb2 import PartyRole
 from tercet_chassis.ids import new_id
 from tercet_chassis.testing import Client
+from tercet_sales.catalogue.consumers import follow_parties as catalogue_follow
 from tercet_sales.opportunities.consumers import follow_parties as opportunities_follow
 from tercet_sales.relations.consumers import follow_parties as relations_follow
 
 
 async def move(sales: Client, identity: str, party: str, version: int) -> None:
     event = PartyMembersMoved(moves=[PartyMove(identity_id=identity, to_party_id=party, version=version)])
-    for follow in (relations_follow, opportunities_follow):
+    for follow in (relations_follow, opportunities_follow, catalogue_follow):
         async with sales.transaction() as tx:
             await follow(event, tx)
 
@@ -51,6 +53,17 @@ async def test_relations_and_parties_follow_a_merge_and_come_back_by_its_undoing
     assert await parties() == {dealer.party_id}
     await move(sales, dealer.identity_id, merged, 1)
     assert await parties() == {dealer.party_id}
+
+
+async def test_a_price_book_for_one_party_follows_it(sales: Client) -> None:
+    dealer = await company(sales, "东方经销商")
+    given = PriceBook(code="dealer", name="经销价", currency_code="CNY", served_party_id=dealer.party_id)
+    made = await sales.CreatePriceBook(CreatePriceBookRequest(price_book=given))
+    assert made.served_identity_id == dealer.identity_id
+    merged = str(new_id())
+    await move(sales, dealer.identity_id, merged, 1)
+    known = await sales.GetPriceBook(GetPriceBookRequest(id=made.id))
+    assert (known.served_party_id, known.served_identity_id) == (merged, dealer.identity_id)
 
 
 async def test_a_customer_is_ensured_once_although_its_party_moved_in_between(sales: Client) -> None:

@@ -81,6 +81,9 @@ async def test_a_tenant_adds_kinds_of_its_own_with_their_rules(sales: Client) ->
     await relate(sales, STORE, "franchisee_of", DEALER)
     with refused("RELATION_OVERLAPS"):
         await relate(sales, STORE, "franchisee_of", OTHER)
+    listed = await sales.ListRelationKinds(pb.ListRelationKindsRequest())
+    with refused("RELATION_KIND_IN_USE", "id"):
+        await sales.DeleteRelationKind(pb.DeleteRelationKindRequest(id=listed.relation_kinds[0].id))
     with refused("RESOURCE_ALREADY_EXISTS", "relation_kind.code"):
         await sales.CreateRelationKind(pb.CreateRelationKindRequest(relation_kind=kind))
 

@@ -45,6 +45,7 @@ class PriceBook(Custom, External, Searchable, Entity):
     name: Mapped[str]
     currency_code: Mapped[str]
     served_unit_id: Mapped[UUID | None]
+    served_identity_id: Mapped[UUID | None]
     served_party_id: Mapped[UUID | None]
     served_grade_code: Mapped[str | None]
     priority: Mapped[int] = column(default=0)
@@ -53,7 +54,8 @@ class PriceBook(Custom, External, Searchable, Entity):
     active: Mapped[bool] = column(default=True)
 
     def check(self) -> None:
-        """Refuses a book that ends before it begins."""
+        """Names the trace of the party it serves. Refuses a book that ends before it begins."""
+        self.served_identity_id = (self.served_identity_id or self.served_party_id) if self.served_party_id else None
         _check_dates(self.start_date, self.end_date, "price_book.end_date")
 
     def facts(self) -> BookFacts:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import func, literal, select, text
+from sqlalchemy import func, literal, select, text, update
 
 from tercet_chassis import Tx
 from tercet_chassis.entity import view
@@ -86,6 +86,16 @@ async def prices_of(tx: Tx, product_codes: Iterable[str], currency: str) -> list
         .order_by(Price.id)
     )
     return [price.facts(book.facts()) for price, book in (await tx.session.execute(query)).all()]
+
+
+async def move_served_party(tx: Tx, identity_id: UUID, party_id: UUID) -> None:
+    """Puts price books made for an identity's party under the party it belongs to now."""
+    await tx.session.execute(
+        update(PriceBook)
+        .where(PriceBook.served_identity_id == identity_id, PriceBook.served_party_id != party_id)
+        .values(served_party_id=party_id, row_version=PriceBook.row_version + 1, update_time=tx.now())
+        .execution_options(synchronize_session=False)
+    )
 
 
 async def resolutions(

@@ -12,6 +12,13 @@ class RelationKindUnknown(InvalidArgument):
     field = "relation.kind_code"
 
 
+class RelationKindInUse(FailedPrecondition):
+    """Relations are of this kind."""
+
+    text = "There are relations of kind {kind_code}; end or delete them first."
+    field = "id"
+
+
 class RelationToItself(InvalidArgument):
     """Both ends are the same party."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import Message
 
 from tercet.sales.v1 import events_pb2 as events
@@ -11,9 +12,9 @@ from tercet.sales.v1 import relation_service_pb2 as pb
 from tercet_chassis import Handlers, Tx
 from tercet_sales.days import day_in, day_of
 from tercet_sales.relations import store
-from tercet_sales.relations.errors import RelationCycle, RelationKindUnknown, RelationOverlaps
-from tercet_sales.relations.model import Relation
-from tercet_sales.relations.rules import circle, overlapping
+from tercet_sales.relations.errors import RelationCycle, RelationKindInUse, RelationKindUnknown, RelationOverlaps
+from tercet_sales.relations.model import Relation, RelationKind
+from tercet_sales.relations.rules import BUILT_IN, circle, overlapping
 
 
 class RelationService(Handlers):
@@ -58,6 +59,15 @@ class RelationService(Handlers):
             second=request.side != pb.ListRelationsAsOfRequest.FROM,
         )
         return await tx.page(Relation, request, where=where, response=pb.ListRelationsAsOfResponse)
+
+    async def DeleteRelationKind(self, request: pb.DeleteRelationKindRequest, tx: Tx) -> Empty:
+        """Removes a kind; one that is built in keeps its own rules. Refuses one that relations are of."""
+        kind = await tx.get(RelationKind, request.id, etag=request.etag, lock=True)
+        if kind.code not in BUILT_IN and await store.uses_kind(tx, kind.code):
+            raise RelationKindInUse(kind_code=kind.code)
+        tx.emit(events.RelationKindDeleted, kind)
+        await tx.delete(kind)
+        return Empty()
 
     async def _check(self, relation: Relation, tx: Tx) -> None:
         kind = await store.kind_rules(tx, relation.kind_code)

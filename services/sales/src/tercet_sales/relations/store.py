@@ -34,6 +34,12 @@ async def known_kinds(tx: Tx) -> list[str]:
     return sorted({*BUILT_IN, *own})
 
 
+async def uses_kind(tx: Tx, kind_code: str) -> bool:
+    """Whether there are relations of a kind."""
+    v = view(Relation)
+    return (await tx.session.scalar(select(v.c.id).where(v.c.kind_code == kind_code).limit(1))) is not None
+
+
 async def edges(tx: Tx, kind_code: str, party_ids: Iterable[UUID]) -> list[Edge]:
     """The relations of a kind whose first party is one of these, as the rules see them."""
     v = view(Relation)
