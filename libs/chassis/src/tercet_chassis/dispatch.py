@@ -38,7 +38,9 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 BACK_OFF = (0.2, 1, 5, 30, 120, 600, 1800)
-ROOM_PER_SLOT = 8
+# So many events of one tenant share a transaction, and with it the cost of a commit.
+GROUP = 24
+ROOM_PER_SLOT = 2 * GROUP
 
 _INBOX = text("INSERT INTO inbox (consumer, event_id) VALUES (:consumer, :event) ON CONFLICT DO NOTHING RETURNING 1")
 # An announcement tells the same version again, for projections that were lost or built wrongly.
@@ -88,7 +90,7 @@ class Dispatcher:
         return await self._runtime.broker.subscription(source, self._durable, list(self._subjects[source]))
 
     async def _follow(self, source: str) -> None:
-        running: dict[asyncio.Task[None], Msg] = {}
+        running: dict[asyncio.Task[None], list[Msg]] = {}
         beat = asyncio.create_task(self._keep(running))
         try:
             while True:
@@ -102,37 +104,71 @@ class Dispatcher:
                 task.cancel()
 
     async def _take(
-        self, subscription: JetStreamContext.PullSubscription, running: dict[asyncio.Task[None], Msg]
+        self, subscription: JetStreamContext.PullSubscription, running: dict[asyncio.Task[None], list[Msg]]
     ) -> None:
         while True:
-            if len(running) >= self._room:
+            taken = sum(map(len, running.values()))
+            if taken >= self._room:
                 await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
                 continue
             try:
-                messages = await subscription.fetch(self._room - len(running), timeout=1.0)
+                messages = await subscription.fetch(self._room - taken, timeout=1.0)
             except (TimeoutError, NatsTimeout):
                 continue
-            for message in messages:
-                task = asyncio.create_task(self._guarded(message))
-                running[task] = message
+            for group in _groups(messages):
+                task = asyncio.create_task(self._guarded(group))
+                running[task] = group
                 task.add_done_callback(running.pop)
 
-    async def _keep(self, running: dict[asyncio.Task[None], Msg]) -> None:
+    async def _keep(self, running: dict[asyncio.Task[None], list[Msg]]) -> None:
         """Tells the server of events that take long, so that it does not deliver them again meanwhile."""
         while True:
             await asyncio.sleep(ACK_WAIT / 3)
-            for message in list(running.values()):
+            for message in [message for group in list(running.values()) for message in group]:
                 try:
                     await message.in_progress()
                 except Exception as fault:
                     log.warning("consumer.not_kept", subject=message.subject, cause=repr(fault))
 
-    async def _guarded(self, message: Msg) -> None:
+    async def _guarded(self, group: list[Msg]) -> None:
         async with self._slots:
-            try:
-                await self._deliver(message)
-            except Exception as fault:
-                log.warning("consumer.delivery_failed", subject=message.subject, cause=f"{fault!r} {fault}")
+            if len(group) > 1 and await self._together(group):
+                return
+            for message in group:
+                try:
+                    await self._deliver(message)
+                except Exception as fault:
+                    log.warning("consumer.delivery_failed", subject=message.subject, cause=f"{fault!r} {fault}")
+
+    async def _together(self, group: list[Msg]) -> bool:
+        """Handles events of one tenant in one transaction. False when any of them fails: then nothing has happened, and
+        each is to be tried alone, where its failure is told apart.
+        """
+        try:
+            metas = [meta_of(message.subject, dict(message.headers or {})) for message in group]
+            principal = Principal.system(self._runtime.settings.service, metas[0].tenant_id)
+            own = Context(principal=principal, method="events")
+            async with self._runtime.transaction(own) as tx:
+                for message, meta in zip(group, metas, strict=True):
+                    for consumer in self._takers(message.subject, meta):
+                        with telemetry.consumer_span(consumer.name, meta.headers.get("traceparent", "")):
+                            async with tx.acting(self.context_of(consumer, meta)) as inner:
+                                await self.act(consumer, _event(meta, message.data), meta, inner)
+        except Exception as fault:
+            log.info("consumer.group_split", size=len(group), cause=f"{type(fault).__name__}: {fault}"[:300])
+            return False
+        for message, meta in zip(group, metas, strict=True):
+            await message.ack()
+            for consumer in self._takers(message.subject, meta):
+                self._handled(consumer, meta)
+        return True
+
+    def _takers(self, subject: str, meta: EventMeta) -> list[Consumer]:
+        return [consumer for consumer in self._consumers if consumer.takes(subject) and meta.origin in consumer.origins]
+
+    @staticmethod
+    def _handled(consumer: Consumer, meta: EventMeta) -> None:
+        telemetry.HANDLED.labels(consumer.name).observe(max(0.0, time.time() - meta.record_time.timestamp()))
 
     async def _deliver(self, message: Msg) -> None:
         headers = dict(message.headers or {})
@@ -143,8 +179,10 @@ class Dispatcher:
             await message.term()
             return
         attempt = message.metadata.num_delivered or 1
-        takers = [consumer for consumer in self._consumers if consumer.takes(message.subject)]
-        outcomes = [await self._attempt(consumer, meta, message.data, attempt) for consumer in takers]
+        outcomes = [
+            await self._attempt(consumer, meta, message.data, attempt)
+            for consumer in self._takers(message.subject, meta)
+        ]
         if all(outcomes):
             await message.ack()
         else:
@@ -182,7 +220,7 @@ class Dispatcher:
                 await self.act(consumer, event, meta, tx)
 
         await again_after_races(once)
-        telemetry.HANDLED.labels(consumer.name).observe(max(0.0, time.time() - meta.record_time.timestamp()))
+        self._handled(consumer, meta)
 
     def context_of(self, consumer: Consumer, meta: EventMeta) -> Context:
         """A handler works as the service itself, on behalf of the event."""
@@ -256,6 +294,29 @@ class Dispatcher:
         meta = meta_of(subject, headers)
         async with tx.acting(self.context_of(consumer, meta)) as inner:
             await self.act(consumer, _event(meta, payload), meta, inner)
+
+
+def _groups(messages: Sequence[Msg]) -> list[list[Msg]]:
+    """Events that may share a transaction: first deliveries of one tenant, in an order that all groups keep, so that no two
+    wait for each other's rows.
+    """
+    groups: list[list[Msg]] = []
+    waiting: dict[str, list[Msg]] = {}
+    for message in sorted(messages, key=_lock_order):
+        tenant = (message.headers or {}).get("tercet-tenant", "")
+        if not tenant or (message.metadata.num_delivered or 1) > 1:
+            groups.append([message])
+            continue
+        group = waiting.setdefault(tenant, [])
+        group.append(message)
+        if len(group) == GROUP:
+            groups.append(waiting.pop(tenant))
+    return [*groups, *waiting.values()]
+
+
+def _lock_order(message: Msg) -> tuple[str, int]:
+    headers = message.headers or {}
+    return headers.get("tercet-identity") or headers.get("ce-subject", ""), message.metadata.sequence.stream
 
 
 def _event(meta: EventMeta, payload: bytes) -> Message:
