@@ -34,7 +34,7 @@ def stamp(moment: datetime) -> Timestamp:
 
 def line(code: str = "", quantity: str = "1", price: str = "", **more: Any) -> LineItem:
     """One line; the price book's price without `price`."""
-    own = {"unit_price": cny(price)} if price else {}
+    own: dict[str, Any] = {"unit_price": cny(price)} if price else {}
     return LineItem(product_code=code, quantity=quantity, **own, **more)
 
 

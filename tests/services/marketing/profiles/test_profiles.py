@@ -25,12 +25,16 @@ from tercet.marketing.v1.profile_service_pb2 import (
     SetConsentRequest,
     TagChange,
 )
+from tercet.sales.v1 import events_pb2 as sales_events
 from tercet.sales.v1.customer_service_pb2 import Customer, UpdateCustomerRequest
 from tercet.sales.v1.order_service_pb2 import CancelOrderRequest
 from tercet.sales.v1.transaction_service_pb2 import ImportReceiptsRequest, Receipt
 from tercet.sales.v1.value_service_pb2 import CreateValuePolicyRequest, CustomerValue, ValuePolicy
+from tercet_chassis.context import Context
 from tercet_chassis.ids import new_id
+from tercet_chassis.principal import Principal
 from tercet_chassis.testing import Client, eventually, refused
+from tercet_marketing.profiles.consumers import follow_transaction
 from tercet_marketing.profiles.jobs import expire_tag
 
 PHONE = ProfileContactPoint(kind=ProfileContactPoint.PHONE, value="+8613800138000")
@@ -241,23 +245,13 @@ async def test_events_twice_and_late_end_in_the_same_profile(sales: Client, mark
     order = await confirmed(sales, customer, line("F1"))
     await sales.settled()
     before = await profile_of(marketing, customer.identity_id)
-    from tercet.sales.v1 import events_pb2 as sales_events
-
     recorded = (await told(sales, sales_events.TransactionRecorded))[0]
     assert recorded.transaction.order_id == order.id
-    async with marketing.running.runtime.transaction(await _context(marketing, recorded)) as tx:
-        from tercet_marketing.profiles.consumers import follow_transaction
-
+    context = Context(principal=Principal.system("marketing", marketing.tenant_id), method="test")
+    async with marketing.running.runtime.transaction(context) as tx:
         await follow_transaction(recorded, tx)
     after = await profile_of(marketing, customer.identity_id)
     assert (after.order_count, after.spent, after.etag) == (before.order_count, before.spent, before.etag)
-
-
-async def _context(marketing: Client, event: object) -> object:
-    from tercet_chassis.context import Context
-    from tercet_chassis.principal import Principal
-
-    return Context(principal=Principal.system("marketing", marketing.tenant_id), method="test")
 
 
 async def test_profiles_obey_permissions_and_reach(sales: Client, marketing: Client) -> None:

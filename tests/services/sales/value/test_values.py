@@ -35,7 +35,7 @@ from tercet_sales.value import compute
 Shown = tuple[int, str, str, str, int]
 
 
-def fixed(average: str, count: int, period: int = ValuePolicy.YEAR) -> ValuePolicy:
+def fixed(average: str, count: int, period: ValuePolicy.Period = ValuePolicy.YEAR) -> ValuePolicy:
     return ValuePolicy(period=period, method=ValuePolicy.FIXED, average_threshold=cny(average), count_threshold=count)
 
 
@@ -119,9 +119,9 @@ async def test_incremental_values_equal_counting_by_hand_and_a_rebuild(sales: Cl
         interval = "" if gap is None else f"{gap.normalize():f}"
         oracle[key] = (count, f"{total:.2f}", f"{average:.2f}", interval, quadrant)
     assert await values(sales) == oracle
-    for year in (2025, 2026):
+    for rebuilt in (2025, 2026):
         async with sales.transaction() as tx:
-            frame = await compute.frame_of(tx, tx.principal.unit_id, day=day(100, year).date())  # type: ignore[arg-type]
+            frame = await compute.frame_of(tx, tx.principal.unit_id, day=day(100, rebuilt).date())  # type: ignore[arg-type]
             assert (await compute.rebuild(tx, frame)).changed == 0
     assert await values(sales) == oracle
 
