@@ -92,7 +92,7 @@ class ProcessRunner:
     async def _wait(self, id: UUID, task: asyncio.Task[Message], method: Method, until: float | None) -> Message:
         process = self._processes[id]
         done, _ = await asyncio.wait({task}, timeout=None if until is None else max(0.0, until - time.monotonic()))
-        if done:
+        if done and not task.cancelled():
             return task.result()
         if isinstance(process.latest, method.response):
             return process.latest
