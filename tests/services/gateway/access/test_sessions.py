@@ -114,6 +114,11 @@ async def test_refresh_token_works_once_and_its_reuse_ends_the_session(company: 
     assert session.end_reason == "a spent refresh token was shown"
 
 
+async def test_one_person_signs_in_at_several_places_at_once(company: Company) -> None:
+    tokens = await asyncio.gather(*(company.sign_in(company.email) for _ in range(4)))
+    assert len({found.session.id for found in tokens}) == 4
+
+
 async def test_of_two_refreshes_at_once_one_wins_and_the_session_is_not_stolen(company: Company) -> None:
     first = await company.sign_in(company.email)
     outcomes = await asyncio.gather(*(_refresh(company, first.refresh_token) for _ in range(2)), return_exceptions=True)

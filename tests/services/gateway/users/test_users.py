@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -15,7 +16,7 @@ from tercet.gateway.v1.employee_service_pb2 import (
     ListEmployeesRequest,
     UpdateEmployeeRequest,
 )
-from tercet.gateway.v1.unit_service_pb2 import CreateUnitRequest, Unit
+from tercet.gateway.v1.unit_service_pb2 import CreateUnitRequest, ListUnitsRequest, MoveUnitRequest, Unit
 from tercet.gateway.v1.user_service_pb2 import (
     CreateUserRequest,
     DeleteUserRequest,
@@ -117,10 +118,45 @@ async def test_nobody_gives_roles_beyond_their_own_or_outside_their_branch(compa
         await chief.CreateUser(CreateUserRequest(user=west))
     made = await chief.CreateUser(CreateUserRequest(user=_with_role(named, "sales_manager")))
     assert made.unit_id == units["east"]
-    with refused("USER_OUTRANKS_CALLER"):
-        await chief.UpdateUser(UpdateUserRequest(user=User(id=company.admin_id, password="taken-over-123")))
-    with refused("USER_OUTRANKS_CALLER"):
+    boss = await company.user("boss@shangqi.example", "admin", unit_id=units["east"])
+    for call in (
+        chief.UpdateUser(UpdateUserRequest(user=User(id=boss.id, password="taken-over-123"))),
+        chief.DisableUser(DisableUserRequest(id=boss.id)),
+    ):
+        with refused("USER_OUTRANKS_CALLER"):
+            await call
+    with refused("RESOURCE_NOT_FOUND"):
         await chief.DisableUser(DisableUserRequest(id=company.admin_id))
+
+
+async def test_whoever_reaches_one_branch_keeps_to_it(company: Company) -> None:
+    units = {}
+    for code in ("east", "west"):
+        unit = Unit(code=code, name=code, type=Unit.REGION, parent_id=company.root_id)
+        units[code] = (await company.admin.CreateUnit(CreateUnitRequest(unit=unit))).id
+        await company.user(f"{code}@shangqi.example", unit_id=units[code])
+        employee = Employee(unit_id=units[code], display_name=code)
+        await company.admin.CreateEmployee(CreateEmployeeRequest(employee=employee))
+    await company.admin.settled()
+    chief = company.admin.as_(permissions={"gateway.*": "unit_below"}, unit_id=units["east"])
+    assert [user.email for user in (await chief.ListUsers(ListUsersRequest())).users] == ["east@shangqi.example"]
+    [own] = (await chief.ListEmployees(ListEmployeesRequest())).employees
+    assert own.display_name == "east"
+    assert [unit.code for unit in (await chief.ListUnits(ListUnitsRequest())).units] == ["east"]
+    below = Unit(code="shop", name="shop", type=Unit.STORE, parent_id=units["east"])
+    made = await chief.CreateUnit(CreateUnitRequest(unit=below))
+    for call in (
+        chief.CreateUnit(CreateUnitRequest(unit=Unit(code="x", name="x", type=Unit.STORE, parent_id=units["west"]))),
+        chief.MoveUnit(MoveUnitRequest(id=units["east"], parent_id=company.root_id)),
+        chief.CreateUser(CreateUserRequest(user=User(email="a@b.example", display_name="甲", unit_id=units["west"]))),
+        chief.CreateEmployee(CreateEmployeeRequest(employee=Employee(unit_id=units["west"], display_name="甲"))),
+        chief.UpdateEmployee(UpdateEmployeeRequest(employee=Employee(id=own.id, unit_id=units["west"]))),
+    ):
+        with refused("UNIT_OUTSIDE_REACH", "unit_id"):
+            await call
+    await chief.UpdateEmployee(UpdateEmployeeRequest(employee=Employee(id=own.id, unit_id=made.id)))
+    self_only = company.admin.as_(permissions={"gateway.user.read": "own"}, user_id=UUID(company.admin_id))
+    assert [user.id for user in (await self_only.ListUsers(ListUsersRequest())).users] == [company.admin_id]
 
 
 async def test_nobody_shuts_themselves_out(company: Company) -> None:

@@ -98,7 +98,7 @@ class SessionService(Handlers):
             raise SignInFailed
         self._throttle.succeeded(account)
         now = signing.machine_now()
-        user.sign_in_time = tx.now()
+        await users.note_sign_in(tx, user)
         session = tx.add(
             Session(
                 user_id=user.id,

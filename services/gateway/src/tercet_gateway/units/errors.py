@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tercet_chassis.errors import FailedPrecondition, InvalidArgument
+from tercet_chassis.errors import FailedPrecondition, InvalidArgument, PermissionDenied
 
 
 class UnitParentMissing(FailedPrecondition):
@@ -52,3 +52,12 @@ class ZoneUnknown(InvalidArgument):
 
     text = "There is no time zone {zone}; use a name of the IANA database, such as Asia/Shanghai."
     field = "zone"
+
+
+class UnitOutsideReach(PermissionDenied):
+    """The caller's roles do not reach the unit."""
+
+    text = (
+        "The unit {unit_id} is outside the reach of your roles; choose one of your own, or ask somebody who reaches it."
+    )
+    field = "unit_id"

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import date
 from uuid import UUID
 
-from tercet_chassis.entity import Custom, Entity, External, Mapped, Searchable, column, index, unique
+from tercet_chassis.entity import Custom, Entity, External, Mapped, Owned, Searchable, column, index, unique
 from tercet_gateway.units.errors import DatesReversed, UnitCannotStandThere, UnitIsRoot, ZoneUnknown
 from tercet_gateway.units.rules import DEEPEST, is_within, level_of, may_stand_below, path_of, zone_known
 
 
-class Unit(Custom, External, Searchable, Entity):
-    """A part of the company or of its sales network."""
+class Unit(Owned, Custom, External, Searchable, Entity):
+    """A part of the company or of its sales network. It is its own unit, so scopes reach it like its records."""
 
     __tablename__ = "units"
     __table_args__ = (
@@ -31,7 +31,6 @@ class Unit(Custom, External, Searchable, Entity):
     territories: Mapped[list[str]] = column(default=list)
     start_date: Mapped[date | None]
     end_date: Mapped[date | None]
-    partner_party_id: Mapped[UUID | None]
 
     def place_below(self, parent: Unit | None) -> None:
         """Puts it under a parent, or as the root; takes over currency and zone that it lacks.
@@ -53,6 +52,7 @@ class Unit(Custom, External, Searchable, Entity):
             self.reporting_currency = self.reporting_currency or parent.reporting_currency
             self.zone = self.zone or parent.zone
         self.path = path_of(self.id, parent.path if parent else "")
+        self.owner_id, self.unit_id = None, self.id
 
     def check(self) -> None:
         """Refuses a period that ends before it begins and a time zone that does not exist."""

@@ -11,6 +11,7 @@ from tercet_chassis import Handlers, Tx, invariant
 from tercet_gateway.units import store
 from tercet_gateway.units.errors import UnitInUse, UnitParentMissing
 from tercet_gateway.units.model import Unit
+from tercet_gateway.units.reach import check_reach
 from tercet_gateway.units.rules import moved
 
 
@@ -23,6 +24,7 @@ class UnitService(Handlers):
         parent = await store.find(tx, request.unit.parent_id)
         if parent is None:
             raise UnitParentMissing(parent_id=request.unit.parent_id or "(none)")
+        await check_reach(tx, parent.id)
         unit = await tx.create(Unit, request.unit)
         unit.path = ""
         unit.place_below(parent)
@@ -58,6 +60,7 @@ class UnitService(Handlers):
         parent = await store.find(tx, request.parent_id)
         if parent is None:
             raise UnitParentMissing(parent_id=request.parent_id)
+        await check_reach(tx, parent.id)
         branch, before = await store.below(tx, unit), unit.path
         unit.place_below(parent)
         tx.emit(events.UnitUpdated, unit)

@@ -49,7 +49,7 @@ async def members(tx: Tx, unit: Unit) -> str | None:
     if await tx.session.scalar(select(Unit.id).where(Unit.parent_id == unit.id).limit(1)):
         return "units"
     for table in Unit.metadata.sorted_tables:
-        if "unit_id" in table.c:
+        if "unit_id" in table.c and table.name != Unit.__tablename__:
             columns: Any = table.c
             if (await tx.session.execute(select(columns.id).where(columns.unit_id == unit.id).limit(1))).first():
                 return table.name.replace("_", " ")

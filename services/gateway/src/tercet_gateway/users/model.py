@@ -6,15 +6,15 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from tercet_chassis.entity import Custom, Entity, External, Mapped, Searchable, column, index, unique
+from tercet_chassis.entity import Custom, Entity, External, Mapped, Owned, Searchable, column, index, unique
 from tercet_gateway.units.model import check_period, check_zone
 from tercet_gateway.users.rules import email_key
 
 ACTIVE, DISABLED = "ACTIVE", "DISABLED"
 
 
-class User(Searchable, Entity):
-    """A person who signs in. `session_epoch` grows when all sessions shall end."""
+class User(Owned, Searchable, Entity):
+    """A person who signs in, and owns the own record. `session_epoch` grows when all sessions shall end."""
 
     __tablename__ = "users"
     __table_args__ = (unique("users_by_email", "email_key", field="user.email"), index("users_by_unit", "unit_id"))
@@ -25,14 +25,13 @@ class User(Searchable, Entity):
     locale: Mapped[str] = column(default="")
     zone: Mapped[str] = column(default="")
     state: Mapped[str] = column(default=ACTIVE)
-    unit_id: Mapped[UUID | None]
     roles: Mapped[list[Any]] = column(default=list)
-    partner_party_id: Mapped[UUID | None]
     sign_in_time: Mapped[datetime | None]
     session_epoch: Mapped[int] = column(default=0)
 
     def check(self) -> None:
         """Brings the address into its one form. Refuses an unknown time zone."""
+        self.owner_id = self.id
         self.email = self.email.strip()
         self.email_key = email_key(self.email)
         check_zone(self.zone)
@@ -78,8 +77,8 @@ class Credential(Entity):
     password: Mapped[dict[str, Any]]
 
 
-class Employee(Custom, External, Searchable, Entity):
-    """A person working in a unit."""
+class Employee(Owned, Custom, External, Searchable, Entity):
+    """A person working in a unit; the record is the user's own."""
 
     __tablename__ = "employees"
     __table_args__ = (
@@ -89,7 +88,6 @@ class Employee(Custom, External, Searchable, Entity):
         index("employees_by_unit", "unit_id"),
     )
 
-    unit_id: Mapped[UUID]
     user_id: Mapped[UUID | None]
     display_name: Mapped[str]
     number: Mapped[str | None]
@@ -105,5 +103,6 @@ class Employee(Custom, External, Searchable, Entity):
 
     def check(self) -> None:
         """Refuses reversed dates and an unknown time zone."""
+        self.owner_id = self.user_id
         check_period(self.start_date, self.end_date)
         check_zone(self.zone)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.field_mask_pb2 import FieldMask
 
@@ -23,6 +25,7 @@ from tercet_chassis import Handlers, Tx
 from tercet_chassis.errors import Violation
 from tercet_gateway.units import store as units
 from tercet_gateway.units.errors import UnitUnknown
+from tercet_gateway.units.reach import check_reach
 from tercet_gateway.users import store
 from tercet_gateway.users.errors import (
     FieldNotYours,
@@ -48,6 +51,7 @@ class UserService(Handlers):
         user.unit_id = user.unit_id or tx.principal.unit_id
         user.check()
         await tx.flush()
+        await check_reach(tx, user.unit_id)
         await check_roles(tx, user)
         await set_password(tx, user, request.user.password)
         tx.emit(events.UserCreated, user)
@@ -57,12 +61,15 @@ class UserService(Handlers):
         """Changes a user. Refuses as CreateUser does, and a user who holds more than the caller."""
         user = await tx.get(User, request.user.id, etag=request.user.etag)
         await check_outranks(tx, user)
+        unit_before = user.unit_id
         paths = [path for path in request.update_mask.paths if path != "password"]
         if paths or not request.update_mask.paths:
             await tx.patch(user, request.user, FieldMask(paths=paths))
         user.check()
         changed = tx.session.is_modified(user)
         await tx.flush()
+        if user.unit_id != unit_before:
+            await check_reach(tx, user.unit_id)
         await check_roles(tx, user)
         if request.user.HasField("password"):
             await set_password(tx, user, request.user.password)
@@ -157,6 +164,7 @@ class EmployeeService(Handlers):
     async def CreateEmployee(self, request: CreateEmployeeRequest, tx: Tx) -> Employee:
         """Makes an employee. Refuses a unit or user that does not exist, and a user who works in that unit already."""
         employee = await tx.create(Employee, request.employee)
+        employee.check()
         await tx.flush()
         await self._check(tx, employee)
         tx.emit(events.EmployeeCreated, employee)
@@ -165,17 +173,20 @@ class EmployeeService(Handlers):
     async def UpdateEmployee(self, request: UpdateEmployeeRequest, tx: Tx) -> Employee:
         """Changes an employee. Refuses as CreateEmployee does."""
         employee = await tx.get(Employee, request.employee.id, etag=request.employee.etag)
+        unit_before = employee.unit_id
         await tx.patch(employee, request.employee, request.update_mask)
+        employee.check()
         changed = tx.session.is_modified(employee)
         await tx.flush()
-        await self._check(tx, employee)
+        await self._check(tx, employee, unit_before)
         if changed:
             tx.emit(events.EmployeeUpdated, employee)
         return employee
 
-    async def _check(self, tx: Tx, employee: Employee) -> None:
-        employee.check()
-        if await units.find(tx, employee.unit_id) is None:
-            raise UnitUnknown(unit_id=employee.unit_id)
+    async def _check(self, tx: Tx, employee: Employee, unit_before: UUID | None = None) -> None:
+        if employee.unit_id is None or await units.find(tx, employee.unit_id) is None:
+            raise UnitUnknown(unit_id=employee.unit_id or "(none)")
+        if employee.unit_id != unit_before:
+            await check_reach(tx, employee.unit_id)
         if employee.user_id is not None and await store.find(tx, employee.user_id) is None:
             raise UserUnknown(user_id=employee.user_id)

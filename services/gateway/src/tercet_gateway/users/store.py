@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from tercet_chassis import Tx
 from tercet_gateway.users.model import Credential, Employee, User
@@ -29,3 +29,9 @@ async def credential_of(tx: Tx, user_id: UUID) -> Credential | None:
 async def is_employee(tx: Tx, user_id: UUID) -> bool:
     """Whether an employee refers to the user."""
     return (await tx.session.scalar(select(Employee.id).where(Employee.user_id == user_id).limit(1))) is not None
+
+
+async def note_sign_in(tx: Tx, user: User) -> None:
+    """Remembers the sign-in without a new version: somebody may sign in at two places at once."""
+    query = update(User).where(User.id == user.id).values(sign_in_time=tx.now())
+    await tx.session.execute(query.execution_options(synchronize_session=False))

@@ -16,7 +16,7 @@ from tercet_gateway.webhooks.errors import WebhookAddressForbidden
 from tercet_gateway.webhooks.rules import signature
 
 TIMEOUT = 10.0
-AT_ONCE, AT_ONCE_EACH = 20, 4
+AT_ONCE, AT_ONCE_EACH = 100, 4
 _AGENT = "Tercet-Webhooks/1"
 
 
