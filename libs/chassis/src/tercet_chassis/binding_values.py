@@ -13,6 +13,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Struct
 
+from tercet_chassis.contract import message_class
 from tercet_chassis.entity import Entity
 from tercet_chassis.money import Money
 
@@ -108,21 +109,37 @@ def _into_struct(name: str, _: FieldDescriptor) -> Callable[[Entity, Any], None]
     return into
 
 
-def _into_message(name: str, _: FieldDescriptor) -> Callable[[Entity, Any], None]:
+def _parsed(make: Callable[..., Any], value: Any) -> Any:
+    """A nested message from its JSON.
+
+    The message's own constructor takes plain values in a tenth of the time of the JSON parser; what it does not take,
+    64-bit numbers, times and fields of an older contract, goes to the parser.
+    """
+    try:
+        return make(**value)
+    except (TypeError, ValueError):
+        return json_format.ParseDict(value, make(), ignore_unknown_fields=True)
+
+
+def _into_message(name: str, field: FieldDescriptor) -> Callable[[Entity, Any], None]:
+    make = message_class(field.message_type.full_name)
+
     def into(entity: Entity, message: Any) -> None:
         value = getattr(entity, name)
         if value is not None:
-            json_format.ParseDict(value, getattr(message, name), ignore_unknown_fields=True)
+            getattr(message, name).CopyFrom(_parsed(make, value))
             getattr(message, name).SetInParent()
 
     return into
 
 
-def _into_messages(name: str, _: FieldDescriptor) -> Callable[[Entity, Any], None]:
+def _into_messages(name: str, field: FieldDescriptor) -> Callable[[Entity, Any], None]:
+    make = message_class(field.message_type.full_name)
+
     def into(entity: Entity, message: Any) -> None:
         target = getattr(message, name)
         for value in getattr(entity, name) or ():
-            json_format.ParseDict(value, target.add(), ignore_unknown_fields=True)
+            target.append(_parsed(make, value))
 
     return into
 

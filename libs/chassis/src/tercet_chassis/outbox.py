@@ -73,7 +73,8 @@ def row_of(emission: Emission, rendered: Message | None, context: Context, now: 
     event_id = new_id()
     entity = emission.entity
     # A deletion is the version after the last one, so that it supersedes what projections hold.
-    version = 0 if entity is None else entity.row_version + (1 if inspect(entity).deleted else 0)
+    state = inspect(entity, raiseerr=False) if isinstance(entity, Entity) else None
+    version = 0 if entity is None else entity.row_version + (1 if state is not None and state.deleted else 0)
     occurred = emission.occur_time or now
     headers = {
         "ce-specversion": "1.0",

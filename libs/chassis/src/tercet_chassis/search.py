@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 _RUNS = re.compile(r"[㐀-鿿豈-﫿]+|[^\W㐀-鿿豈-﫿]+")
@@ -40,7 +40,8 @@ def index_words(texts: Iterable[tuple[int, str | None]]) -> list[str]:
     words: dict[str, None] = {}
     for personal, text in texts:
         for run in _RUNS.findall(folded(text or "")):
-            words.update(dict.fromkeys(_tagged(personal, word) for word in _of_run(run)))
+            found = _of_run(run)
+            words.update(dict.fromkeys([f"{personal}:{word}" for word in found] if personal else found))
     return list(words)[:_MOST_WORDS]
 
 
@@ -56,7 +57,13 @@ def query_expression(text: str, classes: Collection[int]) -> str:
     return " & ".join(f"({one})" for one in alternatives)
 
 
-def _of_run(run: str) -> Iterator[str]:
+# Names, cities and company words come again and again, and looking up pinyin costs more than all else here.
+@lru_cache(maxsize=32_768)
+def _of_run(run: str) -> tuple[str, ...]:
+    return tuple(_cut(run))
+
+
+def _cut(run: str) -> Iterator[str]:
     if not _HAN.match(run):
         yield from _beginnings(run[:_LONGEST_WORD])
         if run.isdigit() and len(run) >= 7:

@@ -17,9 +17,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
 from tercet_chassis import audit, custom_fields, lists, patching
+from tercet_chassis.bulk import copy_rows
 from tercet_chassis.context import Context, EventMeta
 from tercet_chassis.database import enter_tenant
-from tercet_chassis.entity import Custom, Entity, Linked, Owned, Searchable, columns_of
+from tercet_chassis.entity import Custom, Entity, Linked, Owned, Searchable, columns_of, entity_of
 from tercet_chassis.errors import EtagMismatch, ResourceNotFound
 from tercet_chassis.faults import as_refusals, first_statement
 from tercet_chassis.ids import new_id
@@ -116,7 +117,7 @@ class Tx:
 
     def render(self, entity: Entity) -> Message:
         """The entity as its message, nothing masked."""
-        return self.runtime.bindings.of(type(entity)).render(entity)
+        return self.runtime.bindings.of(entity_of(entity)).render(entity)
 
     # -- writing ------------------------------------------------------------------------------------------------------
     def add(self, entity: E) -> E:
@@ -173,7 +174,7 @@ class Tx:
             for row in stamped:
                 row["party_id"] = known.get(row["identity_id"], row["party_id"])
         with as_refusals(self.runtime.unique_keys):
-            await self.session.execute(insert(entity.__table__), [columns_of(entity, row) for row in stamped])
+            await copy_rows(self.session, entity, [columns_of(entity, row) for row in stamped])
 
     # -- telling ------------------------------------------------------------------------------------------------------
     def emit(
@@ -333,7 +334,7 @@ class Tx:
         # A party may have moved while the row that quotes it was on its way: what we know of the identity wins.
         identities = {entity.identity_id for entity in entities if entity.identity_id is not None}
         known = self._known_parties(session, identities)
-        for entity in entities:
+        for entity in entities if known else ():
             entity.party_id = known.get(entity.identity_id, entity.party_id)
 
     def _known_parties(self, session: Session, identities: Collection[UUID]) -> dict[UUID, UUID]:

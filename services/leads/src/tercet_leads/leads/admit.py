@@ -14,6 +14,7 @@ from uuid import UUID
 from tercet.leads.v1 import events_pb2 as events
 from tercet_chassis import Refusal, Tx, new_id
 from tercet_chassis.custom_fields import checked as checked_custom
+from tercet_chassis.entity import untracked
 from tercet_leads.customers import store as customer_store
 from tercet_leads.customers.rules import keeper
 from tercet_leads.identity.recognition import Recognition, Trace, recognise
@@ -76,7 +77,9 @@ async def admit(tx: Tx, batch: Sequence[Submission], *, origin: str | None = Non
     parties = [item.recognition.party_id for item in items if item.recognition and not item.recognition.is_new_party]
     open_leads = dict(await store.open_leads(tx, parties))
     customers = await customer_store.of_parties(tx, parties)
-    writing = _Writing(tx, book, origin)
+    if len(items) > _SMALL:
+        await store.let_go(tx, open_leads.values())
+    writing = _Writing(tx, book, origin, len(items))
     for item in items:
         writing.take(item, open_leads, customers)
     await writing.write()
@@ -154,13 +157,16 @@ async def _recognise(tx: Tx, items: Sequence[_Item]) -> None:
 class _Writing:
     """What a batch decided, gathered so that it is written in a handful of statements."""
 
-    def __init__(self, tx: Tx, book: Rulebook, origin: str | None) -> None:
+    def __init__(self, tx: Tx, book: Rulebook, origin: str | None, size: int) -> None:
         self._tx, self._book, self._origin = tx, book, origin
+        self._small = size <= _SMALL
+        self._make = Lead if self._small else untracked(Lead)
         self._leads: dict[UUID, Lead] = {}
         self._touches: list[dict[str, Any]] = []
         self._moves: list[dict[str, Any]] = []
         self._credits: list[tuple[UUID, UUID]] = []
         self._touched: dict[UUID, tuple[Lead, UUID]] = {}
+        self._filled: set[UUID] = set()
         self._unmatched: set[UUID] = set()
         self._keys: dict[str, Admission] = {}
 
@@ -183,7 +189,7 @@ class _Writing:
             self._keys[item.submission.key] = item.admission
 
     def _open(self, item: _Item, customers: Sequence[customer_store.Standing]) -> Lead:
-        lead = _new_lead(self._tx, item)
+        lead = _new_lead(self._tx, item, self._make)
         known = keeper(customers, lead.unit_id) if lead.link_state in ("PROBABLE", "CONFIRMED") else None
         if known is not None:
             lead.existing_customer, lead.customer_id = True, known.customer_id
@@ -214,6 +220,8 @@ class _Writing:
         filled = {name: value for name, value in item.understood.values.items() if value and not getattr(lead, name)}
         for name, value in filled.items():
             setattr(lead, name, value)
+        if filled:
+            self._filled.add(lead.id)
         deciding.score(lead, self._book, now, None, item.submission.entry)
         item.admission.lead, item.admission.duplicate = lead, True
         touch_id = self._keep_touch(lead, item, filled)
@@ -250,7 +258,7 @@ class _Writing:
     async def write(self) -> None:
         """Writes leads, touches and moves, and tells what happened."""
         tx, leads = self._tx, list(self._leads.values())
-        if len(self._touches) <= _SMALL:
+        if self._small:
             for lead in leads:
                 tx.session.add(lead)
             tx.session.add_all([Touch(**row) for row in self._touches])
@@ -261,9 +269,10 @@ class _Writing:
             for lead in leads:
                 lead.create_time = lead.update_time = tx.now()
                 lead.row_version = 1
-            await tx.bulk_insert(Lead, [store.column_values(lead) for lead in leads])
+            await tx.bulk_insert(Lead, [vars(lead) for lead in leads])
             await tx.bulk_insert(Touch, self._touches)
             await tx.bulk_insert(PoolMove, self._moves)
+            await store.update_touched(tx, [lead for lead, _ in self._touched.values()], self._filled)
         await placement_store.credit(tx, placement_store.LEAD, self._credits)
         for lead in leads:
             tx.emit(events.LeadCreated, lead, occur_time=lead.occur_time, origin=self._origin)
@@ -280,13 +289,13 @@ class _Writing:
             tx.emit(events.LeadTouched, lead, occur_time=lead.last_touch_time, origin=self._origin, touch_id=touch_id)
 
 
-def _new_lead(tx: Tx, item: _Item) -> Lead:
+def _new_lead(tx: Tx, item: _Item, make: type[Lead]) -> Lead:
     submission, understood, recognition = item.submission, item.understood, item.recognition
     occur_time = submission.occur_time or tx.now()
     own = new_id()
     assert submission.id is not None
     system, external_id = submission.external or (None, None)
-    return Lead(
+    return make(
         id=submission.id,
         identity_id=recognition.identity_id if recognition else own,
         party_id=recognition.party_id if recognition else own,

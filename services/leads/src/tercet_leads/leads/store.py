@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
+import orjson
 from sqlalchemy import func, select, text, tuple_
 
 from tercet_chassis import Tx
 from tercet_chassis.entity import view
+from tercet_chassis.search import index_words
 from tercet_leads.leads.model import FOLLOWED, Lead
+from tercet_leads.leads.rules import TEXT_FIELDS
 
 # One look at what any row of configuration would change: count, sum of versions and latest change of each table.
 _CONFIGURATION = (
@@ -135,9 +137,45 @@ async def due_for_warning(tx: Tx, before: datetime, pool_codes: Sequence[str], l
     return (await tx.session.scalars(query)).all()
 
 
-def column_values(lead: Lead) -> dict[str, Any]:
-    """An entity's values as a row for a bulk insert; what the transaction stamps itself is left out."""
-    return {attribute.key: getattr(lead, attribute.key) for attribute in _COLUMNS}
+async def let_go(tx: Tx, leads: Iterable[Lead]) -> None:
+    """Takes leads out of the session, which would write each of them in a statement of its own."""
+    for lead in leads:
+        tx.session.expunge(lead)
 
 
-_COLUMNS = [attribute for attribute in Lead.__mapper__.column_attrs if attribute.key not in ("tenant_id", "search")]
+async def update_touched(tx: Tx, leads: Sequence[Lead], filled: Collection[UUID]) -> None:
+    """Writes what touches changed on leads that this transaction holds and the session let go, in one statement.
+
+    Search words are made anew for those in which a field was `filled`. No audit rows come of it: the touch is the
+    record.
+    """
+    if not leads:
+        return
+    binding = tx.runtime.bindings.of(Lead)
+    rows, words = [], []
+    for lead in leads:
+        lead.row_version += 1
+        lead.update_time = tx.now()
+        row = {name: getattr(lead, name) for name in _TOUCHED} | {"id": lead.id}
+        rows.append(row)
+        if lead.id in filled:
+            words.append({"id": lead.id, "words": index_words(binding.search_texts(row.get))})
+    await tx.session.execute(_UPDATE_TOUCHED, {"rows": orjson.dumps(rows, default=str).decode()})
+    if words:
+        await tx.session.execute(_UPDATE_WORDS, {"rows": orjson.dumps(words, default=str).decode()})
+
+
+_TOUCHED = (
+    *TEXT_FIELDS,
+    *("touch_count", "last_touch_time", "last_source_code", "score", "grade", "contributions", "score_time"),
+    *("row_version", "update_time"),
+)
+_UPDATE_TOUCHED = text(
+    "UPDATE leads SET "
+    + ", ".join(f"{name} = n.{name}" for name in _TOUCHED)
+    + " FROM json_populate_recordset(NULL::leads, CAST(:rows AS json)) AS n WHERE leads.id = n.id"
+)
+_UPDATE_WORDS = text(
+    "UPDATE leads SET search = array_to_tsvector(ARRAY(SELECT json_array_elements_text(n.row -> 'words'))) "
+    "FROM json_array_elements(CAST(:rows AS json)) AS n(row) WHERE leads.id = CAST(n.row ->> 'id' AS uuid)"
+)
