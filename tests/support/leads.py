@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from google.protobuf.message import Message
 from sqlalchemy import select
 
 from tercet.chassis.v1.file_service_pb2 import UploadFileRequest
@@ -21,7 +20,7 @@ async def make(leads: Client, **values: Any) -> Lead:
     return answer
 
 
-async def events_of(client: Client, resource_id: str | None = None) -> list[Message]:
+async def events_of(client: Client, resource_id: str | None = None) -> list[Any]:
     """The events of the client's tenant, or of one resource of it, in the order in which they were written."""
     query = (
         select(outbox.c.headers, outbox.c.payload).where(outbox.c.tenant_id == client.tenant_id).order_by(outbox.c.id)
@@ -65,7 +64,7 @@ async def upload(client: Client, name: str, content: bytes) -> str:
     size = 1 << 20
     pieces = [content[start : start + size] for start in range(0, max(len(content), 1), size)]
     token = running.together.signer.token(client.principal)
-    stored = await invoke(
+    stored: Any = await invoke(
         iter(UploadFileRequest(name=name, content=piece) for piece in pieces),
         metadata=[("authorization", f"Bearer {token}")],
         timeout=60,

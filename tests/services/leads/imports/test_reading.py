@@ -9,7 +9,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-import xlsxwriter
+import xlsxwriter  # type: ignore[import-untyped]
 
 from tercet_leads.imports.mapping import Mapper, harmless, neutral, parse_time, propose, wrong_columns
 from tercet_leads.imports.tables import (

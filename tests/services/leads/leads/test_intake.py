@@ -161,3 +161,17 @@ async def test_missing_permission_is_refused(leads: Client) -> None:
     reader = leads.as_(permissions={"leads.lead.read": "all"})
     with refused("PERMISSION_MISSING"):
         await make(reader, full_name="何冰", mobile="13200000003")
+
+
+async def test_large_batch_of_further_touches_fills_what_was_empty_and_is_found_by_it(leads: Client) -> None:
+    first = [Lead(full_name=person(n), mobile=mobile(n)) for n in range(30)]
+    created = (await leads.BatchCreateLeads(BatchCreateLeadsRequest(leads=first))).results
+    again = [Lead(full_name=person(n), mobile=mobile(n), email=f"box{n}@tercet-test.cn") for n in range(30)]
+    touched = (await leads.BatchCreateLeads(BatchCreateLeadsRequest(leads=again))).results
+    assert [result.lead.id for result in touched] == [result.lead.id for result in created]
+    assert all(result.lead.duplicate_touch for result in touched)
+    kept = await leads.GetLead(GetLeadRequest(id=created[7].lead.id))
+    assert (kept.touch_count, kept.email, kept.etag) == (2, "box7@tercet-test.cn", touched[7].lead.etag)
+    assert kept.score == sum(c.points for c in kept.contributions) > created[7].lead.score
+    found = await leads.ListLeads(ListLeadsRequest(q="box7@tercet-test.cn"))
+    assert [lead.id for lead in found.leads] == [kept.id]
