@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, select, tuple_, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from tercet_chassis import Tx
@@ -30,14 +30,17 @@ async def next_number(tx: Tx, prefix: str, seller_unit_id: UUID, year: int) -> s
 
 async def _from_open_block(tx: Tx, kind: str, unit_id: UUID, year: int) -> int | None:
     c = _TABLE.c
+    # In a WITH the block is chosen once; as a plain subquery the planner may choose again for every row it looks at.
     free = (
         select(c.tenant_id, c.id)
         .where(c.kind == kind, c.seller_unit_id == unit_id, c.year == year, c.slot > 0)
         .order_by(c.slot)
         .limit(1)
         .with_for_update(skip_locked=True)
+        .cte("free")
     )
-    taken = update(_TABLE).where(tuple_(c.tenant_id, c.id).in_(free)).values(last=c.last + 1, update_time=tx.now())
+    held = (c.tenant_id == free.c.tenant_id) & (c.id == free.c.id)
+    taken = update(_TABLE).where(held).values(last=c.last + 1, update_time=tx.now())
     row = (await tx.session.execute(taken.returning(c.id, c.last))).one_or_none()
     if row is None:
         return None
