@@ -64,7 +64,7 @@ def _tenant(folder: DataFolder, gateway: str) -> None:
     )
     root = Unit(code=TENANT, name=company.NAME, type=Unit.Type.GROUP, reporting_currency="CNY", zone="Asia/Shanghai")
     try:
-        create_tenant(folder.keys, gateway, UUID(step_id("tenant")), tenant, admin, root)
+        asyncio.run(create_tenant(folder.keys, gateway, UUID(step_id("tenant")), tenant, admin, root))
     except TenantRefused as refused:
         if not refused.exists:
             raise

@@ -33,7 +33,8 @@ def up(
     port: Annotated[int, typer.Option(envvar="PORT", min=1, max=65535, help="Port of the REST API.")] = 8080,
     log_level: Annotated[str, typer.Option(envvar="TERCET_LOG_LEVEL", help="How much the services log.")] = "INFO",
     demo: Annotated[
-        bool, typer.Option("--demo", help="Bring the sample company to the end of its week first, as `tercet demo` does.")
+        bool,
+        typer.Option("--demo", help="Bring the sample company to the end of its week first, as `tercet demo` does."),
     ] = False,
     end_with_parent: Annotated[
         bool, typer.Option("--end-with-parent", hidden=True, help="Stop when the process that started this one dies.")

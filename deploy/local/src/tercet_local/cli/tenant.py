@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated
 
 import typer
@@ -42,7 +43,7 @@ def tenant(
     made = Tenant(code=code, name=name, locale=locale, zone=zone, reporting_currency=currency, region=region)
     admin = User(email=email, display_name=email.partition("@")[0], password=password, locale=locale, zone=zone)
     root = Unit(code=code, name=name, type=Unit.Type.GROUP, reporting_currency=currency, zone=zone)
-    create_tenant(folder.keys, gateway_address(folder), new_id(), made, admin, root)
+    asyncio.run(create_tenant(folder.keys, gateway_address(folder), new_id(), made, admin, root))
     console.print(f"Made tenant [bold]{code}[/]; sign in with `tercet token --tenant {code} --email {email}`.")
 
 

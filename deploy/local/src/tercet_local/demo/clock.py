@@ -27,7 +27,9 @@ async def release(admin: Person) -> None:
 
 
 async def idle(admin: Person) -> None:
-    """Waits until no service has an unpublished event, an unhandled one, a due job or a running process; twice, for each other's sake."""
+    """Waits until no service has an unpublished event, an unhandled one, a due job or a running process; twice, for
+    each other's sake.
+    """
     deadline = time.monotonic() + _LONGEST_WAIT
     calm = 0
     while calm < 2:

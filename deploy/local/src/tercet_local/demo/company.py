@@ -1,4 +1,6 @@
-"""What the sample company is made of: units, people, sources, rules, products, prices, pipeline. Every id follows from its code."""
+"""What the sample company is made of: units, people, sources, rules, products, prices, pipeline. Every id follows from
+its code.
+"""
 
 from __future__ import annotations
 
@@ -107,7 +109,7 @@ SCORING = [
     ("is-company", "公司客户 Is a company", "kind = COMPANY", 15),
     ("has-address", "有地址 Has an address", "address:*", 10),
     ("came-again", "多次来访 Came again", "touch_count >= 2", 25),
-    ("licensed", "有证照 Has a licence number", "uscc:*", 15),
+    ("licensed", "有证照 Has a licence number", "identified = true", 15),
 ]
 
 PRODUCTS = [
@@ -129,3 +131,19 @@ STAGES = [
     ("lost", "输单 Lost", "LOST", 0),
 ]
 PIPELINE = "standard"
+
+# Visitors of a fair abroad: Latin names, other phone formats, another currency.
+VISITORS = [
+    ("Marie Dubois", "Dubois Distribution SARL", "FR", "Lyon", "+33 4 72 00 11 22"),
+    ("Jürgen Müller", "Müller Handels GmbH", "DE", "Köln", "+49 221 123456"),
+    ("Giulia Rossi", "Rossi & Figli S.r.l.", "IT", "Torino", "+39 011 555 0142"),
+    ("Søren Østergaard", "Østergaard ApS", "DK", "Aarhus", "+45 86 12 34 56"),
+    ("Katarzyna Wójcik", "Wójcik sp. z o.o.", "PL", "Kraków", "+48 12 345 67 89"),
+    ("José Álvarez", "Álvarez Hermanos S.L.", "ES", "Sevilla", "+34 954 12 34 56"),
+    ("Anna Lindqvist", "Lindqvist AB", "SE", "Göteborg", "+46 31 123 45 67"),
+    ("Pieter de Vries", "De Vries B.V.", "NL", "Utrecht", "+31 30 123 4567"),
+    ("Chloé Moreau", "Moreau Conseil", "FR", "Nantes", "+33 2 40 11 22 33"),
+    ("Lukas Gruber", "Gruber OG", "AT", "Graz", "+43 316 123456"),
+    ("Sophie Peeters", "Peeters NV", "BE", "Gent", "+32 9 123 45 67"),
+    ("Matti Virtanen", "Virtanen Oy", "FI", "Tampere", "+358 3 123 4567"),
+]

@@ -1,4 +1,6 @@
-"""Somebody at the sample company who uses the API: signed in, with keys that make every step take effect once however often it runs."""
+"""Somebody at the sample company who uses the API: signed in, with keys that make every step take effect once however
+often it runs.
+"""
 
 from __future__ import annotations
 

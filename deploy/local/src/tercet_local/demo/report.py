@@ -25,20 +25,21 @@ async def rows(admin: Person, imported: dict[str, Any], seconds: float, week: Co
     names = {person["id"]: person["name"] for person in company.PEOPLE}
     grades = ["A", "B", "C", "D"]
     counted = await asyncio.gather(
-        count(admin, "/v1/leads", "state = JUNK"),
-        count(admin, "/v1/parties"),
+        count(admin, "/v1/parties", "kind = PERSON AND state = ACTIVE"),
+        count(admin, "/v1/parties", "kind = COMPANY AND state = ACTIVE"),
         *(count(admin, "/v1/leads", f'grade = "{grade}"') for grade in grades),
         *(count(admin, "/v1/leads", f'owner_id = "{person["id"]}"') for person in company.SELLERS),
     )
-    junk, parties, by_grade, by_owner = counted[0], counted[1], counted[2 : 2 + len(grades)], counted[2 + len(grades) :]
+    persons, companies, *rest = counted
+    by_grade, by_owner = rest[: len(grades)], rest[len(grades) :]
     table: Rows = [
         (
             "Leads in",
-            f"{imported['rows']:,} rows: {imported['created']:,} new, {imported['duplicates']:,} known already, {imported['failed']:,} refused",
+            f"{imported['row']:,} rows: {imported['created']:,} leads, {imported['touched']:,} duplicates found, "
+            f"{imported['junk']:,} junk, {imported['error']:,} refused",
         ),
-        ("Import", f"{seconds:,.1f} s, {imported['rows'] / max(seconds, 0.001):,.0f} rows/s"),
-        ("Junk", junk),
-        ("Parties", parties),
+        ("Import", f"{seconds:,.1f} s, {imported['row'] / max(seconds, 0.001):,.0f} rows/s"),
+        ("Parties", f"{persons} persons and {companies} companies"),
         ("Grades", "  ".join(f"{grade} {number}" for grade, number in zip(grades, by_grade, strict=True))),
         (
             "Assigned to",
@@ -46,7 +47,8 @@ async def rows(admin: Person, imported: dict[str, Any], seconds: float, week: Co
         ),
         (
             "In the week",
-            f"{week['contacted']} contacted, {week['claimed']} claimed, {week['qualified']} qualified, {week['disqualified']} disqualified",
+            f"{week['contacted']} contacted, {week['claimed']} claimed, {week['qualified']} qualified, "
+            f"{week['disqualified']} disqualified",
         ),
         ("Converted", f"{week['converted']} leads into customers with an opportunity"),
     ]

@@ -1,4 +1,6 @@
-"""The sample run from start to table. Each stage is written down when it is done, so that a second run repeats nothing."""
+"""The sample run from start to table. Each stage is written down when it is done, so that a second run repeats
+nothing.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +18,16 @@ from rich.table import Table
 
 from tercet_local.demo import clock, company, report, setup, week
 from tercet_local.demo.people import PASSWORD, Person
+from tercet_local.errors import LocalError
 
 _SEED = 20261122
+
+
+class ImportFailed(LocalError):
+    """The sample file could not be taken in."""
+
+    def __init__(self, state: str, why: str) -> None:
+        super().__init__(f"The import ended as {state}: {why}")
 
 
 class Journal:
@@ -70,6 +80,7 @@ async def _stages(admin: Person, journal: Journal, begun: datetime, leads: Path,
     if "imported" not in journal.values:
         started = time.monotonic()
         imported = await _intake(admin, leads, progress)
+        await setup.visitors(admin)
         journal.put(imported=imported, seconds=time.monotonic() - started)
     await _week(admin, journal, monday, day, progress)
     await clock.release(admin)
@@ -80,17 +91,20 @@ async def _stages(admin: Person, journal: Journal, begun: datetime, leads: Path,
 
 
 async def _intake(admin: Person, leads: Path, progress: Progress) -> dict[str, Any]:
-    content = leads.read_bytes()
+    content = await asyncio.to_thread(leads.read_bytes)
     bar = progress.add_task("Taking leads in", total=content.count(b"\n") - 1)
     stored = await admin.upload("leads", leads.name, content, "text/csv", leads.name)
-    operation = await admin.post("/v1/leads:import", {"file_id": stored["id"]}, leads.name)
+    wanted = {"file_id": stored["id"], "country_code": "CN", "time_zone": "Asia/Shanghai", "automations": True}
+    made = await admin.post("/v1/imports", wanted, leads.name)
+    operation = await admin.post(f"/v1/imports/{made['id']}:run", {}, leads.name)
     while operation["state"] == "RUNNING":
         await asyncio.sleep(0.3)
         operation = await admin.get(f"/v1/leads/operations/{operation['id']}")
         progress.update(bar, completed=operation["done_count"], total=operation["total_count"] or None)
     if operation["state"] != "DONE":
-        raise RuntimeError(f"the import ended as {operation['state']}: {operation['error_message']}")
-    return {name: operation["result"].get(f"{name}_count", 0) for name in ("rows", "created", "duplicates", "failed")}
+        raise ImportFailed(operation["state"], operation["error_message"])
+    done = await admin.get(f"/v1/imports/{made['id']}")
+    return {name: done[f"{name}_count"] for name in ("row", "created", "touched", "junk", "error")}
 
 
 async def _week(admin: Person, journal: Journal, monday: datetime, day: int, progress: Progress) -> None:

@@ -1,4 +1,6 @@
-"""Builds the sample company: the tenant through the gateway's own door for operators, everything else through the public API."""
+"""Builds the sample company: the tenant through the gateway's own door for operators, everything else through the
+public API.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +17,22 @@ async def build(admin: Person) -> None:
     await _units_and_people(admin)
     await _leads_settings(admin)
     await _sales_settings(admin)
+
+
+async def visitors(admin: Person) -> None:
+    """Takes in, one by one, whom the company met at a fair abroad."""
+    for name, firm, country, city, phone in company.VISITORS:
+        lead = {
+            "kind": "COMPANY",
+            "full_name": name,
+            "company_name": firm,
+            "country_code": country,
+            "city": city,
+            "phone": phone,
+            "email": f"contact@{step_id('firm', firm)[:8]}.example",
+            "source_code": "展会名片",
+        }
+        await admin.post("/v1/leads", lead, firm)
 
 
 async def _once(admin: Person, path: str, body: dict[str, Any], *key: object) -> dict[str, Any]:
@@ -34,15 +52,15 @@ async def _units_and_people(admin: Person) -> None:
         await _once(admin, "/v1/units", body, unit["code"])
     units = {unit["code"]: unit for unit in company.UNITS}
     for person in company.PEOPLE:
-        unit = units.get(person["unit"])
-        unit_id = unit["id"] if unit else root
+        home = units.get(person["unit"])
+        unit_id = home["id"] if home else root
         user = {
             "id": person["id"],
             "email": person["email"],
             "display_name": person["name"],
             "unit_id": unit_id,
             "password": PASSWORD,
-            "zone": unit["zone"] if unit else "Asia/Shanghai",
+            "zone": home["zone"] if home else "Asia/Shanghai",
             "locale": "en" if person["unit"] == "overseas" else "zh-CN",
             "roles": [{"role_code": person["role"], "unit_id": unit_id}],
         }
@@ -55,7 +73,7 @@ async def _units_and_people(admin: Person) -> None:
             "unit_id": unit_id,
             "display_name": person["name"],
             "position": "seller",
-            "territories": unit["territories"] if unit else [],
+            "territories": home["territories"] if home else [],
             "capacity": 5000,
             "active": True,
             "languages": ["en", "de"] if person["unit"] == "overseas" else ["zh-CN"],
@@ -99,6 +117,16 @@ async def _leads_settings(admin: Person) -> None:
             "rest_hours": 24,
         }
         await _once(admin, "/v1/pools", pool, pool["code"])
+    abroad = {
+        "code": "abroad",
+        "display_name": "Leads from abroad",
+        "priority": 5,
+        "strategy": "LEAST_LOADED",
+        "condition": 'country_code:* AND country_code != "CN"',
+        "unit_id": step_id("unit", "overseas"),
+        "active": True,
+    }
+    await _once(admin, "/v1/assignment-rules", abroad, "abroad")
     # Good leads go to a seller of the territory, the rest into the territory's pool.
     for priority, unit in enumerate(unit for unit in company.UNITS if unit["territories"]):
         provinces = " OR ".join(f'province = "{name}"' for name in unit["territories"])

@@ -1,6 +1,8 @@
-"""The past week at the sample company, day by day on the virtual clock: every seller follows leads up, converts, quotes, sells and is paid.
+"""The past week at the sample company, day by day on the virtual clock: every seller follows leads up, converts,
+quotes, sells and is paid.
 
-What happens is drawn from the seed and from ids alone, so a run that was killed goes on where it stopped and does nothing twice.
+What happens is drawn from the seed and from ids alone, so a run that was killed goes on where it stopped and does
+nothing twice.
 """
 
 from __future__ import annotations
@@ -40,10 +42,8 @@ class Day:
         return (self.number, self.seller.email, *parts)
 
     async def _claim(self) -> None:
-        pool = f"pool-{self.unit['code']}"
-        found = await self.seller.get(
-            "/v1/leads", filter=f'pool_code = "{pool}" AND state = OPEN', page_size=CLAIMS_A_DAY, order_by="score desc"
-        )
+        waiting = f'pool_code = "pool-{self.unit["code"]}" AND state = OPEN AND NOT owner_id:*'
+        found = await self.seller.get("/v1/leads", filter=waiting, page_size=CLAIMS_A_DAY, order_by="score desc")
         for lead in found["leads"]:
             if await self._try("claimed", f"/v1/leads/{lead['id']}:claim", {}, lead["id"]):
                 self.did["claimed"] += 1
