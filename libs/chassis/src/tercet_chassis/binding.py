@@ -131,7 +131,7 @@ class Binding:
         """Names of fields that hold personal data, with their class."""
         return {name: bound.personal for name, bound in self.fields.items() if bound.personal}
 
-    def _bind(self, field: FieldDescriptor) -> Bound | None:
+    def _bind(self, field: Any) -> Bound | None:
         name = field.name
         rule = rule_of(field)
         kind = _kind(field)
@@ -151,7 +151,7 @@ class Binding:
             searchable=rule.searchable,
         )
 
-    def _accessors(self, field: FieldDescriptor, kind: str) -> tuple[Callable[[Entity, Any], None] | None, Any]:
+    def _accessors(self, field: Any, kind: str) -> tuple[Callable[[Entity, Any], None] | None, Any]:
         name = field.name
         if kind == "external":
             return (external_into, external_read) if issubclass(self.entity, External) else (None, None)
@@ -165,7 +165,7 @@ class Binding:
         return into, (READ[kind](name, field, self.entity) if mapped else None)
 
 
-def _kind(field: FieldDescriptor) -> str:
+def _kind(field: Any) -> str:
     if field.message_type is not None and field.message_type.GetOptions().map_entry:
         return "map"
     if repeated(field):
@@ -178,7 +178,7 @@ def _kind(field: FieldDescriptor) -> str:
     return "text" if field.type == FieldDescriptor.TYPE_STRING else "scalar"
 
 
-def personal_classes(field: FieldDescriptor) -> frozenset[int]:
+def personal_classes(field: Any) -> frozenset[int]:
     """The classes of personal data of a field and of the fields inside it."""
     found = {int(rule_of(field).personal_data)}
     if field.message_type is not None and not field.message_type.full_name.startswith("google."):

@@ -9,7 +9,6 @@ from typing import Any
 from uuid import UUID
 
 from google.protobuf import json_format
-from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Struct
 
@@ -53,7 +52,7 @@ def _plain_text(value: Any) -> str:
     return value.isoformat() if isinstance(value, date) else str(value)
 
 
-def _into_text(name: str, _: FieldDescriptor) -> Callable[[Entity, Any], None]:
+def _into_text(name: str, _: Any) -> Callable[[Entity, Any], None]:
     def into(entity: Entity, message: Any) -> None:
         value = getattr(entity, name)
         if value is not None:
@@ -62,7 +61,7 @@ def _into_text(name: str, _: FieldDescriptor) -> Callable[[Entity, Any], None]:
     return into
 
 
-def _into_scalar(name: str, _: FieldDescriptor) -> Callable[[Entity, Any], None]:
+def _into_scalar(name: str, _: Any) -> Callable[[Entity, Any], None]:
     def into(entity: Entity, message: Any) -> None:
         value = getattr(entity, name)
         if value is not None:
@@ -71,7 +70,7 @@ def _into_scalar(name: str, _: FieldDescriptor) -> Callable[[Entity, Any], None]
     return into
 
 
-def _into_enum(name: str, field: FieldDescriptor) -> Callable[[Entity, Any], None]:
+def _into_enum(name: str, field: Any) -> Callable[[Entity, Any], None]:
     numbers = {value.name: value.number for value in field.enum_type.values}
 
     def into(entity: Entity, message: Any) -> None:
@@ -82,7 +81,7 @@ def _into_enum(name: str, field: FieldDescriptor) -> Callable[[Entity, Any], Non
     return into
 
 
-def _into_time(name: str, _: FieldDescriptor) -> Callable[[Entity, Any], None]:
+def _into_time(name: str, _: Any) -> Callable[[Entity, Any], None]:
     def into(entity: Entity, message: Any) -> None:
         value: datetime | None = getattr(entity, name)
         if value is not None:
@@ -91,7 +90,7 @@ def _into_time(name: str, _: FieldDescriptor) -> Callable[[Entity, Any], None]:
     return into
 
 
-def _into_money(name: str, _: FieldDescriptor) -> Callable[[Entity, Any], None]:
+def _into_money(name: str, _: Any) -> Callable[[Entity, Any], None]:
     def into(entity: Entity, message: Any) -> None:
         value: Money | None = getattr(entity, name)
         if value is not None:
@@ -100,7 +99,7 @@ def _into_money(name: str, _: FieldDescriptor) -> Callable[[Entity, Any], None]:
     return into
 
 
-def _into_struct(name: str, _: FieldDescriptor) -> Callable[[Entity, Any], None]:
+def _into_struct(name: str, _: Any) -> Callable[[Entity, Any], None]:
     def into(entity: Entity, message: Any) -> None:
         value = getattr(entity, name)
         if value:
@@ -121,7 +120,7 @@ def _parsed(make: Callable[..., Any], value: Any) -> Any:
         return json_format.ParseDict(value, make(), ignore_unknown_fields=True)
 
 
-def _into_message(name: str, field: FieldDescriptor) -> Callable[[Entity, Any], None]:
+def _into_message(name: str, field: Any) -> Callable[[Entity, Any], None]:
     make = message_class(field.message_type.full_name)
 
     def into(entity: Entity, message: Any) -> None:
@@ -133,7 +132,7 @@ def _into_message(name: str, field: FieldDescriptor) -> Callable[[Entity, Any], 
     return into
 
 
-def _into_messages(name: str, field: FieldDescriptor) -> Callable[[Entity, Any], None]:
+def _into_messages(name: str, field: Any) -> Callable[[Entity, Any], None]:
     make = message_class(field.message_type.full_name)
 
     def into(entity: Entity, message: Any) -> None:
@@ -144,7 +143,7 @@ def _into_messages(name: str, field: FieldDescriptor) -> Callable[[Entity, Any],
     return into
 
 
-def _into_list(name: str, _: FieldDescriptor) -> Callable[[Entity, Any], None]:
+def _into_list(name: str, _: Any) -> Callable[[Entity, Any], None]:
     def into(entity: Entity, message: Any) -> None:
         getattr(message, name).extend(
             _plain_text(v) if isinstance(v, UUID | date) else v for v in getattr(entity, name) or ()
@@ -153,7 +152,7 @@ def _into_list(name: str, _: FieldDescriptor) -> Callable[[Entity, Any], None]:
     return into
 
 
-def _into_enums(name: str, field: FieldDescriptor) -> Callable[[Entity, Any], None]:
+def _into_enums(name: str, field: Any) -> Callable[[Entity, Any], None]:
     numbers = {value.name: value.number for value in field.enum_type.values}
 
     def into(entity: Entity, message: Any) -> None:
@@ -162,7 +161,7 @@ def _into_enums(name: str, field: FieldDescriptor) -> Callable[[Entity, Any], No
     return into
 
 
-def _into_map(name: str, field: FieldDescriptor) -> Callable[[Entity, Any], None]:
+def _into_map(name: str, field: Any) -> Callable[[Entity, Any], None]:
     nested = field.message_type.fields_by_name["value"].message_type is not None
 
     def into(entity: Entity, message: Any) -> None:
@@ -185,14 +184,15 @@ def external_read(message: Any) -> tuple[str, str] | None:
     return (message.external_ref.system, message.external_ref.id) if message.HasField("external_ref") else None
 
 
-def _read_text(name: str, field: FieldDescriptor, entity: type[Entity]) -> Callable[[Any], Any]:
+def _read_text(name: str, field: Any, entity: type[Entity]) -> Callable[[Any], Any]:
     mapped = entity.__mapper__.columns[name]
     nullable = mapped.nullable
     try:
         python_type = mapped.type.python_type
     except NotImplementedError:
         python_type = str
-    parse: Callable[[str], Any] = {UUID: UUID, date: date.fromisoformat, Decimal: Decimal}.get(python_type, str)
+    parsers: dict[Any, Callable[[str], Any]] = {UUID: UUID, date: date.fromisoformat, Decimal: Decimal}
+    parse = parsers.get(python_type, str)
 
     def read(message: Any) -> Any:
         if field.has_presence and not message.HasField(name):
@@ -203,13 +203,13 @@ def _read_text(name: str, field: FieldDescriptor, entity: type[Entity]) -> Calla
     return read
 
 
-def _read_scalar(name: str, field: FieldDescriptor, _: type[Entity]) -> Callable[[Any], Any]:
+def _read_scalar(name: str, field: Any, _: type[Entity]) -> Callable[[Any], Any]:
     if not field.has_presence:
         return lambda message: getattr(message, name)
     return lambda message: getattr(message, name) if message.HasField(name) else None
 
 
-def _read_enum(name: str, field: FieldDescriptor, entity: type[Entity]) -> Callable[[Any], Any]:
+def _read_enum(name: str, field: Any, entity: type[Entity]) -> Callable[[Any], Any]:
     names = {value.number: value.name for value in field.enum_type.values}
     nullable = entity.__mapper__.columns[name].nullable
 
@@ -220,36 +220,36 @@ def _read_enum(name: str, field: FieldDescriptor, entity: type[Entity]) -> Calla
     return read
 
 
-def _read_time(name: str, _: FieldDescriptor, __: type[Entity]) -> Callable[[Any], Any]:
+def _read_time(name: str, _: Any, __: type[Entity]) -> Callable[[Any], Any]:
     return lambda message: getattr(message, name).ToDatetime(tzinfo=UTC) if message.HasField(name) else None
 
 
-def _read_money(name: str, _: FieldDescriptor, __: type[Entity]) -> Callable[[Any], Any]:
+def _read_money(name: str, _: Any, __: type[Entity]) -> Callable[[Any], Any]:
     return lambda message: money_value(getattr(message, name)) if message.HasField(name) else None
 
 
-def _read_struct(name: str, _: FieldDescriptor, __: type[Entity]) -> Callable[[Any], Any]:
+def _read_struct(name: str, _: Any, __: type[Entity]) -> Callable[[Any], Any]:
     return lambda message: struct_value(getattr(message, name)) if message.HasField(name) else {}
 
 
-def _read_message(name: str, _: FieldDescriptor, __: type[Entity]) -> Callable[[Any], Any]:
+def _read_message(name: str, _: Any, __: type[Entity]) -> Callable[[Any], Any]:
     return lambda message: _json(getattr(message, name)) if message.HasField(name) else None
 
 
-def _read_messages(name: str, _: FieldDescriptor, __: type[Entity]) -> Callable[[Any], Any]:
+def _read_messages(name: str, _: Any, __: type[Entity]) -> Callable[[Any], Any]:
     return lambda message: [_json(item) for item in getattr(message, name)]
 
 
-def _read_list(name: str, _: FieldDescriptor, __: type[Entity]) -> Callable[[Any], Any]:
+def _read_list(name: str, _: Any, __: type[Entity]) -> Callable[[Any], Any]:
     return lambda message: list(getattr(message, name))
 
 
-def _read_enums(name: str, field: FieldDescriptor, _: type[Entity]) -> Callable[[Any], Any]:
+def _read_enums(name: str, field: Any, _: type[Entity]) -> Callable[[Any], Any]:
     names = {value.number: value.name for value in field.enum_type.values}
     return lambda message: [names[number] for number in getattr(message, name)]
 
 
-def _read_map(name: str, field: FieldDescriptor, _: type[Entity]) -> Callable[[Any], Any]:
+def _read_map(name: str, field: Any, _: type[Entity]) -> Callable[[Any], Any]:
     nested = field.message_type.fields_by_name["value"].message_type is not None
     return lambda message: {key: _json(v) if nested else v for key, v in getattr(message, name).items()}
 

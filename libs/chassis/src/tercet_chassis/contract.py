@@ -16,7 +16,9 @@ from tercet_protos import import_all
 
 from tercet.options.v1 import options_pb2
 
+CHASSIS_PACKAGE = "tercet.chassis.v1"
 Access = options_pb2.MethodRule.Access
+_METHOD: Any = options_pb2.method
 _EVENT_NAME = re.compile(r"[A-Z][a-z0-9]*")
 
 
@@ -70,6 +72,14 @@ def has_message(full_name: str) -> bool:
     return True
 
 
+def events_of(package: str) -> Iterator[type[Message]]:
+    """Every event that the service of a package announces."""
+    name = f"{package.replace('.', '/')}/events.proto"
+    if name in import_all():
+        for descriptor in descriptor_pool.Default().FindFileByName(name).message_types_by_name.values():
+            yield message_factory.GetMessageClass(descriptor)
+
+
 def methods_of(package: str) -> Iterator[Method]:
     """Every RPC of the services in a package; refuses one that names neither permission nor access."""
     pool = descriptor_pool.Default()
@@ -84,7 +94,7 @@ def methods_of(package: str) -> Iterator[Method]:
 
 def _method(method: MethodDescriptor, service: str) -> Method:
     options = method.GetOptions()
-    rule = options.Extensions[options_pb2.method]
+    rule: options_pb2.MethodRule = options.Extensions[_METHOD]
     if rule.access == Access.PERMISSION and not rule.permission:
         raise ContractBroken(f"{method.full_name} names no permission; add option (tercet.options.v1.method)")
     http = options.Extensions[annotations_pb2.http]
@@ -104,45 +114,48 @@ def _method(method: MethodDescriptor, service: str) -> Method:
     )
 
 
-def rule_of(field: FieldDescriptor) -> options_pb2.FieldRule:
+def rule_of(field: Any) -> options_pb2.FieldRule:
     """Our options on a field."""
-    return field.GetOptions().Extensions[options_pb2.field]
+    rule: options_pb2.FieldRule = field.GetOptions().Extensions[options_pb2.field]
+    return rule
 
 
-def behaviors(field: FieldDescriptor) -> frozenset[int]:
+def behaviors(field: Any) -> frozenset[int]:
     """`google.api.field_behavior` values of a field."""
     return frozenset(field.GetOptions().Extensions[field_behavior_pb2.field_behavior])
 
 
-def output_only(field: FieldDescriptor) -> bool:
+def output_only(field: Any) -> bool:
     """Whether clients may never write the field."""
     return field_behavior_pb2.OUTPUT_ONLY in behaviors(field)
 
 
-def immutable(field: FieldDescriptor) -> bool:
+def immutable(field: Any) -> bool:
     """Whether clients may write the field only when the resource is created."""
     return field_behavior_pb2.IMMUTABLE in behaviors(field)
 
 
-def repeated(field: FieldDescriptor) -> bool:
+def repeated(field: Any) -> bool:
     """Whether the field is a list or a map."""
     return bool(field.is_repeated)
 
 
-@cache
 def subject_of(event: type[Message]) -> str:
     """`tercet.leads.v1.LeadConverted` -> `tercet.leads.lead.converted.v1`; the noun may be several words."""
-    descriptor: Descriptor = event.DESCRIPTOR
-    package, version = descriptor.file.package.rsplit(".", 1)
-    words = _EVENT_NAME.findall(descriptor.name)
+    return _subject_of(event.DESCRIPTOR.full_name)
+
+
+@cache
+def _subject_of(full_name: str) -> str:
+    package, version, name = full_name.rsplit(".", 2)
+    words = _EVENT_NAME.findall(name)
     if len(words) < 2:
-        raise ContractBroken(f"{descriptor.full_name}: an event is named noun + participle, such as LeadConverted")
+        raise ContractBroken(f"{full_name}: an event is named noun + participle, such as LeadConverted")
     return f"{package}.{'_'.join(words[:-1]).lower()}.{words[-1].lower()}.{version}"
 
 
-@cache
-def resource_field(event: type[Message]) -> FieldDescriptor | None:
-    """The field of an event that holds the resource: its first, when that is a single message."""
+def resource_field(event: type[Message]) -> Any:
+    """The field of an event that holds the resource: its first, when that is a single message; else None."""
     fields = event.DESCRIPTOR.fields
-    first: Any = fields[0] if fields else None
+    first = fields[0] if fields else None
     return first if first is not None and first.message_type is not None and not repeated(first) else None

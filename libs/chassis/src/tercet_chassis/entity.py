@@ -10,7 +10,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
 from types import FunctionType
-from typing import Any, ClassVar, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 from uuid import UUID
 
 from sqlalchemy import (
@@ -101,6 +101,8 @@ class Entity(Base):
 
     __abstract__ = True
     __message__: ClassVar[str | None] = ""
+    if TYPE_CHECKING:
+        __table__: ClassVar[Table]
 
     tenant_id: Mapped[UUID] = mapped_column(primary_key=True, sort_order=-10)
     id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id, sort_order=-9)

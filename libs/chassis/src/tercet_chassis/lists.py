@@ -47,7 +47,8 @@ _PYTHON_TYPES = {
 def _field_type(binding: Binding, bound: Bound) -> tuple[FieldType, tuple[str, ...]] | None:
     match bound.kind:
         case "enum":
-            return FieldType.ENUM, tuple(value.name for value in bound.descriptor.enum_type.values)
+            enum: Any = bound.descriptor.enum_type
+            return FieldType.ENUM, tuple(value.name for value in enum.values)
         case "time":
             return FieldType.INSTANT, ()
         case "list" | "enums":
@@ -115,7 +116,7 @@ def text_matches(tx: Tx, entity: type[Entity], text: str) -> ColumnElement[bool]
     return view(entity).c.search.op("@@")(cast(literal(query, Text), TSQUERY)) if query else literal(True)
 
 
-async def page(tx: Tx, entity: type[Entity], request: Any, response: type[Message], where: Sequence[Any]) -> Message:
+async def page(tx: Tx, entity: type[Entity], request: Any, response: type[Message], where: Sequence[Any]) -> Any:
     """One page as the list's response. Refuses a filter or order that does not parse, and a page token of another query."""
     names = request.DESCRIPTOR.fields_by_name
     source = view(entity)
@@ -173,7 +174,7 @@ def _refusal(field: str, wrong: ConditionError) -> ConditionInvalid:
     )
 
 
-def _resources_field(answer: Any) -> str:
+def _resources_field(answer: Any) -> Any:
     return next(
         field.name for field in answer.DESCRIPTOR.fields if field.message_type is not None and field.is_repeated
     )

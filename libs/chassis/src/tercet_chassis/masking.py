@@ -24,7 +24,7 @@ def shortened(text: str) -> str:
 
 
 @cache
-def _class_of(field: FieldDescriptor) -> str:
+def _class_of(field: Any) -> str:
     return str(options_pb2.PersonalData.Name(rule_of(field).personal_data))
 
 
@@ -39,7 +39,7 @@ def mask(message: Message, masks: frozenset[str]) -> None:
             _descend(field, value, masks)
 
 
-def _descend(field: FieldDescriptor, value: Any, masks: frozenset[str]) -> None:
+def _descend(field: Any, value: Any, masks: frozenset[str]) -> None:
     if field.message_type.GetOptions().map_entry:
         if field.message_type.fields_by_name["value"].message_type is not None:
             for inner in value.values():
@@ -51,7 +51,7 @@ def _descend(field: FieldDescriptor, value: Any, masks: frozenset[str]) -> None:
         mask(value, masks)
 
 
-def _hide(message: Message, field: FieldDescriptor, value: Any) -> None:
+def _hide(message: Message, field: Any, value: Any) -> None:
     if field.type != FieldDescriptor.TYPE_STRING:
         message.ClearField(field.name)
     elif repeated(field):

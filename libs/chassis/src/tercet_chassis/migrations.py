@@ -173,6 +173,7 @@ def add_fences(_: MigrationContext, __: Any, directives: list[Any]) -> None:
 
 def _fenced(container: OpContainer, forward: bool) -> list[Any]:
     result: list[Any] = []
+    operation: Any
     for operation in container.ops:
         changed = isinstance(operation, ModifyTableOps) and any(
             isinstance(inner, AddColumnOp | DropColumnOp | AlterColumnOp) for inner in operation.ops

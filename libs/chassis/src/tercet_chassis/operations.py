@@ -14,7 +14,7 @@ def operation_message(row: Any) -> Operation:
     operation = Operation(
         id=str(row.id),
         method=row.method,
-        state=Operation.State.Value(row.state),
+        state=row.state,
         done_count=row.done_count,
         total_count=row.total_count,
         message=row.message,

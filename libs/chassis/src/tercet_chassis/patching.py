@@ -99,7 +99,7 @@ def _merged(binding: Binding, current: Message, message: Message, paths: Sequenc
     return merged
 
 
-async def _custom(tx: Tx, entity: Entity, given: dict[str, Any], paths: Sequence[str]) -> dict[str, Any]:
+async def _custom(tx: Tx, entity: Any, given: dict[str, Any], paths: Sequence[str]) -> dict[str, Any]:
     """The fields of the tenant's own after the patch: named ones set or cleared, all others as they are."""
     values = given["custom"]
     keys = [path.partition(".")[2] for path in paths if path.startswith("custom.")] or list(values)

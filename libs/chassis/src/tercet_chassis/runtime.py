@@ -24,6 +24,7 @@ from tercet_chassis.database import Database
 from tercet_chassis.dispatch import Dispatcher
 from tercet_chassis.entity import Entity
 from tercet_chassis.faults import as_refusals
+from tercet_chassis.groups import Groups
 from tercet_chassis.handlers import PROCESS
 from tercet_chassis.jobs import JobRunner
 from tercet_chassis.process_runner import ProcessRunner
@@ -76,6 +77,7 @@ class Runtime:
         self.relay = Relay(self)
         self.jobs = JobRunner(self, service.jobs)
         self.processes = ProcessRunner(self)
+        self.groups = Groups(self)
         self.dispatcher = Dispatcher(self, service.consumers, SERVICES)
         self.sealer = Sealer(self.database)
         self.server = Server(self, service.methods)

@@ -22,7 +22,7 @@ def reach(entity: type[Entity], columns: Any, principal: Principal, permission: 
     return or_(false(), *(_one(scope, entity, columns, principal) for scope in sorted(held)))
 
 
-def _one(scope: str, entity: type[Entity], columns: Any, principal: Principal) -> ColumnElement[bool]:
+def _one(scope: str, entity: type[Entity], columns: Any, principal: Principal) -> Any:
     if scope == "own":
         return columns.owner_id == principal.user_id if principal.user_id else false()
     if scope == "unit":

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Callable, Sequence
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
@@ -102,7 +103,10 @@ class Service:
 
         served = set()
         missing = []
-        groups = [(self.package, handlers), ("tercet.chassis.v1", CHASSIS_HANDLERS)]
+        groups: list[tuple[str, Mapping[str, Handlers]]] = [
+            (self.package, handlers),
+            ("tercet.chassis.v1", CHASSIS_HANDLERS),
+        ]
         for package, known in groups:
             for method in methods_of(package):
                 owner = known.get(method.service.rsplit(".", 1)[1])
@@ -125,9 +129,17 @@ class Service:
 
 
 def invariant(function: Check) -> Check:
-    """Marks `async def f(tx) -> Finding` in a slice's `service.py` as an invariant that `CheckInvariants` looks at."""
+    """Marks `async def f(tx) -> Finding` in a slice's `service.py` as an invariant that `CheckInvariants` looks at.
+
+    With `calls` in place of `tx` it may ask other services.
+    """
     function.__tercet_check__ = True  # type: ignore[attr-defined]
     return function
+
+
+def among_services(check: Check) -> bool:
+    """Whether an invariant asks other services."""
+    return "calls" in inspect.signature(check).parameters
 
 
 def _import(name: str) -> ModuleType | None:

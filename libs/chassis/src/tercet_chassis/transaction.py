@@ -113,7 +113,8 @@ class Tx:
         self, entity: type[Entity], request: Message, *, response: type[Message], where: Sequence[Any] = ()
     ) -> Message:
         """One page of a list: the request's filter, order, search and page token, the caller's reach, and more conditions on `view(entity)`."""
-        return await lists.page(self, entity, request, response, where)
+        answer: Message = await lists.page(self, entity, request, response, where)
+        return answer
 
     def render(self, entity: Entity) -> Message:
         """The entity as its message, nothing masked."""
@@ -122,11 +123,12 @@ class Tx:
     # -- writing ------------------------------------------------------------------------------------------------------
     def add(self, entity: E) -> E:
         """Puts a new row into the transaction. An owned one without owner or unit becomes the caller's."""
-        if isinstance(entity, Owned):
-            if entity.owner_id is None and self.principal.kind == "user":
-                entity.owner_id = self.principal.user_id
-            if entity.unit_id is None:
-                entity.unit_id = self.principal.unit_id
+        owned: Any = entity
+        if isinstance(owned, Owned):
+            if owned.owner_id is None and self.principal.kind == "user":
+                owned.owner_id = self.principal.user_id
+            if owned.unit_id is None:
+                owned.unit_id = self.principal.unit_id
         self.session.add(entity)
         return entity
 
@@ -142,16 +144,20 @@ class Tx:
     async def create(self, entity: type[E], message: Message) -> E:
         """A new row from what a client sent; output-only fields are ignored, custom fields checked."""
         values = self.runtime.bindings.of(entity).values(message, creating=True)
-        if issubclass(entity, Custom):
+        kind: type[Any] = entity
+        if issubclass(kind, Custom):
             values["custom"] = await custom_fields.checked(self, entity, values.get("custom") or {})
         return self.add(entity(**values))
 
     async def patch(self, entity: E, message: Message, mask: FieldMask | None = None) -> E:
         """Changes an entity by what a client sent under its mask; refuses fields it may not set and a result that breaks a rule."""
-        return await patching.patch(self, entity, message, mask)
+        await patching.patch(self, entity, message, mask)
+        return entity
 
-    async def bulk_insert(self, entity: type[Entity], rows: Sequence[Mapping[str, Any]]) -> None:
-        """Inserts many rows in one statement; no audit rows and no events come of it. Keys are attribute names."""
+    async def bulk_insert(
+        self, entity: type[Entity], rows: Sequence[Mapping[str, Any]], *, audited: bool = False
+    ) -> None:
+        """Inserts many rows in one statement; no events come of it, and audit rows on demand. Keys are attribute names."""
         if not rows:
             return
         stamped = [
@@ -175,6 +181,9 @@ class Tx:
                 row["party_id"] = known.get(row["identity_id"], row["party_id"])
         with as_refusals(self.runtime.unique_keys):
             await copy_rows(self.session, entity, [columns_of(entity, row) for row in stamped])
+        for row in stamped if audited else ():
+            changes = audit.creation_of(entity, row, self.runtime.bindings, self.runtime.secret)
+            self._audit.append((entity.__tablename__, row["id"], "CREATE", orjson.dumps(changes, default=str)))
 
     # -- telling ------------------------------------------------------------------------------------------------------
     def emit(

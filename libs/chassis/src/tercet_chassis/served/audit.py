@@ -25,7 +25,7 @@ class AuditService(Handlers):
         rows, token = await newest_first(tx, query, audit.c.id, request.page_size, request.page_token)
         answer = ListAuditEntriesResponse(next_page_token=token)
         for row in rows:
-            kind = Actor.Kind.Value(row.actor_kind.upper()) if row.actor_kind else Actor.Kind.KIND_UNSPECIFIED
+            kind = row.actor_kind.upper() or "KIND_UNSPECIFIED"
             entry = AuditEntry(
                 id=str(row.id),
                 actor=Actor(kind=kind, id=row.actor_id),

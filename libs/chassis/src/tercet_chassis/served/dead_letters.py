@@ -85,6 +85,6 @@ def _message(row: Any) -> DeadLetter:
         reason=row.reason,
         message=row.message,
         attempts=row.attempts,
-        state=DeadLetter.State.Value(row.state),
+        state=row.state,
         create_time=timestamp(row.create_time),
     )
