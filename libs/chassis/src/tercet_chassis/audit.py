@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -10,7 +11,7 @@ from uuid import UUID
 
 from sqlalchemy import inspect
 
-from tercet_chassis.binding import Bindings
+from tercet_chassis.binding import Bindings, Bound
 from tercet_chassis.entity import Entity
 from tercet_chassis.money import Money
 
@@ -49,12 +50,28 @@ def changes_of(entity: Entity, bindings: Bindings, secret: bytes) -> dict[str, l
         after = history.added[0] if history.added else None
         if before == after:
             continue
-        declared = known.get(name)
-        unknown = declared is None and not name.endswith(("_currency", "_code"))
-        hidden = declared.personal != "" if declared else unknown and any(map(_may_be_personal, (before, after)))
-        nested = isinstance(after, dict | list) or isinstance(before, dict | list)
-        changed[name] = [_shown(value, hidden or nested, secret, entity.tenant_id) for value in (before, after)]
+        changed[name] = _change(known.get(name), name, before, after, secret, entity.tenant_id)
     return changed
+
+
+def creation_of(
+    entity: type[Entity], row: Mapping[str, Any], bindings: Bindings, secret: bytes
+) -> dict[str, list[Any]]:
+    """The same of a row that no session tracks: every value it begins with."""
+    binding = bindings.find(entity)
+    known = binding.fields if binding else {}
+    return {
+        name: _change(known.get(name), name, None, value, secret, row["tenant_id"])
+        for name, value in row.items()
+        if value is not None and name not in _SILENT
+    }
+
+
+def _change(declared: Bound | None, name: str, before: Any, after: Any, secret: bytes, tenant_id: UUID) -> list[Any]:
+    unknown = declared is None and not name.endswith(("_currency", "_code"))
+    hidden = declared.personal != "" if declared else unknown and any(map(_may_be_personal, (before, after)))
+    nested = isinstance(after, dict | list) or isinstance(before, dict | list)
+    return [_shown(value, hidden or nested, secret, tenant_id) for value in (before, after)]
 
 
 def _may_be_personal(value: Any) -> bool:

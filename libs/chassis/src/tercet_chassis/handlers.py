@@ -9,6 +9,8 @@ from typing import Any
 from tercet_chassis.contract import ContractBroken
 
 UNIT, PROCESS, VIEW, STREAM, UPLOAD = "unit", "process", "view", "stream", "upload"
+# Calls that arrive together share a transaction: `async def CreateLead(self, requests, tx)` answers them in order.
+GROUP = "group"
 _BY_NAME = {"tx": UNIT, "process": PROCESS, "calls": VIEW}
 
 
@@ -16,6 +18,7 @@ class Handlers:
     """Base of a class that holds RPC methods of the proto service with the same name.
 
     A method's second parameter says what it is: `tx` one transaction, `process` resumable steps, `calls` a view.
+    `(requests, tx)` answers several calls of one caller in one transaction, each with its message or its `Refusal`.
     """
 
 
@@ -24,6 +27,8 @@ def shape_of(handler: Callable[..., Any]) -> str:
     parameters = list(inspect.signature(handler).parameters)
     if parameters[1:] == ["runtime", "context"]:
         return UPLOAD
+    if parameters == ["requests", "tx"]:
+        return GROUP
     if len(parameters) != 2 or parameters[1] not in _BY_NAME:
         raise ContractBroken(
             f"{handler.__qualname__} takes ({', '.join(parameters)}); it must be (request, tx | process | calls)"

@@ -110,6 +110,8 @@ class Server(grpc.GenericRpcHandler):
         validated(bound.method, request)
         if bound.shape == "process":
             reply = await self._runtime.processes.start(bound.method, request, context)
+        elif bound.shape == "group":
+            reply = await self._runtime.groups.run(bound.method, bound.handler, request, context)
         elif bound.shape == "view":
             reply = await bound.handler(request, Calls(self._runtime, context))
         else:

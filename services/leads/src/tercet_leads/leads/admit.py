@@ -32,8 +32,10 @@ from tercet_leads.sources.rules import NOWHERE, SourceFacts
 from tercet_leads.touches.model import Touch
 from tercet_leads.touches.store import leads_by_key
 
-# Up to so many rows go through the session, which writes audit rows; more go in one statement a table.
-_SMALL = 20
+# Up to so many go through the session; more in one statement a table.
+_SMALL = 3
+# Up to so many are calls that came together, each with its line in the audit; beyond it is a batch, whose touches tell.
+_CALLS = 20
 
 
 @dataclass(slots=True)
@@ -77,7 +79,7 @@ async def admit(tx: Tx, batch: Sequence[Submission], *, origin: str | None = Non
     parties = [item.recognition.party_id for item in items if item.recognition and not item.recognition.is_new_party]
     open_leads = dict(await store.open_leads(tx, parties))
     customers = await customer_store.of_parties(tx, parties)
-    if len(items) > _SMALL:
+    if len(items) > _CALLS:
         await store.let_go(tx, open_leads.values())
     writing = _Writing(tx, book, origin, len(items))
     for item in items:
@@ -159,7 +161,7 @@ class _Writing:
 
     def __init__(self, tx: Tx, book: Rulebook, origin: str | None, size: int) -> None:
         self._tx, self._book, self._origin = tx, book, origin
-        self._small = size <= _SMALL
+        self._small, self._audited = size <= _SMALL, size <= _CALLS
         self._make = Lead if self._small else untracked(Lead)
         self._leads: dict[UUID, Lead] = {}
         self._touches: list[dict[str, Any]] = []
@@ -269,10 +271,11 @@ class _Writing:
             for lead in leads:
                 lead.create_time = lead.update_time = tx.now()
                 lead.row_version = 1
-            await tx.bulk_insert(Lead, [vars(lead) for lead in leads])
-            await tx.bulk_insert(Touch, self._touches)
-            await tx.bulk_insert(PoolMove, self._moves)
-            await store.update_touched(tx, [lead for lead, _ in self._touched.values()], self._filled)
+            await tx.bulk_insert(Lead, [vars(lead) for lead in leads], audited=self._audited)
+            await tx.bulk_insert(Touch, self._touches, audited=self._audited)
+            await tx.bulk_insert(PoolMove, self._moves, audited=self._audited)
+            if not self._audited:
+                await store.update_touched(tx, [lead for lead, _ in self._touched.values()], self._filled)
         await placement_store.credit(tx, placement_store.LEAD, self._credits)
         for lead in leads:
             tx.emit(events.LeadCreated, lead, occur_time=lead.occur_time, origin=self._origin)

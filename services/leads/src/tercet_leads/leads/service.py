@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from google.protobuf.empty_pb2 import Empty
@@ -27,12 +28,10 @@ class LeadService(Handlers):
     """Serves tercet.leads.v1.LeadService."""
 
     # -- intake -------------------------------------------------------------------------------------------------------
-    async def CreateLead(self, request: pb.CreateLeadRequest, tx: Tx) -> Message:
-        """Takes in one lead. Refuses an empty one."""
-        (admission,) = await admit(tx, [submission_of(request.lead, "API")])
-        if admission.refusal is not None:
-            raise admission.refusal
-        return await _answer(tx, admission)
+    async def CreateLead(self, requests: Sequence[pb.CreateLeadRequest], tx: Tx) -> list[Message | Refusal]:
+        """Takes in one lead, and others that arrived with it. Refuses an empty one."""
+        admissions = await admit(tx, [submission_of(request.lead, "API") for request in requests])
+        return [admission.refusal or await _answer(tx, admission) for admission in admissions]
 
     async def BatchCreateLeads(self, request: pb.BatchCreateLeadsRequest, tx: Tx) -> pb.BatchCreateLeadsResponse:
         """Takes in many; a refused one stops no other."""

@@ -1,0 +1,188 @@
+"""Many calls of one method at once: those of one caller that arrive while a transaction runs share the next one.
+
+A busy integration then pays one commit, one look at the rules and one round of queries for a dozen calls; a single call
+waits for nobody. When the shared transaction fails, every call of it is run again alone, so that none suffers for another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from google.protobuf.message import Message
+from sqlalchemy import text
+
+from tercet_chassis.boundary import as_message, run_unit
+from tercet_chassis.context import Context
+from tercet_chassis.contract import Method
+from tercet_chassis.database import NOBODY
+from tercet_chassis.errors import IdempotencyKeyReused, Refusal
+from tercet_chassis.faults import first_statement
+from tercet_chassis.principal import Principal
+from tercet_chassis.transaction import Tx
+
+if TYPE_CHECKING:
+    from tercet_chassis.runtime import Runtime
+
+log = structlog.get_logger(__name__)
+GroupHandler = Callable[[Sequence[Any], Tx], Awaitable[Sequence[Any]]]
+Outcome = Message | Exception
+# Beyond this a group gains little, and whoever came first waits longer.
+LARGEST = 20
+
+_BEGIN = text(
+    "SELECT set_config('app.tenant', :tenant, true), i.request_id, i.request_hash, i.response FROM (SELECT 1) AS one "
+    "LEFT JOIN idempotency i ON i.tenant_id = :tenant_id AND i.principal = :principal AND i.method = :method "
+    "AND i.request_id = ANY(CAST(:request_ids AS text[]))"
+)
+_RECORD = text(
+    "INSERT INTO idempotency (tenant_id, principal, method, request_id, request_hash, response) "
+    "SELECT :tenant_id, :principal, :method, r.* "
+    "FROM unnest(CAST(:request_ids AS text[]), CAST(:hashes AS bytea[]), CAST(:responses AS bytea[])) AS r"
+)
+
+
+@dataclass(slots=True, eq=False)
+class _Call:
+    """One call that waits for its reply."""
+
+    body: bytes
+    context: Context
+    reply: asyncio.Future[Message]
+    digest: bytes = b""
+
+    def settle(self, outcome: Outcome) -> None:
+        """Answers, unless the caller has gone."""
+        if self.reply.done():
+            return
+        if isinstance(outcome, Exception):
+            self.reply.set_exception(outcome)
+        else:
+            self.reply.set_result(outcome)
+
+
+@dataclass(slots=True)
+class _Line:
+    """The calls of one method by one caller."""
+
+    method: Method
+    handler: GroupHandler
+    waiting: list[_Call] = field(default_factory=list)
+
+
+class Groups:
+    """Lines of waiting calls; each line has one transaction at a time."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._lines: dict[tuple[str, Principal], _Line] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def run(self, method: Method, handler: GroupHandler, request: Message, context: Context) -> Message:
+        """One call's reply; refuses what the call alone would refuse."""
+        key = (method.full_name, context.principal)
+        call = _Call(request.SerializeToString(deterministic=True), context, asyncio.get_running_loop().create_future())
+        call.digest = hashlib.sha256(call.body).digest()
+        line = self._lines.get(key)
+        if line is not None:
+            line.waiting.append(call)
+        else:
+            self._lines[key] = line = _Line(method, handler, [call])
+            task = asyncio.create_task(self._serve(key, line))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        return await call.reply
+
+    async def _serve(self, key: tuple[str, Principal], line: _Line) -> None:
+        try:
+            while line.waiting:
+                group, line.waiting = line.waiting[:LARGEST], line.waiting[LARGEST:]
+                await self._answer(line, group)
+        finally:
+            del self._lines[key]
+
+    async def _answer(self, line: _Line, group: list[_Call]) -> None:
+        # A repetition inside the group runs after its twin, whose reply it then finds.
+        first: dict[str, _Call] = {}
+        alone: list[_Call] = []
+        for call in group:
+            name = call.context.request_id or str(id(call))
+            (alone.append(call) if name in first else first.update({name: call}))
+        together = list(first.values())
+        if len(together) > 1:
+            try:
+                outcomes = await self._together(line, together)
+            except Exception as failed:
+                # Whatever it was, it is one call's business: each alone meets it, or does not.
+                log.info("group.split", method=line.method.full_name, calls=len(together), cause=type(failed).__name__)
+                alone = together + alone
+            else:
+                for call, outcome in zip(together, outcomes, strict=True):
+                    call.settle(outcome)
+        else:
+            alone = together + alone
+        for call in alone:
+            call.settle(await self._alone(line, call))
+
+    async def _alone(self, line: _Line, call: _Call) -> Outcome:
+        async def unit(request: Message, tx: Tx) -> Any:
+            (result,) = await line.handler([request], tx)
+            if isinstance(result, Refusal):
+                raise result
+            return result
+
+        try:
+            return await run_unit(
+                self._runtime, line.method, unit, line.method.request.FromString(call.body), call.context
+            )
+        except Exception as failed:
+            return failed
+
+    async def _together(self, line: _Line, calls: Sequence[_Call]) -> list[Outcome]:
+        # The contexts differ in request id and trace only; rows of the group carry the first one's trace.
+        context = replace(calls[0].context, request_id="")
+        key = {
+            "tenant_id": context.tenant_id or NOBODY,
+            "principal": context.principal.subject,
+            "method": line.method.full_name,
+        }
+        outcomes: dict[_Call, Outcome] = {}
+        async with self._runtime.begun(context) as tx:
+            await _known(tx, line.method, key, calls, outcomes)
+            fresh = [call for call in calls if call not in outcomes]
+            results = await line.handler([line.method.request.FromString(call.body) for call in fresh], tx)
+            await tx.finish()
+            for call, result in zip(fresh, results, strict=True):
+                outcomes[call] = result if isinstance(result, Refusal) else as_message(tx, result)
+            await _remember(tx, key, fresh, outcomes)
+        return [outcomes[call] for call in calls]
+
+
+async def _known(
+    tx: Tx, method: Method, key: dict[str, Any], calls: Sequence[_Call], outcomes: dict[_Call, Outcome]
+) -> None:
+    """Puts the tenant on the transaction and answers calls that were answered before."""
+    named = {call.context.request_id: call for call in calls if call.context.request_id}
+    with first_statement():
+        found = await tx.session.execute(_BEGIN, {**key, "tenant": str(key["tenant_id"]), "request_ids": list(named)})
+    for row in found:
+        if row.request_id is None:
+            continue
+        call = named[row.request_id]
+        same = bytes(row.request_hash) == call.digest
+        outcomes[call] = method.response.FromString(bytes(row.response)) if same else IdempotencyKeyReused()
+
+
+async def _remember(tx: Tx, key: dict[str, Any], fresh: Sequence[_Call], outcomes: dict[_Call, Outcome]) -> None:
+    kept = [
+        (call.context.request_id, call.digest, outcome.SerializeToString())
+        for call in fresh
+        if call.context.request_id and isinstance(outcome := outcomes[call], Message)
+    ]
+    if kept:
+        ids, hashes, responses = (list(values) for values in zip(*kept, strict=True))
+        await tx.session.execute(_RECORD, {**key, "request_ids": ids, "hashes": hashes, "responses": responses})
