@@ -165,7 +165,7 @@ async def lapse(client: Client) -> None:
 async def test_runner_that_was_away_too_long_does_nothing_more(
     sut: Client, happenings: Happenings, other: Runtime
 ) -> None:
-    """The first runner hangs between two steps until another has finished; then it goes on and finds itself replaced."""
+    """It hangs between two steps until another has finished, then goes on and finds itself replaced."""
     made = await activity(sut)
     SCRIPT.close("between")
     call = asyncio.create_task(cancel(sut, made.id, "p8"))

@@ -1,4 +1,6 @@
-"""What every service of Tercet stands on. A slice imports from here, from `.entity`, `.errors`, `.money` and `.migrations`, and no transport."""
+"""What every service of Tercet stands on. A slice imports from here, from `.entity`, `.errors`, `.money` and
+`.migrations`, and no transport.
+"""
 
 from tercet_chassis.calls import Calls, Parts
 from tercet_chassis.consumers import effect, projection

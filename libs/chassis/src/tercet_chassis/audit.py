@@ -34,7 +34,8 @@ def _digest(secret: bytes, tenant_id: UUID, value: Any) -> str:
 def changes_of(entity: Entity, bindings: Bindings, secret: bytes) -> dict[str, list[Any]]:
     """Attribute -> [before, after] of what this flush will write.
 
-    Personal values, and texts and days of which no proto says what they are, become digests that tell equal from changed.
+    Personal values, and texts and days of which no proto says what they are, become digests that tell equal from
+    changed.
     """
     binding = bindings.find(type(entity))
     known = binding.fields if binding else {}

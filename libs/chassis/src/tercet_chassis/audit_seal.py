@@ -19,11 +19,13 @@ POLL = 1.0
 BATCH = 2000
 _LOCK = 7_300_002
 _NEXT = text(
-    "SELECT id, tenant_id, actor_kind, actor_id, method, request_id, resource_type, resource_id, action, changes, create_time FROM audit "
+    "SELECT id, tenant_id, actor_kind, actor_id, method, request_id, resource_type, resource_id, action, changes, "
+    "create_time FROM audit "
     "WHERE NOT sealed ORDER BY id LIMIT :batch"
 )
 _BY_IDS = text(
-    "SELECT id, tenant_id, actor_kind, actor_id, method, request_id, resource_type, resource_id, action, changes, create_time FROM audit "
+    "SELECT id, tenant_id, actor_kind, actor_id, method, request_id, resource_type, resource_id, action, changes, "
+    "create_time FROM audit "
     "WHERE id = ANY(:ids) ORDER BY id"
 )
 

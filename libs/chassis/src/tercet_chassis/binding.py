@@ -1,4 +1,5 @@
-"""Entity <-> message, bound once at start-up from the descriptor: which field stands in which column, and how it is read and written.
+"""Entity <-> message, bound once at start-up from the descriptor: which field stands in which column, and how it is
+read and written.
 
 A message field without a column, a property or the mark `computed` refuses start-up, so nothing is forgotten silently.
 """
@@ -35,7 +36,9 @@ class ValueInvalid(InvalidArgument):
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """One field of a resource: how it is written into a message and read from one; `write` is None for what clients never set."""
+    """One field of a resource: how it is written into a message and read from one; `write` is None for what clients
+    never set.
+    """
 
     name: str
     descriptor: FieldDescriptor
@@ -79,7 +82,9 @@ class Binding:
         return message
 
     def values(self, message: Message, *, creating: bool, only: Iterable[str] | None = None) -> dict[str, Any]:
-        """Attribute values that a client may set from a message: output-only fields are left out, immutable ones after creation."""
+        """Attribute values that a client may set from a message: output-only fields are left out, immutable ones
+        after creation.
+        """
         names = self.fields if only is None else [name for name in self.fields if name in set(only)]
         values: dict[str, Any] = {}
         wrong: list[Violation] = []
@@ -115,7 +120,9 @@ class Binding:
         return defaulted and not getattr(message, bound.name)
 
     def search_texts(self, values: Callable[[str], Any]) -> Iterable[tuple[int, str]]:
-        """Every text of the searchable fields with its class of personal data; `values` gives a field's value by name."""
+        """Every text of the searchable fields with its class of personal data; `values` gives a field's value by
+        name.
+        """
         for name in self.searchable:
             bound = self.fields[name]
             yield from _texts(values(name), bound.descriptor)

@@ -1,4 +1,6 @@
-"""How one kind of field is written into a message and read from one: text, numbers, times, money, lists, nested messages."""
+"""How one kind of field is written into a message and read from one: text, numbers, times, money, lists, nested
+messages.
+"""
 
 from __future__ import annotations
 

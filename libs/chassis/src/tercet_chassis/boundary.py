@@ -1,6 +1,7 @@
 """The request boundary: every call passes here, once, whatever its handler.
 
-identity -> permission -> validation -> idempotency -> transaction -> handler -> events, audit, record -> commit -> masks.
+identity -> permission -> validation -> idempotency -> transaction -> handler -> events, audit, record -> commit ->
+masks.
 """
 
 from __future__ import annotations
@@ -74,7 +75,9 @@ def request_hash(request: Message) -> bytes:
 
 
 def validated(method: Method, request: Message) -> None:
-    """Checks a request's rules. A patched resource is checked as a whole after its patch: it carries only some fields."""
+    """Checks a request's rules. A patched resource is checked as a whole after its patch: it carries only some
+    fields.
+    """
     names = method.request.DESCRIPTOR.fields_by_name
     patches = method.name.startswith("Update") and "update_mask" in names
     resource = method.response.DESCRIPTOR.full_name

@@ -13,7 +13,7 @@ import grpc
 from google.protobuf.message import Message
 
 from tercet_chassis.context import IN_TRANSACTION, Context
-from tercet_chassis.contract import Access, Method, methods_of, proto_package
+from tercet_chassis.contract import CHASSIS_PACKAGE, Access, Method, methods_of, proto_package
 from tercet_chassis.errors import CallInsideTransaction, DeadlineSpent, Refusal, Unavailable
 from tercet_chassis.principal import Principal
 from tercet_chassis.status import remote_refusal
@@ -75,8 +75,9 @@ class Channels:
 
 @cache
 def remote_methods(service: str) -> Mapping[str, Method]:
-    """The RPCs of a service by name."""
-    return {method.name: method for method in methods_of(proto_package(service))}
+    """The RPCs of a service by name, those that every service has included."""
+    packages = (CHASSIS_PACKAGE, proto_package(service))
+    return {method.name: method for package in packages for method in methods_of(package)}
 
 
 @dataclass(slots=True)

@@ -1,4 +1,6 @@
-"""Business time. In development it can be virtual: then it stands still where it was put and only moves forward when told."""
+"""Business time. In development it can be virtual: then it stands still where it was put and only moves forward when
+told.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ class ClockRunsForward(FailedPrecondition):
 
 
 class Clock:
-    """`now()` is what states, due times and `*_time` fields use; tokens, leases and back-off use machine time instead."""
+    """`now()` is what states, due times and `*_time` fields use; tokens, leases and back-off use machine time
+    instead.
+    """
 
     def __init__(self) -> None:
         self._virtual: datetime | None = None

@@ -1,4 +1,5 @@
-"""Reactions to events: projections (the newest version wins) and effects (exactly once), with back-off and dead letters.
+"""Reactions to events: projections (the newest version wins) and effects (exactly once), with back-off and dead
+letters.
 
 A handler's inbox or version mark commits with what it did, so a redelivery finds it done.
 """
@@ -42,7 +43,9 @@ class Consumer:
 
 
 def projection(*events: type[Message]) -> Callable[[H], H]:
-    """Marks a handler that keeps what it is told: called only for a newer version of the resource, whatever the origin."""
+    """Marks a handler that keeps what it is told: called only for a newer version of the resource, whatever the
+    origin.
+    """
     return _marked(events, newest_wins=True, origins=EVERY_ORIGIN)
 
 

@@ -1,4 +1,6 @@
-"""What the protos say, read once: the methods of a service with their rules, the fields of a resource with theirs, event subjects."""
+"""What the protos say, read once: the methods of a service with their rules, the fields of a resource with theirs,
+event subjects.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ from typing import Any
 
 from google.api import annotations_pb2, field_behavior_pb2
 from google.protobuf import descriptor_pool, message_factory
-from google.protobuf.descriptor import Descriptor, FieldDescriptor, MethodDescriptor
+from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import Message
 from tercet_protos import import_all
 

@@ -1,4 +1,6 @@
-"""What every service keeps of others: tenants, the unit tree, and who each identity is held to be. Built into every service."""
+"""What every service keeps of others: tenants, the unit tree, and who each identity is held to be. Built into every
+service.
+"""
 
 from __future__ import annotations
 

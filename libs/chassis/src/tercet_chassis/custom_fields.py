@@ -1,4 +1,6 @@
-"""The tenant's own fields: definitions are rows, values lie in `custom`, and both are checked wherever a value comes in."""
+"""The tenant's own fields: definitions are rows, values lie in `custom`, and both are checked wherever a value comes
+in.
+"""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ _MARK = text(
 
 
 class Dispatcher:
-    """Takes as many events at a time as it has room for, so that none waits here longer than the server waits for it."""
+    """Takes as many events at a time as it has room for, so that none waits here longer than the server waits."""
 
     def __init__(self, runtime: Runtime, consumers: Sequence[Consumer], sources: Sequence[str]) -> None:
         self._runtime, self._consumers = runtime, consumers
@@ -74,6 +74,10 @@ class Dispatcher:
     def sources(self) -> list[str]:
         """The services whose events are taken."""
         return [source for source, subjects in self._subjects.items() if subjects]
+
+    def subjects_of(self, source: str) -> list[str]:
+        """What is taken of a service: subjects, or a pattern that means all."""
+        return sorted(self._subjects[source])
 
     async def prepare(self) -> None:
         """Makes the durable consumers, so that what is announced from now on counts as waiting."""

@@ -97,7 +97,9 @@ class Base(DeclarativeBase):
 
 
 class Entity(Base):
-    """A row of one tenant with an id, its times and an optimistic lock. `__message__` is its proto message (default: the class name)."""
+    """A row of one tenant with an id, its times and an optimistic lock. `__message__` is its proto message (default:
+    the class name).
+    """
 
     __abstract__ = True
     __message__: ClassVar[str | None] = ""
@@ -147,7 +149,9 @@ class Owned:
 
 
 class Linked:
-    """Who the row is about: the trace by which we met them and who we hold that to be today. Party moves rewrite `party_id`."""
+    """Who the row is about: the trace by which we met them and who we hold that to be today. Party moves rewrite
+    `party_id`.
+    """
 
     identity_id: Mapped[UUID] = mapped_column(sort_order=-5)
     party_id: Mapped[UUID] = mapped_column(sort_order=-4)

@@ -39,7 +39,7 @@ class _Plain(Formatter):
 
 
 class Refusal(Exception):
-    """A request that cannot be done as it stands. `text` is a sentence with `{arguments}`; arguments become metadata."""
+    """A request that cannot be done as it stands. `text` is a sentence with `{arguments}`, which become metadata."""
 
     code: ClassVar[int] = code_pb2.FAILED_PRECONDITION
     text: ClassVar[str] = ""

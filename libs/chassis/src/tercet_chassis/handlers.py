@@ -1,4 +1,6 @@
-"""Handlers and their shapes: what a class of RPC methods looks like, and which of unit, process, view or stream each one is."""
+"""Handlers and their shapes: what a class of RPC methods looks like, and which of unit, process, view or stream each
+one is.
+"""
 
 from __future__ import annotations
 

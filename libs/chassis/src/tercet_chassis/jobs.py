@@ -1,4 +1,6 @@
-"""Work that runs later or by the clock. Due in business time, leased in machine time; the row goes in the transaction of its effect."""
+"""Work that runs later or by the clock. Due in business time, leased in machine time; the row goes in the transaction
+of its effect.
+"""
 
 from __future__ import annotations
 

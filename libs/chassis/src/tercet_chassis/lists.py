@@ -1,4 +1,6 @@
-"""Lists: filter, order, free text, the caller's reach and a keyset page, read through the owner's view so that indexes work."""
+"""Lists: filter, order, free text, the caller's reach and a keyset page, read through the owner's view so that
+indexes work.
+"""
 
 from __future__ import annotations
 
@@ -117,7 +119,9 @@ def text_matches(tx: Tx, entity: type[Entity], text: str) -> ColumnElement[bool]
 
 
 async def page(tx: Tx, entity: type[Entity], request: Any, response: type[Message], where: Sequence[Any]) -> Any:
-    """One page as the list's response. Refuses a filter or order that does not parse, and a page token of another query."""
+    """One page as the list's response. Refuses a filter or order that does not parse, and a page token of another
+    query.
+    """
     names = request.DESCRIPTOR.fields_by_name
     source = view(entity)
     schema = await schema_of(tx, entity)

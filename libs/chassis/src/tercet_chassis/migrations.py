@@ -152,7 +152,9 @@ def _app_role(operations: Operations) -> str:
 
 
 def build_from_models(service: Service, app_url: str, connection: Connection) -> None:
-    """Makes all tables from the models, fenced as migrations fence them: for tests, whose models may be ahead of the migrations."""
+    """Makes all tables from the models, fenced as migrations fence them: for tests, whose models may be ahead of the
+    migrations.
+    """
     context = MigrationContext.configure(connection, opts={"app_role": urlsplit(app_url).username})
     operations: Any = Operations(context)
     operations.chassis_tables()

@@ -1,4 +1,6 @@
-"""An amount in one currency, exact. Different currencies do not mix: adding them raises instead of giving a wrong number."""
+"""An amount in one currency, exact. Different currencies do not mix: adding them raises instead of giving a wrong
+number.
+"""
 
 from __future__ import annotations
 

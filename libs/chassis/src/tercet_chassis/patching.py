@@ -11,7 +11,7 @@ from google.protobuf.message import Message
 
 from tercet_chassis import custom_fields, validation
 from tercet_chassis.binding import Binding
-from tercet_chassis.entity import Custom, Entity
+from tercet_chassis.entity import Custom
 from tercet_chassis.errors import InvalidArgument, Violation
 
 if TYPE_CHECKING:

@@ -60,9 +60,11 @@ class Process:
         return running & (processes.c.attempts == self.attempt)
 
     async def step(self, name: str, function: StepFunction, *arguments: Any, undo: StepFunction | None = None) -> Any:
-        """Runs `function(tx, *arguments)` once, in a transaction that also records its result; later runs get the record.
+        """Runs `function(tx, *arguments)` once, in a transaction that also records its result; later runs get the
+        record.
 
-        The result is a message, an entity (recorded as its message) or JSON. `undo(tx, *arguments)` takes it back when a
+        The result is a message, an entity (recorded as its message) or JSON. `undo(tx, *arguments)` takes it back
+        when a
         later step is refused.
         """
         if undo is not None:
@@ -85,7 +87,9 @@ class Process:
         return result
 
     async def call(self, name: str, service: str, rpc: str, request: Message, *, timeout: float | None = None) -> Any:
-        """Calls another service once; the request id follows from process and step, so a repetition gets the same reply."""
+        """Calls another service once; the request id follows from process and step, so a repetition gets the same
+        reply.
+        """
         self._sequence += 1
         found, result = await self._recorded(name)
         if not found:

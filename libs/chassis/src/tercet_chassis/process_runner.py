@@ -66,7 +66,9 @@ class ProcessRunner:
         self._handlers[method.full_name] = (method, handler)
 
     async def start(self, method: Method, request: Message, context: Context) -> Message:
-        """Runs a process for a caller: its result, an operation at once, or the latest step's resource when time runs out."""
+        """Runs a process for a caller: its result, an operation at once, or the latest step's resource when time runs
+        out.
+        """
         row, fresh = await self._admit(method, request, context)
         if fresh:
             self._launch(row.id, method, request, context, attempt=1)

@@ -41,7 +41,8 @@ _SWEEPS = (
     "DELETE FROM idempotency WHERE create_time < now() - interval '24 hours'",
     # Longer than the stream keeps events, so that none is taken for new.
     "DELETE FROM inbox WHERE create_time < now() - interval '30 days'",
-    "DELETE FROM process_steps s USING processes p WHERE p.id = s.process_id AND p.end_time < now() - interval '30 days'",
+    "DELETE FROM process_steps s USING processes p"
+    " WHERE p.id = s.process_id AND p.end_time < now() - interval '30 days'",
     "DELETE FROM processes WHERE end_time < now() - interval '30 days'",
     # Pieces of uploads that never ended.
     "DELETE FROM file_chunks c WHERE create_time < now() - interval '1 day'"
@@ -96,7 +97,7 @@ class Runtime:
 
     @asynccontextmanager
     async def begun(self, context: Context) -> AsyncIterator[Tx]:
-        """A database transaction that commits when the block ends; the block enters the tenant and finishes the unit."""
+        """A transaction that commits when the block ends; the block enters the tenant and finishes the unit."""
         inside = IN_TRANSACTION.set(True)
         try:
             with as_refusals(self.unique_keys):

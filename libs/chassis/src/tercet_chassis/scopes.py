@@ -12,7 +12,9 @@ from tercet_chassis.tables import shares, units
 
 
 def reach(entity: type[Entity], columns: Any, principal: Principal, permission: str) -> ColumnElement[bool]:
-    """The rows of `entity` that the principal may touch with this permission; `columns` is the table or view that is read."""
+    """The rows of `entity` that the principal may touch with this permission; `columns` is the table or view that is
+    read.
+    """
     held = principal.scopes(permission) if permission else frozenset({"all"})
     if "all" in held or principal.is_system:
         return true()

@@ -1,7 +1,8 @@
 """Words for free-text search: Chinese characters and pairs, their pinyin, Latin words and their beginnings.
 
 PostgreSQL's own parsers see a Chinese sentence as one word, so what is stored and what is asked are both cut here, the
-same way. Words of personal values carry the number of their class, so that whom a class is masked for cannot find by it.
+same way. Words of personal values carry the number of their class, so that whom a class is masked for cannot find by
+it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""A service put together from its slices: what it serves, what it listens to, what runs by the clock. Nothing is registered by hand."""
+"""A service put together from its slices: what it serves, what it listens to, what runs by the clock. Nothing is
+registered by hand.
+"""
 
 from __future__ import annotations
 
@@ -62,7 +64,9 @@ class Service:
         return metadata_of(self.module)
 
     def assemble(self) -> Service:
-        """Imports all slices and binds contract and code; refuses whatever does not fit. Calling it again changes nothing."""
+        """Imports all slices and binds contract and code; refuses whatever does not fit. Calling it again changes
+        nothing.
+        """
         if self.methods:
             return self
         handlers: dict[str, Handlers] = {}

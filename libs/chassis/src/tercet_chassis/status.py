@@ -1,4 +1,6 @@
-"""Refusals <-> `google.rpc.Status` with reason, metadata, field violations and retry delay; the same facts in gRPC and REST."""
+"""Refusals <-> `google.rpc.Status` with reason, metadata, field violations and retry delay; the same facts in gRPC
+and REST.
+"""
 
 from __future__ import annotations
 

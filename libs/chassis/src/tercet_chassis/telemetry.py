@@ -1,4 +1,6 @@
-"""One trace from REST to the consumer, metrics for each RPC and queue, JSON logs with the trace id and without personal values."""
+"""One trace from REST to the consumer, metrics for each RPC and queue, JSON logs with the trace id and without
+personal values.
+"""
 
 from __future__ import annotations
 
@@ -80,7 +82,9 @@ def _hidden(key: str, value: Any) -> Any:
 
 
 def start(settings: Settings, engine: AsyncEngine) -> None:
-    """Sets logs, traces and metrics up for this process; SQL spans are tested to be there, since the instrumentation can decline silently."""
+    """Sets logs, traces and metrics up for this process; SQL spans are tested to be there, since the instrumentation
+    can decline silently.
+    """
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

@@ -1,4 +1,6 @@
-"""The testing kit: a service running in the test's own loop on real PostgreSQL and NATS, a fresh tenant for each test, clients for any principal."""
+"""The testing kit: a service running in the test's own loop on real PostgreSQL and NATS, a fresh tenant for each
+test, clients for any principal.
+"""
 
 from __future__ import annotations
 
@@ -51,15 +53,19 @@ def refused(reason: str, field: str | None = None) -> Iterator[None]:
     try:
         yield
     except Refusal as refusal:
-        assert refusal.reason == reason, f"refused with {refusal.reason}: {refusal.message} {refusal.violations}"
-        if field is not None:
-            assert field in [violation.field for violation in refusal.violations], refusal.violations
+        if refusal.reason != reason:
+            told = f"refused with {refusal.reason}: {refusal.message} {refusal.violations}"
+            raise AssertionError(told) from refusal
+        if field is not None and field not in [violation.field for violation in refusal.violations]:
+            raise AssertionError(f"{field} is not among {refusal.violations}") from refusal
         return
     raise AssertionError(f"not refused with {reason}")
 
 
 class Client:
-    """Calls a running service over gRPC as one principal: `await client.CreateLead(request)`. Refusals are raised as `Refusal`."""
+    """Calls a running service over gRPC as one principal: `await client.CreateLead(request)`. Refusals are raised as
+    `Refusal`.
+    """
 
     def __init__(self, running: RunningService, principal: Principal) -> None:
         self.running, self.principal = running, principal
@@ -90,7 +96,9 @@ class Client:
         partner_party_id: UUID | None = None,
         tenant_id: UUID | None = None,
     ) -> Client:
-        """The same service as somebody else of the same tenant (or another), with only these permissions: pattern -> scope."""
+        """The same service as somebody else of the same tenant (or another), with only these permissions: pattern ->
+        scope.
+        """
         principal = Principal(
             tenant_id=tenant_id or self.tenant_id,
             subject=str(user_id or new_id()),
@@ -256,7 +264,9 @@ class Together:
         return Client(running, admin(tenant_id))
 
     async def settled(self, seconds: float) -> None:
-        """Waits until no running service has anything waiting, twice in a row, since one's end may be another's beginning."""
+        """Waits until no running service has anything waiting, twice in a row, since one's end may be another's
+        beginning.
+        """
 
         async def idle() -> bool:
             for _ in range(2):

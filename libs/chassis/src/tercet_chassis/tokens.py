@@ -1,4 +1,6 @@
-"""Internal tokens: Ed25519-signed, `aud = tercet`, one minute, made by the gateway for callers and by each service for itself."""
+"""Internal tokens: Ed25519-signed, `aud = tercet`, one minute, made by the gateway for callers and by each service
+for itself.
+"""
 
 from __future__ import annotations
 

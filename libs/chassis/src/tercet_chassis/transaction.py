@@ -1,4 +1,6 @@
-"""The transaction that a handler works in. It alone commits: state, events, jobs, audit and the reply's record, all or nothing."""
+"""The transaction that a handler works in. It alone commits: state, events, jobs, audit and the reply's record, all
+or nothing.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,8 @@ _WRITE_OUTBOX = text(
     "CAST(:versions AS bigint[]), CAST(:headers AS jsonb[]), CAST(:payloads AS bytea[]))"
 )
 _WRITE_AUDIT = text(
-    "INSERT INTO audit (id, tenant_id, actor_kind, actor_id, method, request_id, resource_type, resource_id, action, changes) "
+    "INSERT INTO audit "
+    "(id, tenant_id, actor_kind, actor_id, method, request_id, resource_type, resource_id, action, changes) "
     "SELECT a.id, :tenant, :actor_kind, :actor_id, :method, :request_id, a.type, a.resource, a.action, a.changes "
     "FROM unnest(CAST(:ids AS uuid[]), CAST(:types AS text[]), CAST(:resources AS uuid[]), CAST(:actions AS text[]), "
     "CAST(:changes AS jsonb[])) AS a(id, type, resource, action, changes)"
@@ -102,7 +105,9 @@ class Tx:
         return (await self.session.scalars(query)).one_or_none()
 
     async def get(self, entity: type[E], id: str | UUID, *, etag: str = "", lock: bool = False) -> E:
-        """The row in the caller's reach; refuses with NOT_FOUND, and with ABORTED when `etag` is given and is not the current one."""
+        """The row in the caller's reach; refuses with NOT_FOUND, and with ABORTED when `etag` is given and is not the
+        current one.
+        """
         found = await self.find(entity, id, lock=lock)
         if found is None:
             raise ResourceNotFound(type=entity.__name__, id=id)
@@ -112,7 +117,9 @@ class Tx:
     async def page(
         self, entity: type[Entity], request: Message, *, response: type[Message], where: Sequence[Any] = ()
     ) -> Message:
-        """One page of a list: the request's filter, order, search and page token, the caller's reach, and more conditions on `view(entity)`."""
+        """One page of a list: the request's filter, order, search and page token, the caller's reach, and more
+        conditions on `view(entity)`.
+        """
         answer: Message = await lists.page(self, entity, request, response, where)
         return answer
 
@@ -150,14 +157,18 @@ class Tx:
         return self.add(entity(**values))
 
     async def patch(self, entity: E, message: Message, mask: FieldMask | None = None) -> E:
-        """Changes an entity by what a client sent under its mask; refuses fields it may not set and a result that breaks a rule."""
+        """Changes an entity by what a client sent under its mask; refuses fields it may not set and a result that
+        breaks a rule.
+        """
         await patching.patch(self, entity, message, mask)
         return entity
 
     async def bulk_insert(
         self, entity: type[Entity], rows: Sequence[Mapping[str, Any]], *, audited: bool = False
     ) -> None:
-        """Inserts many rows in one statement; no events come of it, and audit rows on demand. Keys are attribute names."""
+        """Inserts many rows in one statement; no events come of it, and audit rows on demand. Keys are attribute
+        names.
+        """
         if not rows:
             return
         stamped = [
@@ -195,7 +206,9 @@ class Tx:
         origin: str | None = None,
         **fields: Any,
     ) -> None:
-        """Announces an event about the entity as it is at the end of the transaction; `fields` are the event's further fields."""
+        """Announces an event about the entity as it is at the end of the transaction; `fields` are the event's
+        further fields.
+        """
         self._emissions.append(Emission(event, entity, occur_time, origin, fields))
 
     def schedule(self, job: Callable[..., Any], *, due: datetime, key: str, **arguments: Any) -> None:

@@ -23,7 +23,9 @@ from tercet_chassis.transaction import Tx
 
 
 class OperationService(Handlers):
-    """Serves tercet.chassis.v1.OperationService. People see their own operations; services and whoever holds the wildcard see all."""
+    """Serves tercet.chassis.v1.OperationService. People see their own operations; services and whoever holds the
+    wildcard see all.
+    """
 
     async def GetOperation(self, request: GetOperationRequest, tx: Tx) -> Operation:
         return operation_message(await _row(tx, request.id))
