@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from support.leads import company, done, events_of, make, mobile, person, upload
+from tercet.chassis.v1.maintenance_service_pb2 import CheckInvariantsRequest
 from tercet.chassis.v1.operation_service_pb2 import Operation
 from tercet.leads.v1.import_service_pb2 import (
     CreateImportRequest,
@@ -20,6 +23,8 @@ from tercet.leads.v1.import_service_pb2 import (
 from tercet.leads.v1.lead_service_pb2 import GetLeadRequest, Lead, ListLeadsRequest, RecordContactRequest
 from tercet.leads.v1.touch_service_pb2 import ListTouchesRequest
 from tercet_chassis.testing import Client, refused
+from tercet_leads.imports import running
+from tercet_leads.imports.tables import read_text
 
 
 def file_of(count: int, *extra: str) -> bytes:
@@ -92,6 +97,10 @@ async def test_undo_deletes_what_came_and_restores_what_was_there(leads: Client)
     assert {lead.id for lead in left} == {before.id, worked.id}
     restored = await leads.GetLead(GetLeadRequest(id=before.id))
     assert (restored.touch_count, restored.job_title) == (1, "")
+    findings = (await leads.CheckInvariants(CheckInvariantsRequest())).findings
+    ours = {finding.invariant: finding.holds for finding in findings if finding.invariant.startswith("leads.")}
+    assert ours["leads.touches_counted"]
+    assert all(ours.values()), ours
     assert (await leads.GetImport(GetImportRequest(id=item.id))).state == Import.UNDONE
 
 
@@ -155,3 +164,34 @@ async def test_file_of_another_tenant_is_not_there(leads: Client) -> None:
     stranger = leads.as_(tenant_id=new_id())
     with refused("RESOURCE_NOT_FOUND"):
         await stranger.CreateImport(CreateImportRequest(lead_import=Import(file_id=file_id)))
+
+
+async def test_rows_that_come_again_after_a_crash_are_taken_once(leads: Client) -> None:
+    item = await looked_at(leads, file_of(25))
+    rows = [row for row in read_text([file_of(25).decode()], ",") if row.number > 0]
+    async with leads.transaction() as tx:
+        await running.begin(tx, item.id)
+    for _ in range(2):
+        async with leads.transaction() as tx:
+            await running.take(tx, item.id, rows)
+    assert (await leads.ListTouches(ListTouchesRequest(count=True))).total_size == 25
+    assert (await leads.GetImport(GetImportRequest(id=item.id))).created_count == 25
+    assert len([event for event in await events_of(leads) if event.DESCRIPTOR.name == "LeadCreated"]) == 25
+
+
+async def test_crash_inside_a_chunk_leaves_nothing_half_done(leads: Client) -> None:
+    item = await looked_at(leads, file_of(25))
+    rows = [row for row in read_text([file_of(25).decode()], ",") if row.number > 0]
+
+    async def interrupted() -> None:
+        async with leads.transaction() as tx:
+            await running.begin(tx, item.id)
+            await running.take(tx, item.id, rows)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await interrupted()
+    assert not (await leads.ListLeads(ListLeadsRequest())).leads
+    assert not (await leads.ListTouches(ListTouchesRequest())).touches
+    assert not await events_of(leads)
+    assert (await run(leads, item)).created_count == 25

@@ -157,10 +157,12 @@ async def take_back(tx: Tx, import_id: str) -> dict[str, Any]:
             gone.append(lead.id)
             counts["deleted"] += 1
         else:
+            # Somebody works on it: lead and touch stay, and are no part of the import any more.
+            touch.key = None
             counts["kept"] += 1
     await tx.flush()
     await store.forget_moves(tx, gone)
-    await store.forget_touches(tx, [touch.id for touch in touches])
+    await store.forget_touches(tx, [touch.id for touch in touches if touch.key is not None])
     return counts
 
 

@@ -8,10 +8,11 @@ from uuid import UUID
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import Message
 
+from tercet.chassis.v1.maintenance_service_pb2 import CheckInvariantsResponse
 from tercet.leads.v1 import events_pb2 as events
 from tercet.leads.v1 import lead_service_pb2 as pb
 from tercet.leads.v1 import seller_service_pb2 as sellers
-from tercet_chassis import Handlers, Refusal, Tx
+from tercet_chassis import Handlers, Refusal, Tx, invariant
 from tercet_chassis.validation import check
 from tercet_leads.assignment.model import Seller
 from tercet_leads.leads import deciding, following, owning, store
@@ -22,6 +23,8 @@ from tercet_leads.leads.intake import submission_of
 from tercet_leads.leads.model import Lead
 from tercet_leads.leads.rulebook import rulebook
 from tercet_leads.scoring.facts import judging_at
+
+Finding = CheckInvariantsResponse.Finding
 
 
 class LeadService(Handlers):
@@ -169,6 +172,32 @@ class SellerService(Handlers):
 
 def _load(message: sellers.Seller, loads: dict[UUID, int]) -> None:
     message.load = loads.get(UUID(message.owner_id), 0) if message.owner_id else 0
+
+
+@invariant
+async def touches_counted(tx: Tx) -> Finding:
+    """Every lead has exactly the touches that it counts: nothing acknowledged was lost or doubled."""
+    total, broken = await store.miscounted(tx)
+    return Finding(
+        invariant="leads.touches_counted",
+        holds=not broken,
+        checked_count=total,
+        broken_count=len(broken),
+        examples=broken,
+    )
+
+
+@invariant
+async def converted_once(tx: Tx) -> Finding:
+    """Every converted lead has one customer and one opportunity of its own."""
+    total, broken = await store.half_converted(tx)
+    return Finding(
+        invariant="leads.converted_once",
+        holds=not broken,
+        checked_count=total,
+        broken_count=len(broken),
+        examples=broken,
+    )
 
 
 async def _answer(tx: Tx, admission: Admission) -> pb.Lead:

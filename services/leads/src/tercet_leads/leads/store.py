@@ -7,13 +7,14 @@ from datetime import datetime
 from uuid import UUID
 
 import orjson
-from sqlalchemy import func, select, text, tuple_
+from sqlalchemy import func, or_, select, text, tuple_
 
 from tercet_chassis import Tx
 from tercet_chassis.entity import view
 from tercet_chassis.search import index_words
 from tercet_leads.leads.model import FOLLOWED, Lead
 from tercet_leads.leads.rules import TEXT_FIELDS
+from tercet_leads.touches.model import Touch
 
 # One look at what any row of configuration would change: count, sum of versions and latest change of each table.
 _CONFIGURATION = (
@@ -135,6 +136,35 @@ async def due_for_warning(tx: Tx, before: datetime, pool_codes: Sequence[str], l
         .with_for_update(skip_locked=True)
     )
     return (await tx.session.scalars(query)).all()
+
+
+async def miscounted(tx: Tx) -> tuple[int, list[str]]:
+    """How many leads there are, and up to five whose touches are not as many as the lead says."""
+    leads, touches = view(Lead), view(Touch)
+    counted = select(touches.c.lead_id, func.count().label("number")).group_by(touches.c.lead_id).subquery()
+    query = (
+        select(leads.c.id)
+        .outerjoin(counted, counted.c.lead_id == leads.c.id)
+        .where(func.coalesce(counted.c.number, 0) != leads.c.touch_count)
+        .limit(5)
+    )
+    total = await tx.session.scalar(select(func.count()).select_from(leads))
+    return int(total or 0), [str(lead_id) for lead_id in (await tx.session.scalars(query)).all()]
+
+
+async def half_converted(tx: Tx) -> tuple[int, list[str]]:
+    """How many leads were converted, and up to five without a customer, without an opportunity or sharing one."""
+    leads = view(Lead)
+    shared = (
+        select(leads.c.opportunity_id)
+        .where(leads.c.opportunity_id.is_not(None))
+        .group_by(leads.c.opportunity_id)
+        .having(func.count() > 1)
+    )
+    broken = or_(leads.c.customer_id.is_(None), leads.c.opportunity_id.is_(None), leads.c.opportunity_id.in_(shared))
+    query = select(leads.c.id).where(leads.c.state == "CONVERTED", broken).limit(5)
+    total = await tx.session.scalar(select(func.count()).select_from(leads).where(leads.c.state == "CONVERTED"))
+    return int(total or 0), [str(lead_id) for lead_id in (await tx.session.scalars(query)).all()]
 
 
 async def let_go(tx: Tx, leads: Iterable[Lead]) -> None:
