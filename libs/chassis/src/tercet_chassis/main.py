@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import signal
 import sys
 from collections.abc import Sequence
@@ -53,6 +54,17 @@ def run(service: Service, arguments: Sequence[str] | None = None) -> None:
         )
 
 
+def _settle_memory() -> None:
+    """Tells the collector that what is there now stays, and to look less often.
+
+    A batch makes hundreds of thousands of objects that all go by themselves; with Python's defaults, looking for cycles
+    among them took half of intake's time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+
+
 async def serve(service: Service, settings: Settings) -> None:
     """Serves until SIGTERM or SIGINT, then drains."""
     runtime = Runtime(service, settings)
@@ -62,6 +74,7 @@ async def serve(service: Service, settings: Settings) -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, stop.set)
     await runtime.start()
+    _settle_memory()
     faces = [asyncio.create_task(hook(runtime, stop)) for hook in service.hooks]
     waits = asyncio.create_task(stop.wait())
     # A face that ends by itself has failed: the whole process goes, and whoever supervises it starts it anew.
