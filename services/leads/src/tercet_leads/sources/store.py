@@ -72,7 +72,7 @@ async def ensure_unknown(tx: Tx) -> Source:
         "used": True,
         "search": [],
     }
-    await tx.session.execute(insert(Source.__table__).values(row).on_conflict_do_nothing())  # type: ignore[arg-type]
+    await tx.session.execute(insert(Source.__table__).values(row).on_conflict_do_nothing())
     made = await by_code(tx, UNKNOWN)
     assert made is not None
     return made
