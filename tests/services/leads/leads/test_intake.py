@@ -136,6 +136,10 @@ async def test_check_duplicates_names_the_party_its_open_lead_and_why(leads: Cli
     assert (best.party_id, best.open_lead_id) == (lead.party_id, lead.id)
     assert best.score > 0.5
     assert best.reasons
+    assert best.display_name == "吴磊"
+    masked = leads.as_(masks=["NAME"])
+    hidden = await masked.CheckDuplicates(CheckDuplicatesRequest(lead=Lead(full_name="吴磊", mobile="135 0000 0009")))
+    assert hidden.candidates[0].display_name != "吴磊"
     assert len((await leads.ListTouches(ListTouchesRequest())).touches) == 1
 
 

@@ -29,6 +29,7 @@ async def check_duplicates(tx: Tx, submission: Submission) -> CheckDuplicatesRes
     parties = [candidate.party_id for candidate in found]
     open_leads = await store.open_lead_ids(tx, parties)
     customers = await customer_store.of_parties(tx, parties)
+    names = await store.party_names(tx, parties)
     response = CheckDuplicatesResponse()
     for candidate in found:
         held = customers.get(candidate.party_id)
@@ -39,6 +40,7 @@ async def check_duplicates(tx: Tx, submission: Submission) -> CheckDuplicatesRes
             reasons=[f"{part['feature']} {part['agreement']} {part['weight']:+g}" for part in candidate.explanation],
             open_lead_id=str(open_leads.get(candidate.party_id) or ""),
             customer_id=str(held[0].customer_id) if held else "",
+            display_name=names.get(candidate.party_id, ""),
         )
     cleaned = tx.render(lead)
     assert isinstance(cleaned, Lead)

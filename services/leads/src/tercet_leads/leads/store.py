@@ -12,6 +12,7 @@ from sqlalchemy import func, or_, select, text, tuple_
 from tercet_chassis import Tx
 from tercet_chassis.entity import view
 from tercet_chassis.search import index_words
+from tercet_leads.identity.model import Party
 from tercet_leads.leads.model import FOLLOWED, Lead
 from tercet_leads.leads.rules import TEXT_FIELDS
 from tercet_leads.touches.model import Touch
@@ -165,6 +166,21 @@ async def half_converted(tx: Tx) -> tuple[int, list[str]]:
     query = select(leads.c.id).where(leads.c.state == "CONVERTED", broken).limit(5)
     total = await tx.session.scalar(select(func.count()).select_from(leads).where(leads.c.state == "CONVERTED"))
     return int(total or 0), [str(lead_id) for lead_id in (await tx.session.scalars(query)).all()]
+
+
+async def party_names(tx: Tx, party_ids: Sequence[UUID]) -> Mapping[UUID, str]:
+    """What each party is called: the company, or the person."""
+    if not party_ids:
+        return {}
+    rows = await tx.session.execute(
+        select(Party.id, Party.company_name, Party.display_name, Party.kind).where(Party.id.in_(set(party_ids)))
+    )
+    return {
+        row.id: (row.company_name or row.display_name)
+        if row.kind == "COMPANY"
+        else (row.display_name or row.company_name)
+        for row in rows
+    }
 
 
 async def let_go(tx: Tx, leads: Iterable[Lead]) -> None:
