@@ -4,21 +4,18 @@ or nothing.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
-import orjson
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
-from sqlalchemy import event, inspect, select, text
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import Session
 
-from tercet_chassis import audit, custom_fields, lists, patching
+from tercet_chassis import custom_fields, lists, patching, writing
 from tercet_chassis.bulk import copy_rows
 from tercet_chassis.context import Context, EventMeta
 from tercet_chassis.database import enter_tenant
@@ -26,29 +23,16 @@ from tercet_chassis.entity import Custom, Entity, Linked, Owned, Searchable, col
 from tercet_chassis.errors import EtagMismatch, ResourceNotFound
 from tercet_chassis.faults import as_refusals, first_statement
 from tercet_chassis.ids import new_id
-from tercet_chassis.outbox import Emission, OutboxRow, row_of
+from tercet_chassis.outbox import Emission
 from tercet_chassis.principal import Principal
 from tercet_chassis.scopes import reach
 from tercet_chassis.search import index_words
-from tercet_chassis.tables import KNOWN_PARTIES, jobs
+from tercet_chassis.stamping import Stamps
 
 if TYPE_CHECKING:
     from tercet_chassis.runtime import Runtime
 
 E = TypeVar("E", bound=Entity)
-
-_WRITE_OUTBOX = text(
-    "INSERT INTO outbox (tenant_id, event_id, subject, resource_id, version, headers, payload) "
-    "SELECT :tenant, * FROM unnest(CAST(:ids AS uuid[]), CAST(:subjects AS text[]), CAST(:resources AS uuid[]), "
-    "CAST(:versions AS bigint[]), CAST(:headers AS jsonb[]), CAST(:payloads AS bytea[]))"
-)
-_WRITE_AUDIT = text(
-    "INSERT INTO audit "
-    "(id, tenant_id, actor_kind, actor_id, method, request_id, resource_type, resource_id, action, changes) "
-    "SELECT a.id, :tenant, :actor_kind, :actor_id, :method, :request_id, a.type, a.resource, a.action, a.changes "
-    "FROM unnest(CAST(:ids AS uuid[]), CAST(:types AS text[]), CAST(:resources AS uuid[]), CAST(:actions AS text[]), "
-    "CAST(:changes AS jsonb[])) AS a(id, type, resource, action, changes)"
-)
 
 
 class Tx:
@@ -57,11 +41,11 @@ class Tx:
     def __init__(self, runtime: Runtime, session: AsyncSession, context: Context) -> None:
         self.runtime, self.session, self.context = runtime, session, context
         self._emissions: list[Emission] = []
-        self._audit: list[tuple[str, UUID, str, bytes]] = []
+        self._stamps = Stamps(runtime, context, runtime.clock.now())
         self._jobs: list[dict[str, Any]] = []
         self._after_commit: list[Callable[[], None]] = []
-        self._now = runtime.clock.now()
-        session.sync_session.info["tx"] = self
+        self._now = self._stamps.now
+        session.sync_session.info["stamps"] = self._stamps
 
     # -- who and when -------------------------------------------------------------------------------------------------
     @property
@@ -187,14 +171,13 @@ class Tx:
             for row in stamped:
                 row.setdefault("search", index_words(binding.search_texts(row.get)))
         if issubclass(entity, Linked):
-            known = await self.session.run_sync(self._known_parties, {row["identity_id"] for row in stamped})
+            known = await self.session.run_sync(self._stamps.known_parties, {row["identity_id"] for row in stamped})
             for row in stamped:
                 row["party_id"] = known.get(row["identity_id"], row["party_id"])
         with as_refusals(self.runtime.unique_keys):
             await copy_rows(self.session, entity, [columns_of(entity, row) for row in stamped])
-        for row in stamped if audited else ():
-            changes = audit.creation_of(entity, row, self.runtime.bindings, self.runtime.secret)
-            self._audit.append((entity.__tablename__, row["id"], "CREATE", orjson.dumps(changes, default=str)))
+        if audited:
+            self._stamps.record_bulk(entity, stamped)
 
     # -- telling ------------------------------------------------------------------------------------------------------
     def emit(
@@ -234,15 +217,15 @@ class Tx:
             yield inner
             await inner.finish()
         finally:
-            self.session.sync_session.info["tx"] = self
+            self.session.sync_session.info["stamps"] = self._stamps
         self.after_commit(inner.committed)
 
     async def finish(self) -> None:
         """Flushes and writes events, jobs and audit rows; the caller commits."""
         await self.flush()
-        await self._write_jobs()
-        await self._write_events()
-        await self._write_audit()
+        await writing.write_jobs(self, self._jobs)
+        await writing.write_events(self, self._emissions)
+        await writing.write_audit(self, self._stamps.audit)
 
     def committed(self) -> None:
         """Wakes the relay and the job runner after the commit."""
@@ -253,128 +236,9 @@ class Tx:
         for action in self._after_commit:
             action()
 
-    async def _write_events(self) -> None:
-        rows: list[OutboxRow] = []
-        rendered: dict[int, Message] = {}
-        for emission in self._emissions:
-            message = None
-            if emission.entity is not None:
-                message = rendered.get(id(emission.entity))
-                if message is None:
-                    message = rendered[id(emission.entity)] = self.render(emission.entity)
-            rows.append(row_of(emission, message, self.context, self._now, self.runtime.settings.service))
-        if rows:
-            await self.session.execute(
-                _WRITE_OUTBOX,
-                {
-                    "tenant": self.tenant_id,
-                    "ids": [row.event_id for row in rows],
-                    "subjects": [row.subject for row in rows],
-                    "resources": [row.resource_id for row in rows],
-                    "versions": [row.version for row in rows],
-                    "headers": [orjson.dumps(row.headers).decode() for row in rows],
-                    "payloads": [row.payload for row in rows],
-                },
-            )
-
-    async def _write_jobs(self) -> None:
-        for item in self._jobs:
-            values = {
-                "id": new_id(),
-                "tenant_id": self.tenant_id,
-                "name": item["name"],
-                "key": item["key"],
-                "due_time": item["due"],
-                "arguments": item["arguments"],
-            }
-            fresh = {
-                "due_time": item["due"],
-                "arguments": item["arguments"],
-                "attempts": 0,
-                "retry_time": None,
-                "lease_time": None,
-                "state": "WAITING",
-                "error": None,
-            }
-            await self.session.execute(
-                insert(jobs)
-                .values(values)
-                .on_conflict_do_update(index_elements=["tenant_id", "name", "key"], set_=fresh)
-            )
-
-    async def _write_audit(self) -> None:
-        if not self._audit:
-            return
-        await self.session.execute(
-            _WRITE_AUDIT,
-            {
-                "tenant": self.tenant_id,
-                "actor_kind": self.principal.kind,
-                "actor_id": self.principal.subject,
-                "method": self.context.method,
-                "request_id": self.context.request_id,
-                "ids": [new_id() for _ in self._audit],
-                "types": [row[0] for row in self._audit],
-                "resources": [row[1] for row in self._audit],
-                "actions": [row[2] for row in self._audit],
-                "changes": [row[3].decode() for row in self._audit],
-            },
-        )
-
-    def stamp(self, session: Session) -> None:
-        """Before each flush: tenant, times, search words, party links and audit rows of what changed."""
-        for entity in list(session.new):
-            if isinstance(entity, Entity):
-                entity.tenant_id = self.tenant_id
-                entity.create_time = entity.create_time or self._now
-                entity.update_time = self._now
-                self._index(entity, new=True)
-                self._record(entity, "CREATE")
-        for entity in list(session.dirty):
-            if isinstance(entity, Entity) and session.is_modified(entity):
-                entity.update_time = self._now
-                self._index(entity, new=False)
-                self._record(entity, "UPDATE")
-        for entity in list(session.deleted):
-            if isinstance(entity, Entity):
-                self._record(entity, "DELETE")
-        self._link([entity for entity in session.new if isinstance(entity, Linked)], session)
-
-    def _index(self, entity: Entity, *, new: bool) -> None:
-        binding = self.runtime.bindings.find(type(entity))
-        if not isinstance(entity, Searchable) or binding is None:
-            return
-        attributes = inspect(entity).attrs
-        if new or any(attributes[name].history.has_changes() for name in binding.searchable if name in attributes):
-            entity.search = index_words(binding.search_texts(lambda name: getattr(entity, name)))
-
-    def _record(self, entity: Entity, action: str) -> None:
-        changes = {} if action == "DELETE" else audit.changes_of(entity, self.runtime.bindings, self.runtime.secret)
-        self._audit.append((entity.__tablename__, entity.id, action, orjson.dumps(changes, default=str)))
-
-    def _link(self, entities: Sequence[Any], session: Session) -> None:
-        # A party may have moved while the row that quotes it was on its way: what we know of the identity wins.
-        identities = {entity.identity_id for entity in entities if entity.identity_id is not None}
-        known = self._known_parties(session, identities)
-        for entity in entities if known else ():
-            entity.party_id = known.get(entity.identity_id, entity.party_id)
-
-    def _known_parties(self, session: Session, identities: Collection[UUID]) -> dict[UUID, UUID]:
-        if not identities:
-            return {}
-        rows = session.execute(KNOWN_PARTIES, {"tenant": self.tenant_id, "identities": list(identities)})
-        return {row.identity: row.party for row in rows}
-
 
 def check_etag(entity: Entity, etag: str) -> None:
     """Refuses when the client's etag is not the entity's."""
     given = etag.strip().removeprefix("W/").strip('"')
     if given and given != entity.etag:
         raise EtagMismatch(type=type(entity).__name__, given=given, current=entity.etag)
-
-
-@event.listens_for(Session, "before_flush")
-def _before_flush(session: Session, _: Any, __: Any) -> None:
-    tx = session.info.get("tx")
-    if tx is not None:
-        tx.stamp(session)
