@@ -20,11 +20,10 @@ import orjson
 from google.protobuf.message import Message
 from sqlalchemy import ColumnElement, Numeric, Text, and_, case, cast, func, literal, or_, select, tuple_
 from sqlalchemy.dialects.postgresql import TSQUERY
-from sqlalchemy.orm import aliased
 
 from tercet_chassis import custom_fields
 from tercet_chassis.binding import Binding, Bound
-from tercet_chassis.entity import Custom, Entity, Searchable, view
+from tercet_chassis.entity import Custom, Entity, Searchable, untracked, view
 from tercet_chassis.errors import ConditionInvalid, PageTokenInvalid, Violation
 from tercet_chassis.scopes import reach
 from tercet_chassis.search import query_expression
@@ -155,20 +154,41 @@ async def page(tx: Tx, entity: type[Entity], request: Any, response: type[Messag
     if "page_token" in names and request.page_token:
         conditions.append(_after(keys, _read_token(tx, request.page_token, digest, len(keys))))
     size = min(max(request.page_size, 0) or DEFAULT_PAGE, LARGEST_PAGE) if "page_size" in names else DEFAULT_PAGE
-    rows = aliased(entity, source, adapt_on_names=True)
     extra = [key.expression.label(f"key_{at}") for at, key in enumerate(keys) if not key.column]
-    query = select(rows, *extra).where(*conditions).order_by(*(key.ordered() for key in keys)).limit(size + 1)
-    found = (await tx.session.execute(query)).unique().all()
+    names = _attributes(entity)
+    columns = [source.c[column] for column in names.values()]
+    query = select(*columns, *extra).where(*conditions).order_by(*(key.ordered() for key in keys)).limit(size + 1)
+    found = (await tx.session.execute(query)).all()
     answer: Any = response()
     items = getattr(answer, _resources_field(answer))
     binding = tx.runtime.bindings.of(entity)
     for row in found[:size]:
-        items.append(binding.render(row[0]))
+        items.append(binding.render(_shown(entity, dict(zip(names, row, strict=False)))))
     if len(found) > size:
         answer.next_page_token = _token(tx, digest, [key.value(found[size - 1], at) for at, key in enumerate(keys)])
     if total is not None and "total_size" in answer.DESCRIPTOR.fields_by_name:
         answer.total_size = total
     return answer
+
+
+@cache
+def _attributes(entity: type[Entity]) -> dict[str, str]:
+    """Attribute -> column of what a list reads: all but the search words."""
+    mapped = entity.__mapper__.column_attrs
+    return {attribute.key: attribute.columns[0].key for attribute in mapped if not attribute.deferred}
+
+
+def _shown(entity: type[Entity], values: dict[str, Any]) -> Entity:
+    """A row for rendering only: no session will ever see it, so nothing of it is tracked."""
+    for name, composite in entity.__mapper__.composites.items():
+        values[name] = composite.composite_class(*(values[attribute] for attribute in _parts(entity, name)))
+    return untracked(entity)(**values)
+
+
+@cache
+def _parts(entity: type[Entity], composite: str) -> list[str]:
+    mapper = entity.__mapper__
+    return [mapper.get_property_by_column(column).key for column in mapper.composites[composite].columns]
 
 
 def _refusal(field: str, wrong: ConditionError) -> ConditionInvalid:
@@ -208,9 +228,7 @@ class _Key:
         """The row's value of this key."""
         if not self.column:
             return getattr(row, f"key_{at}")
-        entity = row[0]
-        column = type(entity).__table__.c[self.column]
-        return getattr(entity, type(entity).__mapper__.get_property_by_column(column).key)
+        return getattr(row, self.column)
 
 
 def _order_keys(order: Sequence[OrderBy], source: Any, schema: Schema) -> list[_Key]:
