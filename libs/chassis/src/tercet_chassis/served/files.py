@@ -110,12 +110,7 @@ class _Upload:
         if not content:
             return
         async with self._runtime.transaction(self._context) as tx:
-            values = {
-                "tenant_id": tx.tenant_id,
-                "file_id": self._id,
-                "sequence": self._sequence,
-                "content": content,
-            }
+            values = {"tenant_id": tx.tenant_id, "file_id": self._id, "sequence": self._sequence, "content": content}
             await tx.session.execute(insert(file_chunks).values(values))
         self._sequence += 1
 

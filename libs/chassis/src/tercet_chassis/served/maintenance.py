@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from google.protobuf.message import Message
-from sqlalchemy import func, select, text
+from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from tercet.chassis.v1.maintenance_service_pb2 import (
@@ -23,6 +23,7 @@ from tercet.chassis.v1.maintenance_service_pb2 import (
     ReleaseClockRequest,
 )
 from tercet_chassis.audit_seal import broken_seals
+from tercet_chassis.calls import Calls
 from tercet_chassis.context import REPLAY
 from tercet_chassis.contract import message_class, resource_field
 from tercet_chassis.entity import Entity
@@ -30,6 +31,8 @@ from tercet_chassis.errors import FailedPrecondition, InvalidArgument
 from tercet_chassis.handlers import Handlers
 from tercet_chassis.outbox import timestamp
 from tercet_chassis.process import Process
+from tercet_chassis.served.reconciliation import events_applied, links_fact, parties_agree, resources_kept
+from tercet_chassis.service import among_services
 from tercet_chassis.tables import business_clock, dead_letters, jobs, party_links
 from tercet_chassis.transaction import Tx
 
@@ -56,21 +59,23 @@ class ClockIsReal(FailedPrecondition):
 class MaintenanceService(Handlers):
     """Serves tercet.chassis.v1.MaintenanceService."""
 
-    async def CheckInvariants(self, request: CheckInvariantsRequest, tx: Tx) -> CheckInvariantsResponse:
-        findings = [
-            await _seals(tx),
-            await _dead_letters(tx),
-            await _failed_jobs(tx),
-            *[await _links(tx, entity.__tablename__) for entity in tx.runtime.linked_entities],
-        ]
+    async def CheckInvariants(self, request: CheckInvariantsRequest, calls: Calls) -> CheckInvariantsResponse:
+        """What this service can see alone in one transaction, then what it must ask others about."""
         answer = CheckInvariantsResponse()
-        for check in tx.runtime.service.checks:
-            findings.append(await check(tx))
-        answer.findings.extend(findings)
+        runtime = calls.runtime
+        async with runtime.transaction(calls.context) as tx:
+            answer.findings.extend([await _seals(tx), await _dead_letters(tx), await _failed_jobs(tx)])
+            answer.findings.append(await resources_kept(tx))
+            answer.findings.extend([await _links(tx, entity.__tablename__) for entity in runtime.linked_entities])
+            answer.findings.extend([await check(tx) for check in runtime.service.checks if not among_services(check)])
+            answer.facts.update(await links_fact(tx))
+        answer.findings.extend(await events_applied(calls))
+        answer.findings.extend(await parties_agree(calls))
+        answer.findings.extend([await check(calls) for check in runtime.service.checks if among_services(check)])
         return answer
 
-    async def GetBacklog(self, request: GetBacklogRequest, tx: Tx) -> Backlog:
-        return Backlog(**await tx.runtime.backlog())
+    async def GetBacklog(self, request: GetBacklogRequest, calls: Calls) -> Backlog:
+        return Backlog(**await calls.runtime.backlog())
 
     async def AnnounceResources(self, request: AnnounceResourcesRequest, process: Process) -> AnnounceResourcesResponse:
         """Page by page, so that no transaction and no memory holds them all."""
@@ -142,13 +147,16 @@ async def _seals(tx: Tx) -> Finding:
 
 
 async def _dead_letters(tx: Tx) -> Finding:
-    query = (
-        select(func.count())
-        .select_from(dead_letters)
-        .where(dead_letters.c.tenant_id == tx.tenant_id, dead_letters.c.state == "OPEN")
+    columns = (dead_letters.c.consumer, dead_letters.c.subject, dead_letters.c.reason)
+    query = select(*columns).where(dead_letters.c.tenant_id == tx.tenant_id, dead_letters.c.state == "OPEN")
+    rows = (await tx.session.execute(query)).all()
+    return Finding(
+        invariant="events.no_dead_letters",
+        holds=not rows,
+        checked_count=len(rows),
+        broken_count=len(rows),
+        examples=[f"{row.consumer}: {row.subject} {row.reason}" for row in rows[:5]],
     )
-    count = int((await tx.session.execute(query)).scalar_one())
-    return Finding(invariant="events.no_dead_letters", holds=count == 0, checked_count=count, broken_count=count)
 
 
 async def _failed_jobs(tx: Tx) -> Finding:
@@ -170,5 +178,9 @@ async def _links(tx: Tx, table: str) -> Finding:
     )
     row = (await tx.session.execute(query)).one()
     return Finding(
-        invariant=f"parties.{table}_agree", holds=row.broken == 0, checked_count=row.checked, broken_count=row.broken
+        invariant=f"parties.{table}_agree",
+        holds=row.broken == 0,
+        checked_count=row.checked,
+        broken_count=row.broken,
+        examples=[f"{row.broken} rows of {table} missed a move"] if row.broken else [],
     )

@@ -4,20 +4,27 @@ anywhere.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 from google.protobuf.json_format import ParseDict
 
+from tercet.chassis.v1.audit_service_pb2 import ListAuditEntriesRequest
+from tercet.chassis.v1.maintenance_service_pb2 import CheckInvariantsResponse
 from tercet.leads.v1 import events_pb2 as events
 from tercet.leads.v1.conversion_service_pb2 import ConvertLeadRequest
 from tercet.leads.v1.lead_service_pb2 import Lead as LeadMessage
-from tercet.sales.v1.customer_service_pb2 import Customer, EnsureCustomerRequest
-from tercet.sales.v1.opportunity_service_pb2 import EnsureOpportunityRequest, Opportunity
-from tercet_chassis import Handlers, Process, Refusal, Tx, new_id
-from tercet_leads.conversion import rules
+from tercet.sales.v1.customer_service_pb2 import Customer, EnsureCustomerRequest, ListCustomersRequest
+from tercet.sales.v1.opportunity_service_pb2 import EnsureOpportunityRequest, ListOpportunitiesRequest, Opportunity
+from tercet_chassis import Calls, Handlers, Process, Refusal, Tx, invariant, new_id
+from tercet_leads.conversion import rules, store
 from tercet_leads.conversion.errors import LeadHasNoUnit
 from tercet_leads.leads.model import Lead
 from tercet_leads.placements import store as placement_store
+
+_PAGE = 40
+_LISTS: dict[str, Any] = {"ListCustomers": ListCustomersRequest, "ListOpportunities": ListOpportunitiesRequest}
 
 
 class ConversionService(Handlers):
@@ -123,3 +130,52 @@ def opportunity_request(lead: LeadMessage, customer_id: str, request: ConvertLea
     for code in lead.interests:
         opportunity.interests.add(product_code=code[:60])
     return EnsureOpportunityRequest(opportunity=opportunity)
+
+
+@invariant
+async def conversions_whole(calls: Calls) -> CheckInvariantsResponse.Finding:
+    """Every converted lead has its customer and its opportunity in sales, unless somebody deleted them since."""
+    finding = CheckInvariantsResponse.Finding(invariant="conversions.whole", holds=True)
+    after = UUID(int=0)
+    try:
+        while leads := await _converted(calls, after):
+            after = leads[-1].id
+            customers = await _ids(calls, "ListCustomers", "customers", [lead.customer_id for lead in leads])
+            opportunities = await _ids(
+                calls, "ListOpportunities", "opportunities", [lead.opportunity_id for lead in leads]
+            )
+            wrong = []
+            for lead in leads:
+                parts = ((lead.customer_id, customers), (lead.opportunity_id, deals))
+                absent = [str(id) for id, found in parts if str(id) not in found]
+                if absent and not await _deleted(calls, absent):
+                    wrong.append(f"lead {lead.id} lacks {', '.join(absent)}")
+            finding.checked_count += len(leads)
+            finding.broken_count += len(wrong)
+            finding.examples.extend(wrong[: 5 - len(finding.examples)])
+    except Refusal as silent:
+        finding.broken_count += 1
+        finding.examples.append(silent.message)
+    finding.holds = not finding.broken_count
+    return finding
+
+
+async def _converted(calls: Calls, after: UUID) -> Sequence[Any]:
+    async with calls.runtime.transaction(calls.context) as tx:
+        return await store.converted(tx, after, _PAGE)
+
+
+async def _ids(calls: Calls, rpc: str, collection: str, ids: set[UUID]) -> set[str]:
+    """Which of these sales has."""
+    wanted = " OR ".join(f'id = "{id}"' for id in ids)
+    request = _LISTS[rpc](filter=wanted, page_size=len(ids))
+    return {found.id for found in getattr(await calls("sales", rpc, request, timeout=20), collection)}
+
+
+async def _deleted(calls: Calls, ids: Sequence[str]) -> bool:
+    """Whether somebody deleted all of these in sales."""
+    for id in ids:
+        answer = await calls("sales", "ListAuditEntries", ListAuditEntriesRequest(resource_id=id, page_size=1))
+        if not answer.audit_entries or answer.audit_entries[0].action != "DELETE":
+            return False
+    return True

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
+from tercet.chassis.v1.maintenance_service_pb2 import CheckInvariantsResponse
 from tercet.leads.v1 import events_pb2 as events
 from tercet.leads.v1.identity_service_pb2 import (
     Evidence as EvidenceMessage,
@@ -14,6 +15,8 @@ from tercet.leads.v1.identity_service_pb2 import (
 from tercet.leads.v1.identity_service_pb2 import (
     ExplainLinkRequest,
     ExplainLinkResponse,
+    ListPartyLinksRequest,
+    ListPartyLinksResponse,
     MergePartiesRequest,
     PartyKind,
     PartyMove,
@@ -22,7 +25,7 @@ from tercet.leads.v1.identity_service_pb2 import (
     SplitPartyRequest,
     UnmergePartiesRequest,
 )
-from tercet_chassis import Handlers, Tx
+from tercet_chassis import Handlers, Tx, invariant
 from tercet_chassis.copies import apply_move
 from tercet_chassis.errors import ResourceNotFound
 from tercet_chassis.ids import new_id
@@ -32,6 +35,8 @@ from tercet_leads.identity.blocking import all_keys
 from tercet_leads.identity.model import ACTIVE, KINDS, MERGED, Identity, Party, PartyDecision
 from tercet_leads.identity.recognition import Trace, recognise
 from tercet_leads.identity.rules import CONFIRMED
+
+Finding = CheckInvariantsResponse.Finding
 
 
 class IdentityService(Handlers):
@@ -65,6 +70,13 @@ class IdentityService(Handlers):
             evidence=_evidence(identity.explanation) if identity.decided_by == "RULES" else [],
             decided_by=identity.decided_by,
         )
+
+    async def ListPartyLinks(self, request: ListPartyLinksRequest, tx: Tx) -> ListPartyLinksResponse:
+        """Who these identities are held to be; unknown ones are left out."""
+        response = ListPartyLinksResponse()
+        for identity_id, party_id in await store.links(tx, [UUID(id) for id in request.identity_ids]):
+            response.links.add(identity_id=str(identity_id), party_id=str(party_id))
+        return response
 
     async def MergeParties(self, request: MergePartiesRequest, tx: Tx) -> PartyDecision:
         """Moves every identity of the others into this party. Refuses merged parties, other kinds and itself."""
@@ -167,3 +179,21 @@ async def _decide(
 
 def _evidence(explanation: Iterable[dict[str, Any]]) -> list[EvidenceMessage]:
     return [EvidenceMessage(**part) for part in explanation]
+
+
+@invariant
+async def parties_whole(tx: Tx) -> Finding:
+    """Every identity belongs to a party that is not merged away, and every party counts its members right."""
+    return _finding("parties.whole", *await store.astray(tx))
+
+
+@invariant
+async def parties_as_recognised(tx: Tx) -> Finding:
+    """Every row of leads about somebody names the party that its identity is held to be."""
+    return _finding("parties.as_recognised", *await store.misplaced(tx))
+
+
+def _finding(name: str, count: int, wrong: Sequence[str]) -> Finding:
+    return Finding(
+        invariant=name, holds=not wrong, checked_count=count, broken_count=len(wrong), examples=list(wrong[:5])
+    )

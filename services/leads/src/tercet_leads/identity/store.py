@@ -8,13 +8,13 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Text, cast, delete, func, select, text
+from sqlalchemy import Text, and_, cast, delete, func, or_, select, text
 
 from tercet_chassis import Tx
 from tercet_leads.identity.blocking import CROWDED
 from tercet_leads.identity.errors import PartyMergedMeanwhile
 from tercet_leads.identity.evidence import Evidence
-from tercet_leads.identity.model import Identity, Party, PartyDecision, party_keys
+from tercet_leads.identity.model import MERGED, Identity, Party, PartyDecision, party_keys
 
 # Strong keys share so many locks: one lock a key would overflow the server's lock table in a large batch.
 _LOCKS = 512
@@ -159,3 +159,37 @@ async def lock_decision(tx: Tx, decision_id: UUID) -> PartyDecision | None:
         select(PartyDecision).where(PartyDecision.id == decision_id).with_for_update()
     )
     return found
+
+
+async def links(tx: Tx, identity_ids: Sequence[UUID]) -> Sequence[tuple[UUID, UUID]]:
+    """Identities that are known, each with its party."""
+    rows = await tx.session.execute(select(Identity.id, Identity.party_id).where(Identity.id.in_(identity_ids)))
+    return [(row.id, row.party_id) for row in rows]
+
+
+async def astray(tx: Tx) -> tuple[int, list[str]]:
+    """How many parties there are, and those that are gone or merged but have members, or count them wrongly."""
+    counted = select(Identity.party_id, func.count().label("members")).group_by(Identity.party_id).subquery("counted")
+    members = func.coalesce(counted.c.members, 0)
+    query = (
+        select(func.coalesce(Party.id, counted.c.party_id))
+        .select_from(Party)
+        .join(counted, counted.c.party_id == Party.id, full=True)
+        .where(or_(Party.id.is_(None), Party.member_count != members, and_(Party.state == MERGED, members > 0)))
+        .limit(20)
+    )
+    total = await tx.session.scalar(select(func.count()).select_from(Party))
+    return int(total or 0), [f"party {party}" for party in (await tx.session.scalars(query)).all()]
+
+
+async def misplaced(tx: Tx) -> tuple[int, list[str]]:
+    """How many rows of this service are about somebody, and those that name another party than their identity."""
+    total, broken = 0, []
+    for table in (entity.__tablename__ for entity in tx.runtime.linked_entities):
+        total += await tx.session.scalar(text(f"SELECT count(*) FROM {table}")) or 0
+        query = (
+            f"SELECT t.id FROM {table} t JOIN identities i ON i.id = t.identity_id "
+            "WHERE i.party_id <> t.party_id ORDER BY t.id LIMIT 20"
+        )
+        broken += [f"{table} {id}" for id in (await tx.session.scalars(text(query))).all()]
+    return total, broken

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from tercet_chassis import Tx
+from tercet_chassis.entity import view
 from tercet_leads.pools.model import Pool, PoolMove
 
 
@@ -41,3 +42,18 @@ async def lock_seller(tx: Tx, owner_id: UUID, pool_code: str) -> None:
     """
     key = func.hashtextextended(f"{tx.tenant_id}/{owner_id}/{pool_code}", 0)
     await tx.session.execute(select(func.pg_advisory_xact_lock(key)))
+
+
+# A claim needs a lead that nobody has: one that follows another owner's move gave it to two.
+_TWO_OWNERS = text(
+    "SELECT DISTINCT lead_id FROM (SELECT lead_id, kind, lag(kind) OVER w AS kind_before, "
+    "lag(owner_id) OVER w AS owner_before FROM fenced.pool_moves WHERE kind <> 'WARNED' "
+    "WINDOW w AS (PARTITION BY lead_id ORDER BY id)) AS moves "
+    "WHERE kind = 'CLAIMED' AND kind_before IN ('CLAIMED', 'ASSIGNED') AND owner_before IS NOT NULL LIMIT 20"
+)
+
+
+async def with_two_owners(tx: Tx) -> tuple[int, list[str]]:
+    """How many moves there are, and the leads that were claimed while somebody had them."""
+    total = await tx.session.scalar(select(func.count()).select_from(view(PoolMove)))
+    return int(total or 0), [f"lead {lead}" for lead in (await tx.session.scalars(_TWO_OWNERS)).all()]
