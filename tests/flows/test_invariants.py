@@ -143,7 +143,8 @@ BREAKS: dict[str, tuple[str, str, str]] = {
         "leads",
         "INSERT INTO pool_moves SELECT move.* FROM leads, generate_series(1, 2), jsonb_populate_record("
         "NULL::pool_moves, jsonb_build_object('tenant_id', leads.tenant_id, 'id', gen_random_uuid(), "
-        "'lead_id', leads.id, 'owner_id', gen_random_uuid(), 'kind', 'CLAIMED', 'pool_code', 'p', 'reason', '', 'move_time', now(), "
+        "'lead_id', leads.id, 'owner_id', gen_random_uuid(), 'kind', 'CLAIMED', "
+        "'pool_code', 'p', 'reason', '', 'move_time', now(), "
         "'create_time', now(), 'update_time', now(), 'row_version', 1)) AS move WHERE leads.tenant_id = $1",
     ),
     "a touch that was lost": ("leads: leads.touches_counted", "leads", "DELETE FROM touches WHERE tenant_id = $1"),

@@ -140,10 +140,8 @@ async def conversions_whole(calls: Calls) -> CheckInvariantsResponse.Finding:
     try:
         while leads := await _converted(calls, after):
             after = leads[-1].id
-            customers = await _ids(calls, "ListCustomers", "customers", [lead.customer_id for lead in leads])
-            opportunities = await _ids(
-                calls, "ListOpportunities", "opportunities", [lead.opportunity_id for lead in leads]
-            )
+            customers = await _ids(calls, "ListCustomers", "customers", {lead.customer_id for lead in leads})
+            deals = await _ids(calls, "ListOpportunities", "opportunities", {lead.opportunity_id for lead in leads})
             wrong = []
             for lead in leads:
                 parts = ((lead.customer_id, customers), (lead.opportunity_id, deals))
