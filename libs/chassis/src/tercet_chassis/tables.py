@@ -265,10 +265,7 @@ file_chunks = Table(
 )
 
 business_clock = Table(
-    "business_clock",
-    metadata,
-    Column("id", Integer, primary_key=True),
-    _time("virtual_time", nullable=True),
+    "business_clock", metadata, Column("id", Integer, primary_key=True), _time("virtual_time", nullable=True)
 )
 
 # Who an identity is held to be must not change between a row's insert and its commit. Both sides take a lock of the
