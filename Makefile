@@ -52,10 +52,14 @@ migrations: setup ## Prove that the migrations build what the models say, up, do
 .PHONY: ci
 ci: lint types migrations test ## All that must be green before a change lands
 
+.PHONY: bench
+bench: setup ## Measure every mark of speed against the floor of this machine (SECONDS=5 a measurement)
+	PYTHONPATH=. $(BIN)/python -m benchmarks.run $(or $(SECONDS),5)
+
 .PHONY: bench-identity
 bench-identity: setup ## Measure who-is-who on a labelled set (DATA=folder with leads.csv, truth.csv, notes.csv)
 	@test -n "$(DATA)" || { echo "name the folder: make bench-identity DATA=FOLDER"; exit 2; }
-	PYTHONPATH=tests $(BIN)/python benchmarks/identity_intake.py $(DATA)
+	PYTHONPATH=.:tests $(BIN)/python -m benchmarks.identity_intake $(DATA)
 
 ##@ Work
 .PHONY: format

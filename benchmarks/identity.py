@@ -13,9 +13,8 @@ import json
 import time
 from pathlib import Path
 
-from dedup_measure import measure
-from identity_data import read_folder
-
+from benchmarks.dedup_measure import measure
+from benchmarks.identity_data import read_folder
 from tercet_leads.cleaning import clean_lead
 from tercet_leads.identity.evidence import evidence_of
 from tercet_leads.identity.memory import numbered

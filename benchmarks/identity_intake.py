@@ -17,9 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from dedup_measure import measure
-from identity_data import Labelled, read_folder
-
+from benchmarks.dedup_measure import measure
+from benchmarks.identity_data import Labelled, read_folder
 from support.servers import running_servers
 from tercet_chassis.testing import Together
 from tercet_leads.app import service

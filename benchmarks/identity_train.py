@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy
-from dedup_measure import Measure, measure
-from identity_data import Labelled, evidences, read_folder
 
+from benchmarks.dedup_measure import Measure, measure
+from benchmarks.identity_data import Labelled, evidences, read_folder
 from tercet_leads.identity.blocking import all_keys
 from tercet_leads.identity.evidence import Evidence
 from tercet_leads.identity.memory import PartyIndex, numbered

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from dedup_measure import measure
+
+from benchmarks.dedup_measure import measure
 
 TRUTH = {"a": "1", "b": "1", "c": "1", "d": "2", "e": "3"}
 
