@@ -85,7 +85,11 @@ BREAKS: dict[str, tuple[str, str, str]] = {
         "sales",
         "DELETE FROM projection_marks WHERE tenant_id = $1",
     ),
-    "a lead that vanished": ("leads: resources.kept", "leads", "DELETE FROM leads WHERE tenant_id = $1"),
+    "a ticket that vanished": (
+        "service-desk: resources.kept",
+        "service-desk",
+        "DELETE FROM tickets WHERE tenant_id = $1",
+    ),
     "an order older than what was told": (
         "sales: resources.kept",
         "sales",
@@ -141,10 +145,10 @@ BREAKS: dict[str, tuple[str, str, str]] = {
     "a lead with two owners": (
         "leads: leads.one_owner_each",
         "leads",
-        "INSERT INTO pool_moves SELECT move.* FROM leads, generate_series(1, 2), jsonb_populate_record("
+        "INSERT INTO pool_moves SELECT move.* FROM leads, generate_series(1, 2) AS time, jsonb_populate_record("
         "NULL::pool_moves, jsonb_build_object('tenant_id', leads.tenant_id, 'id', gen_random_uuid(), "
         "'lead_id', leads.id, 'owner_id', gen_random_uuid(), 'kind', 'CLAIMED', "
-        "'pool_code', 'p', 'reason', '', 'move_time', now(), "
+        "'pool_code', 'p', 'reason', time::text, 'move_time', now(), "
         "'create_time', now(), 'update_time', now(), 'row_version', 1)) AS move WHERE leads.tenant_id = $1",
     ),
     "a touch that was lost": ("leads: leads.touches_counted", "leads", "DELETE FROM touches WHERE tenant_id = $1"),
@@ -163,7 +167,7 @@ BREAKS: dict[str, tuple[str, str, str]] = {
 
 
 # Of these the first takes away what the others change.
-GONE = {"a lead that vanished", "a conversion without its opportunity", "a conversion without its customer"}
+GONE = {"a ticket that vanished", "a conversion without its opportunity", "a conversion without its customer"}
 
 
 @pytest.mark.parametrize("gone", [False, True], ids=["changed", "gone"])

@@ -25,16 +25,16 @@ class Stamps:
     """The stamps of one unit. `audit` collects (kind, id, action, changes) until the unit writes them."""
 
     def __init__(self, runtime: Runtime, context: Context, now: datetime) -> None:
-        self._runtime, self._context, self.now = runtime, context, now
+        self._runtime, self.context, self.now = runtime, context, now
         self.audit: list[tuple[str, UUID, str, bytes]] = []
 
     def stamp(self, session: Session) -> None:
         """Before each flush."""
         for entity in list(session.new):
             if isinstance(entity, Entity):
-                if self._context.tenant_id is None:
-                    raise RuntimeError(f"{self._context.method} has no tenant")
-                entity.tenant_id = self._context.tenant_id
+                if self.context.tenant_id is None:
+                    raise RuntimeError(f"{self.context.method} has no tenant")
+                entity.tenant_id = self.context.tenant_id
                 entity.create_time = entity.create_time or self.now
                 entity.update_time = self.now
                 self._index(entity, new=True)
@@ -61,7 +61,7 @@ class Stamps:
         """The party of each identity that has ever moved; none of them moves until this transaction ends."""
         if not identities:
             return {}
-        values = {"tenant": self._context.tenant_id, "identities": list(identities)}
+        values = {"tenant": self.context.tenant_id, "identities": list(identities)}
         return {row.identity: row.party for row in session.execute(KNOWN_PARTIES, values)}
 
     def _index(self, entity: Entity, *, new: bool) -> None:

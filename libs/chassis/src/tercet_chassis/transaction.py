@@ -39,7 +39,7 @@ class Tx:
     """One unit of work in one tenant. Handlers use it and never commit."""
 
     def __init__(self, runtime: Runtime, session: AsyncSession, context: Context) -> None:
-        self.runtime, self.session, self.context = runtime, session, context
+        self.runtime, self.session = runtime, session
         self._emissions: list[Emission] = []
         self._stamps = Stamps(runtime, context, runtime.clock.now())
         self._jobs: list[dict[str, Any]] = []
@@ -48,6 +48,15 @@ class Tx:
         session.sync_session.info["stamps"] = self._stamps
 
     # -- who and when -------------------------------------------------------------------------------------------------
+    @property
+    def context(self) -> Context:
+        """What is known about the work. Sign-in goes on in the tenant that it finds, with a context of its own."""
+        return self._stamps.context
+
+    @context.setter
+    def context(self, context: Context) -> None:
+        self._stamps.context = context
+
     @property
     def tenant_id(self) -> UUID:
         """The tenant; a programming error in work that has none."""
