@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from alembic import context
 from sqlalchemy import Connection, text
+from sqlalchemy.types import TypeDecorator
 
 from tercet_chassis import tables
 from tercet_chassis.entity import SearchTokens
@@ -23,10 +24,13 @@ def _type_differs(_: Any, __: Any, ___: Any, ____: Any, ours: Any) -> bool | Non
     return False if isinstance(ours, SearchTokens) else None
 
 
-def _rendered(kind: str, thing: Any, autogenerate: Any) -> str | bool:
+def _rendered(kind: str, thing: Any, autogenerate: Any) -> str | Literal[False]:
     if kind == "type" and isinstance(thing, SearchTokens):
         autogenerate.imports.add("from sqlalchemy.dialects import postgresql")
         return "postgresql.TSVECTOR()"
+    if kind == "type" and isinstance(thing, TypeDecorator) and type(thing).__module__.startswith("tercet_"):
+        # A migration must not change with our code: it names what the column is, not the class that reads it.
+        return f"sa.{thing.impl_instance!r}"
     return False
 
 
