@@ -70,7 +70,7 @@ async def test_row_and_move_at_the_same_moment_meet(sut: Client) -> None:
             await apply_move(tx, UUID(given.identity_id), target, 1)
 
     async with sut.transaction() as tx:
-        made = await tx.create(entity, given)
+        made: Any = await tx.create(entity, given)
         await tx.flush()
         moving = asyncio.create_task(move())
         while not await _waits(sut):

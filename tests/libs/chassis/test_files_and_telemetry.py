@@ -23,7 +23,7 @@ from tercet_chassis.tables import outbox
 from tercet_chassis.testing import Client, refused
 
 
-async def upload(client: Client, name: str, pieces: list[bytes]) -> files.File:
+async def upload(client: Client, name: str, pieces: list[bytes]) -> Any:
     running = client.running
     method = running.method("UploadFile")
     call = running.together.channel(running.runtime).stream_unary(
@@ -38,7 +38,7 @@ async def upload(client: Client, name: str, pieces: list[bytes]) -> files.File:
             yield files.UploadFileRequest(content=piece)
 
     token = running.together.signer.token(client.principal)
-    made: files.File = await call(requests(), metadata=[("authorization", f"Bearer {token}")], timeout=20)
+    made: Any = await call(requests(), metadata=[("authorization", f"Bearer {token}")], timeout=20)
     return made
 
 
@@ -51,7 +51,7 @@ async def download(client: Client, id: str) -> bytes:
         response_deserializer=method.response.FromString,
     )
     token = running.together.signer.token(client.principal)
-    stream = call(files.DownloadFileRequest(id=id), metadata=[("authorization", f"Bearer {token}")], timeout=20)
+    stream: Any = call(files.DownloadFileRequest(id=id), metadata=[("authorization", f"Bearer {token}")], timeout=20)
     return b"".join([chunk.content async for chunk in stream])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -17,17 +18,17 @@ from tercet_chassis.ids import new_id
 from tercet_chassis.testing import Client, refused
 
 
-def update(id: str, paths: list[str], **values: object) -> pb.UpdateContactRequest:
+def update(id: str, paths: list[str], **values: Any) -> pb.UpdateContactRequest:
     return pb.UpdateContactRequest(contact=pb.Contact(id=id, **values), update_mask=FieldMask(paths=paths))
 
 
-async def define(client: Client, key: str, type: str, *, resource: str = "contacts", **values: object) -> None:
+async def define(client: Client, key: str, type: str, *, resource: str = "contacts", **values: Any) -> None:
     await client.SetCustomField(
         fields.SetCustomFieldRequest(custom_field=fields.CustomField(resource=resource, key=key, type=type, **values))
     )
 
 
-def struct(**values: object) -> Struct:
+def struct(**values: Any) -> Struct:
     made = Struct()
     made.update(values)
     return made
@@ -38,7 +39,7 @@ async def test_created_resource_is_read_back_whole(sut: Client) -> None:
         "欧阳 娜娜",
         buying_role="CHAMPION",
         birth_date="1990-12-31",
-        phones=[pb.PhoneNumber(number="+8613812345678", primary=True)] if hasattr(pb, "PhoneNumber") else [],
+        phones=[{"number": "+8613812345678", "primary": True}],
         external_ref=ExternalRef(system="erp", id="K-1"),
         preferred=True,
     )
@@ -158,20 +159,12 @@ async def test_masked_field_without_value_is_cleared(sut: Client) -> None:
 
 
 async def test_nested_path_leaves_its_neighbours_alone(sut: Client) -> None:
-    made = await activity(sut, address={"city": "杭州", "line": "文三路 1 号"} if _has_line() else {"city": "杭州"})
-    request = activities.UpdateActivityRequest(
-        activity=activities.Activity(id=made.id), update_mask=FieldMask(paths=["address.city"])
-    )
+    made = await activity(sut, address={"city": "杭州", "street": "文三路 1 号"})
+    mask = FieldMask(paths=["address.city"])
+    request = activities.UpdateActivityRequest(activity=activities.Activity(id=made.id), update_mask=mask)
     request.activity.address.city = "上海"
     got = await sut.UpdateActivity(request)
-    expected = type(made.address)()
-    expected.CopyFrom(made.address)
-    expected.city = "上海"
-    assert got.address == expected
-
-
-def _has_line() -> bool:
-    return "line" in activities.Activity.DESCRIPTOR.fields_by_name["address"].message_type.fields_by_name
+    assert (got.address.city, got.address.street) == ("上海", "文三路 1 号")
 
 
 @pytest.mark.parametrize("path", ["state", "edit_count", "kind", "done_time", "nonsense", "subject.id"])
@@ -197,7 +190,7 @@ async def test_resource_must_be_valid_as_a_whole_after_a_patch(sut: Client) -> N
         await sut.UpdateContact(update(made.id, ["full_name"]))
 
 
-async def test_other_parts_of_an_update_request_are_checked(sut: Client) -> None:
+async def test_update_of_what_is_no_id_finds_nothing(sut: Client) -> None:
     with refused("RESOURCE_NOT_FOUND"):
         await sut.UpdateContact(update("not an id", ["remark"], remark="x"))
 

@@ -1,4 +1,4 @@
-"""NATS JetStream as transport: a stream for each announcing service, acknowledged publishing, durable pull consumers."""
+"""NATS JetStream as transport: a stream for each announcing service, acknowledged publishing, durable consumers."""
 
 from __future__ import annotations
 

@@ -18,6 +18,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from tercet_chassis.entity import Entity, SearchTokens
 
 Encode = Callable[[Any], Any]
+# Words are letters and digits, so the unit separator stands in none.
+_BETWEEN = "\x1f"
+_SPLIT = "array_to_tsvector(string_to_array({}, chr(31)))"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +36,23 @@ class _Way:
     move: TextClause
 
 
+async def copy_into(session: AsyncSession, table: str, columns: Sequence[str], records: Sequence[Any]) -> None:
+    """COPY as it is, for tables without a fence; JSON is given as text."""
+    connection = await session.connection()
+    raw: Any = (await connection.get_raw_connection()).driver_connection
+    await raw.copy_records_to_table(table, records=records, columns=columns)
+
+
 async def copy_rows(session: AsyncSession, entity: type[Entity], rows: Sequence[Mapping[str, Any]]) -> None:
     """Writes rows, given by column name, in a fixed number of statements; refuses what an INSERT would refuse."""
     way = _way(entity)
-    connection = await session.connection()
     used = session.info.setdefault("copied", set())
     await session.execute(way.make)
     if way.table in used:
         # The temporary table empties itself only at the end of the transaction.
         await session.execute(way.clear)
     used.add(way.table)
-    raw: Any = (await connection.get_raw_connection()).driver_connection
-    await raw.copy_records_to_table(way.table, records=[_record(way, row) for row in rows], columns=way.columns)
+    await copy_into(session, way.table, way.columns, [_record(way, row) for row in rows])
     await session.execute(way.move)
 
 
@@ -54,6 +62,10 @@ def _record(way: _Way, row: Mapping[str, Any]) -> list[Any]:
         if record[at] is not None:
             record[at] = encode(record[at])
     return record
+
+
+def _words(value: list[str]) -> str:
+    return _BETWEEN.join(value)
 
 
 def _json(value: Any) -> str:
@@ -66,15 +78,19 @@ def _way(entity: type[Entity]) -> _Way:
     columns = list(table.columns)
     words = [isinstance(column.type, SearchTokens) for column in columns]
     quoted = [f'"{column.name}"' for column in columns]
-    # The driver has no binary form of a tsvector, so words travel as an array.
-    shapes = [f"NULL::text[] AS {name}" if is_words else name for name, is_words in zip(quoted, words, strict=True)]
-    moved = [f"array_to_tsvector({name})" if is_words else name for name, is_words in zip(quoted, words, strict=True)]
+    # The driver has no binary form of a tsvector, and looks at each word of an array; so words travel as one text.
+    shapes = [f"NULL::text AS {name}" if is_words else name for name, is_words in zip(quoted, words, strict=True)]
+    moved = [_SPLIT.format(name) if is_words else name for name, is_words in zip(quoted, words, strict=True)]
     staged = f"copied_{table.name}"
     return _Way(
         table=staged,
         columns=tuple(column.name for column in columns),
         defaults=tuple(_default(column) for column in columns),
-        encoders=tuple((at, _json) for at, column in enumerate(columns) if isinstance(column.type, JSONB)),
+        encoders=tuple(
+            (at, _words if words[at] else _json)
+            for at, column in enumerate(columns)
+            if words[at] or isinstance(column.type, JSONB)
+        ),
         make=text(
             f"CREATE TEMPORARY TABLE IF NOT EXISTS {staged} ON COMMIT DELETE ROWS "
             f"AS SELECT {', '.join(shapes)} FROM {table.name} WITH NO DATA"

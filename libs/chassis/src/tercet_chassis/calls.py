@@ -1,4 +1,4 @@
-"""Calls to other services: one channel a peer, the caller's identity and deadline passed on, rich refusals read back."""
+"""Calls to other services: one channel a peer, the caller's identity and deadline passed on, refusals read back."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ LIVE, IMPORT, REPLAY, SIMULATION = "live", "import", "replay", "simulation"
 
 @dataclass(frozen=True, slots=True)
 class EventMeta:
-    """What travels beside an event's payload. `version` is the resource's row version; `occur_time` is business time."""
+    """What travels beside an event's payload. `version` is the resource's row version, `occur_time` business time."""
 
     id: UUID
     subject: str

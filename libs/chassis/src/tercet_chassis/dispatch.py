@@ -301,8 +301,8 @@ class Dispatcher:
 
 
 def _groups(messages: Sequence[Msg]) -> list[list[Msg]]:
-    """Events that may share a transaction: first deliveries of one tenant, in an order that all groups keep, so that no two
-    wait for each other's rows.
+    """Events that may share a transaction: first deliveries of one tenant, in an order that all groups keep, so that no
+    two wait for each other's rows.
     """
     groups: list[list[Msg]] = []
     waiting: dict[str, list[Msg]] = {}

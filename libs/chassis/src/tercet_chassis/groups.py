@@ -1,7 +1,8 @@
 """Many calls of one method at once: those of one caller that arrive while a transaction runs share the next one.
 
 A busy integration then pays one commit, one look at the rules and one round of queries for a dozen calls; a single call
-waits for nobody. When the shared transaction fails, every call of it is run again alone, so that none suffers for another.
+waits for nobody. When the shared transaction fails, every call of it is run again alone, so that none suffers for
+another.
 """
 
 from __future__ import annotations

@@ -182,7 +182,8 @@ def _shown(entity: type[Entity], values: dict[str, Any]) -> Entity:
     """A row for rendering only: no session will ever see it, so nothing of it is tracked."""
     for name, composite in entity.__mapper__.composites.items():
         values[name] = composite.composite_class(*(values[attribute] for attribute in _parts(entity, name)))
-    return untracked(entity)(**values)
+    shown: Entity = untracked(entity)(**values)
+    return shown
 
 
 @cache

@@ -237,7 +237,7 @@ def head(service: Service) -> str | None:
     return ScriptDirectory.from_config(config).get_current_head()
 
 
-async def with_owner(owner_url: str, work: Callable[[Connection], None]) -> None:
+async def with_owner(owner_url: str, work: Callable[[Connection], object]) -> None:
     """Runs synchronous work on one connection of the tables' owner."""
     engine = create_async_engine(async_url(owner_url), poolclass=pool.NullPool)
     try:
