@@ -6,6 +6,7 @@ qualified and given to somebody. What the submissions said is kept with the touc
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -36,6 +37,8 @@ from tercet_leads.touches.store import leads_by_key
 _SMALL = 3
 # Up to so many are calls that came together, each with its line in the audit; beyond it is a batch, whose touches tell.
 _CALLS = 20
+# After so many rows whoever else calls the service has a turn: an import must not keep sellers waiting.
+_BREATH = 50
 
 
 @dataclass(slots=True)
@@ -82,7 +85,9 @@ async def admit(tx: Tx, batch: Sequence[Submission], *, origin: str | None = Non
     if len(items) > _CALLS:
         await store.let_go(tx, open_leads.values())
     writing = _Writing(tx, book, origin, len(items))
-    for item in items:
+    for number, item in enumerate(items):
+        if number % _BREATH == _BREATH - 1:
+            await asyncio.sleep(0)
         writing.take(item, open_leads, customers)
     await writing.write()
     return admissions
@@ -111,9 +116,11 @@ async def _understand(tx: Tx, book: Rulebook, batch: Sequence[Submission], admis
     day = tx.now().date()
     unknown: list[str] = []
     items: list[_Item] = []
-    for submission, admission in zip(batch, admissions, strict=True):
+    for number, (submission, admission) in enumerate(zip(batch, admissions, strict=True)):
         if admission.repeated:
             continue
+        if number % _BREATH == _BREATH - 1:
+            await asyncio.sleep(0)
         try:
             checked(submission)
             if submission.custom:
@@ -205,6 +212,8 @@ class _Writing:
                 self._unmatched.add(lead.id)
             if outcome != deciding.KEPT:
                 self._moves.append(_move(lead, self._tx))
+        # Seller, customer and pool bring their unit along; what none of them took stays with whoever brought the lead.
+        lead.unit_id = lead.unit_id or self._tx.principal.unit_id
         self._leads[lead.id] = lead
         if lead.placement_id and lead.state != "JUNK":
             self._credits.append((lead.placement_id, lead.id))
@@ -315,7 +324,7 @@ def _new_lead(tx: Tx, item: _Item, make: type[Lead]) -> Lead:
         external_system=system,
         external_id=external_id,
         owner_id=submission.owner_id,
-        unit_id=submission.unit_id or tx.principal.unit_id,
+        unit_id=submission.unit_id,
         partner_party_id=submission.partner_party_id or tx.principal.partner_party_id,
         source_code=item.source.code,
         last_source_code=item.source.code,
