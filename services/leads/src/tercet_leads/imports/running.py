@@ -46,7 +46,7 @@ def submission_of(item: Import, row: Row, mapped: Mapped) -> Submission:
         kind=mapped.kind,
         external=(item.external_system, mapped.external_id) if item.external_system and mapped.external_id else None,
         owner_id=item.lead_owner_id,
-        unit_id=item.lead_unit_id or item.unit_id,
+        unit_id=item.lead_unit_id,
         partner_party_id=item.partner_party_id,
         source_given=mapped.source or item.source_code,
         occur_time=mapped.occur_time,
