@@ -67,7 +67,7 @@ class Day:
             "qualified", f"{path}:qualify", {"reason": "有需求 Has a need"}, lead["id"]
         ):
             self.did["qualified"] += 1
-            if luck < 0.5:
+            if luck < 0.5 or lead["country_code"] not in ("", "CN"):
                 await self._convert(lead)
 
     async def _convert(self, lead: dict[str, Any]) -> None:
@@ -84,14 +84,14 @@ class Day:
     async def _deals(self) -> None:
         mine = f'owner_id = "{self.seller.user_id}" AND state = OPEN'
         async for deal in self.seller.pages("/v1/opportunities", "opportunities", filter=mine, page_size=100):
-            if self.draw.random() < 0.7:
+            if self.draw.random() < 0.85:
                 await self._advance(deal)
 
     async def _advance(self, deal: dict[str, Any]) -> None:
         stages = [code for code, _, category, _ in company.STAGES if category == "OPEN"]
         at = stages.index(deal["stage_code"]) if deal["stage_code"] in stages else 0
         await self._follow_up(deal)
-        if self.draw.random() < 0.12:
+        if self.draw.random() < 0.08:
             await self._try(
                 "lost",
                 f"/v1/opportunities/{deal['id']}:lose",
