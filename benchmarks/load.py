@@ -1,4 +1,6 @@
-"""A small HTTP load generator: keep-alive connections on one loop, each sending its next request when the last is answered."""
+"""A small HTTP load generator: keep-alive connections on one loop, each sending its next request when the last is
+answered.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ class Result:
 Make = Callable[[int], tuple[str, str, bytes]]
 
 
-async def run(address: str, make: Make, *, seconds: float, connections: int = 16, headers: Mapping[str, str] | None = None) -> Result:
+async def run(
+    address: str, make: Make, *, seconds: float, connections: int = 16, headers: Mapping[str, str] | None = None
+) -> Result:
     """Sends requests for `seconds`; `make(number)` gives method, path and body of each."""
     host, _, port = address.partition(":")
     common = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())

@@ -26,7 +26,9 @@ def _package_folder(name: str) -> Path:
 
 
 def write_includes() -> None:
-    """Puts the third-party protos that ours import into `include/`, so that protoc and buf find them without a network."""
+    """Puts the third-party protos that ours import into `include/`, so that protoc and buf find them without a
+    network.
+    """
     import validate_source
 
     (INCLUDE / "buf" / "validate").mkdir(parents=True, exist_ok=True)

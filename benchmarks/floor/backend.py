@@ -33,7 +33,9 @@ class Floor(grpc.GenericRpcHandler):
 async def serve(port: int, dsn: str) -> None:
     """Serves until killed."""
     async with asyncpg.create_pool(dsn, min_size=10, max_size=10) as pool:
-        await pool.execute("CREATE TABLE IF NOT EXISTS floor (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, body bytea)")
+        await pool.execute(
+            "CREATE TABLE IF NOT EXISTS floor (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, body bytea)"
+        )
         server = grpc.aio.server()
         server.add_generic_rpc_handlers((Floor(pool),))
         server.add_insecure_port(f"127.0.0.1:{port}")

@@ -1,4 +1,6 @@
-"""The floor's FastAPI: `/echo` answers itself, `/grpc` asks the backend, `/insert` has it commit a row. `python -m benchmarks.floor.front PORT BACKEND`."""
+"""The floor's FastAPI: `/echo` answers itself, `/grpc` asks the backend, `/insert` has it commit a row. `python -m
+benchmarks.floor.front PORT BACKEND`.
+"""
 
 from __future__ import annotations
 
@@ -43,4 +45,12 @@ async def through_insert(request: Request) -> Response:
 
 
 if __name__ == "__main__":
-    uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), loop="uvloop", http="httptools", access_log=False, log_level="warning")
+    uvicorn.run(
+        app,
+        host="127.0.0.1",
+        port=int(sys.argv[1]),
+        loop="uvloop",
+        http="httptools",
+        access_log=False,
+        log_level="warning",
+    )

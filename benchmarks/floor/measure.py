@@ -12,9 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tercet_local.postgres import Postgres
-
 from benchmarks import load
+from tercet_local.postgres import Postgres
 
 BODY = b'{"name": "\xe7\x8e\x8b\xe8\x8a\xb3", "mobile": "13812345678", "city": "\xe4\xb8\x8a\xe6\xb5\xb7"}'
 
@@ -45,7 +44,9 @@ def running() -> Iterator[str]:
         processes = [subprocess.Popen([sys.executable, "-m", "benchmarks.floor.backend", str(back), dsn])]
         try:
             _await_port(back)
-            processes.append(subprocess.Popen([sys.executable, "-m", "benchmarks.floor.front", str(front), f"127.0.0.1:{back}"]))
+            processes.append(
+                subprocess.Popen([sys.executable, "-m", "benchmarks.floor.front", str(front), f"127.0.0.1:{back}"])
+            )
             _await_port(front)
             yield f"127.0.0.1:{front}"
         finally:

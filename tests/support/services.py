@@ -1,4 +1,6 @@
-"""Fixtures of running services: `leads`, `sales`, … each a client in a tenant of the test's own, the same tenant in all of them."""
+"""Fixtures of running services: `leads`, `sales`, … each a client in a tenant of the test's own, the same tenant in
+all of them.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +9,10 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from tercet_chassis.ids import new_id
-from tercet_chassis.testing import Client, Together
 
 from support.servers import Servers
+from tercet_chassis.ids import new_id
+from tercet_chassis.testing import Client, Together
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,6 @@
-"""The whole contract as data: `descriptor_set()` reads it with source comments, `import_all()` registers every message."""
+"""The whole contract as data: `descriptor_set()` reads it with source comments, `import_all()` registers every
+message.
+"""
 
 from __future__ import annotations
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from tercet_chassis import run
-
 from tercet_gateway.app import service
 from tercet_gateway.edge.server import face
 

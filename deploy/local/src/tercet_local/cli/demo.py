@@ -17,6 +17,7 @@ from tercet_local.errors import LocalError
 from tercet_local.folder import DEFAULT, DataFolder
 
 Leads = Annotated[Path, typer.Option("--leads", help="The file of leads to take in.")]
+Days = Annotated[int, typer.Option("--days", min=1, max=7, help="How many days the sellers work.")]
 SAMPLE_LEADS = Path("examples/leads.csv")
 
 
@@ -24,23 +25,23 @@ def register(app: typer.Typer) -> None:
     app.command()(demo)
 
 
-def demo(data: Data = DEFAULT, url: Url = DEFAULT_URL, leads: Leads = SAMPLE_LEADS) -> None:
+def demo(data: Data = DEFAULT, url: Url = DEFAULT_URL, leads: Leads = SAMPLE_LEADS, days: Days = 7) -> None:
     """Make the sample company, take 20,000 leads in and let its sellers work through the past week.
 
     What an earlier run did is not repeated; one that was killed goes on where it stopped.
     """
     folder = DataFolder(data)
-    play(folder, gateway_address(folder), url, leads)
+    play(folder, gateway_address(folder), url, leads, days)
 
 
-def play(folder: DataFolder, gateway: str, url: str, leads: Path) -> None:
+def play(folder: DataFolder, gateway: str, url: str, leads: Path, days: int = 7) -> None:
     """The sample run on a running system. Refused when the file of leads is missing or the API refuses a step."""
     from tercet_local.demo.run import run  # here, as `_tenant` says
 
     if not leads.exists():
         raise LocalError(f"There is no file {leads}; name another with --leads.")
     _tenant(folder, gateway)
-    asyncio.run(run(url, folder.path / "demo.json", leads, console))
+    asyncio.run(run(url, folder.path / "demo.json", leads, console, days))
 
 
 def _tenant(folder: DataFolder, gateway: str) -> None:

@@ -66,8 +66,8 @@ class Person:
             "content-type": media_type,
             "idempotency-key": step_id(self.run, "upload", *key),
         }
-        return _answer(
-            await self._client.post(f"/v1/{service}/files", params={"name": name}, content=content, headers=headers)
+        return await self._patiently(
+            "POST", f"/v1/{service}/files", params={"name": name}, content=content, headers=headers
         )
 
     async def pages(self, path: str, collection: str, **query: Any) -> AsyncIterator[dict[str, Any]]:
@@ -99,16 +99,19 @@ class Person:
         if key:
             headers["idempotency-key"] = key
         given = {name: value for name, value in query.items() if value not in (None, "")}
+        return await self._patiently(method, path, json=body, params=given, headers=headers)
+
+    async def _patiently(self, method: str, path: str, **request: Any) -> dict[str, Any]:
+        """Sends, and sends again with the same key while the system is away or busy."""
         for attempt in range(_TRIES):
+            last = attempt == _TRIES - 1
             try:
-                response = await self._client.request(method, path, json=body, params=given, headers=headers)
+                response = await self._client.request(method, path, **request)
             except httpx2.TransportError:
-                if attempt == _TRIES - 1:
+                if last:
                     raise
             else:
-                if response.status_code not in (429, 502, 503, 504):
-                    return _answer(response)
-                if attempt == _TRIES - 1:
+                if last or response.status_code not in (429, 502, 503, 504):
                     return _answer(response)
             await asyncio.sleep(min(0.1 * 2**attempt, 2.0))
         raise AssertionError("unreachable")

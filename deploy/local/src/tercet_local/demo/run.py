@@ -45,7 +45,7 @@ class Journal:
         fresh.replace(self._file)
 
 
-async def run(url: str, file: Path, leads: Path, console: Console) -> None:
+async def run(url: str, file: Path, leads: Path, console: Console, days: int = week.DAYS) -> None:
     """Brings the sample company to the end of its week and prints what happened. Refused with what the API refuses."""
     journal = Journal(file)
     begun = datetime.fromisoformat(journal.values.get("begun", datetime.now(UTC).replace(microsecond=0).isoformat()))
@@ -61,15 +61,15 @@ async def run(url: str, file: Path, leads: Path, console: Console) -> None:
     try:
         if not journal.values.get("finished"):
             with Progress(*columns, console=console) as progress:
-                await _stages(admin, journal, begun, leads, progress)
+                await _stages(admin, journal, begun, leads, days, progress)
         _print(console, journal.values["table"])
         _addresses(console, url)
     finally:
         await admin.close()
 
 
-async def _stages(admin: Person, journal: Journal, begun: datetime, leads: Path, progress: Progress) -> None:
-    monday = begun - timedelta(days=week.DAYS)
+async def _stages(admin: Person, journal: Journal, begun: datetime, leads: Path, days: int, progress: Progress) -> None:
+    monday = begun - timedelta(days=days)
     if not journal.values.get("built"):
         bar = progress.add_task("Setting the company up", total=1)
         await setup.build(admin)
@@ -82,7 +82,7 @@ async def _stages(admin: Person, journal: Journal, begun: datetime, leads: Path,
         imported = await _intake(admin, leads, progress)
         await setup.visitors(admin)
         journal.put(imported=imported, seconds=time.monotonic() - started)
-    await _week(admin, journal, monday, day, progress)
+    await _week(admin, journal, monday, day, days, progress)
     await clock.release(admin)
     table = await report.rows(
         admin, journal.values["imported"], journal.values["seconds"], Counter(journal.values.get("did", {}))
@@ -107,12 +107,12 @@ async def _intake(admin: Person, leads: Path, progress: Progress) -> dict[str, A
     return {name: done[f"{name}_count"] for name in ("row", "created", "touched", "junk", "error")}
 
 
-async def _week(admin: Person, journal: Journal, monday: datetime, day: int, progress: Progress) -> None:
+async def _week(admin: Person, journal: Journal, monday: datetime, day: int, days: int, progress: Progress) -> None:
     run_id = str(journal.values["seed"])
     sellers = [await Person(admin.url, person["email"], run_id).sign_in() for person in company.SELLERS]
-    bar = progress.add_task("The sellers' week", total=week.DAYS * len(sellers), completed=day * len(sellers))
+    bar = progress.add_task("The sellers' week", total=days * len(sellers), completed=day * len(sellers))
     try:
-        for number in range(day, week.DAYS):
+        for number in range(day, days):
             now = monday + timedelta(days=number, hours=10)
             await clock.advance(admin, now)
             did = await week.play(sellers, journal.values["seed"], number, now, lambda: progress.advance(bar))
