@@ -15,7 +15,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from tercet.options.v1.options_pb2 import RateClass
-from tercet_chassis import validation
+from tercet_chassis import validation, wellformed
 from tercet_chassis.context import Context
 from tercet_chassis.contract import Access, Method
 from tercet_chassis.database import NOBODY
@@ -78,6 +78,7 @@ def validated(method: Method, request: Message) -> None:
     """Checks a request's rules. A patched resource is checked as a whole after its patch: it carries only some
     fields.
     """
+    wellformed.check(request)
     names = method.request.DESCRIPTOR.fields_by_name
     patches = method.name.startswith("Update") and "update_mask" in names
     resource = method.response.DESCRIPTOR.full_name

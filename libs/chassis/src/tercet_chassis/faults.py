@@ -22,7 +22,9 @@ UniqueKeys = Mapping[str, tuple[str, str]]
 MOST_RUNS = 4
 _RACES = frozenset({"40001", "40P01", "55P03"})
 _UNIQUE, _MISSING = "23505", "23502"
-_UNSTORABLE = frozenset({"22001", "22003", "22021", "22P05"})
+# Too long, out of range, not to be written in UTF-8, no time of the calendar; 22000 is what the driver refuses to send;
+# 54000 is text beyond what an index or the search words hold.
+_UNSTORABLE = frozenset({"22000", "22001", "22003", "22008", "22021", "22P05", "54000"})
 # Shutting down, starting up, out of connections.
 _AWAY = ("57P", "08", "53300")
 
@@ -40,9 +42,12 @@ class ValueMissing(InvalidArgument):
 
 
 class ValueNotStorable(InvalidArgument):
-    """A number that is too large, or text with a zero character."""
+    """A number that is too large, text with a zero character, or text too long for a key."""
 
-    text = "The request has a number that is too large, or text with a character that cannot be stored."
+    text = (
+        "The request has a number that is too large, a text that is too long, or a character that cannot be stored; "
+        "make it smaller or leave it out."
+    )
 
 
 class DatabaseAway(Unavailable):

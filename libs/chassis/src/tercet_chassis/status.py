@@ -16,6 +16,9 @@ from tercet_chassis.errors import Refusal, RemoteRefusal, Violation
 DOMAIN = "tercet"
 FAULT = "INTERNAL"
 _TRAILER = "grpc-status-details-bin"
+# Receivers take 8 KiB of trailers, in which a Chinese character of the message stands for nine bytes, and the details
+# are base64 with the message once more.
+_ROOM, _LONGEST_TEXT, _LONGEST_VALUE = 2_500, 1_000, 400
 _CODES = {status.value[0]: status for status in grpc.StatusCode}
 
 
@@ -25,19 +28,41 @@ def _packed(message: Message) -> AnyMessage:
     return packed
 
 
+def _short(text: str, most: int) -> str:
+    """The text in at most so many bytes of UTF-8."""
+    if len(text) * 3 <= most or len(raw := text.encode("utf-8", "replace")) <= most:
+        return text
+    return f"{raw[: most - 3].decode('utf-8', 'ignore')}…"
+
+
+def _info(refusal: Refusal) -> error_details_pb2.ErrorInfo:
+    metadata = {name: _short(value, _LONGEST_VALUE) for name, value in refusal.metadata.items()}
+    return error_details_pb2.ErrorInfo(reason=refusal.reason, domain=DOMAIN, metadata=metadata)
+
+
+def _violations(refusal: Refusal, room: int) -> error_details_pb2.BadRequest:
+    """As many as there is room for, the first one in any case."""
+    bad = error_details_pb2.BadRequest()
+    for violation in refusal.violations:
+        field, message = _short(violation.field, _LONGEST_VALUE), _short(violation.message, _LONGEST_VALUE)
+        added = bad.field_violations.add(field=field, reason=violation.reason, description=message)
+        room -= added.ByteSize() + 4
+        if room < 0 and len(bad.field_violations) > 1:
+            del bad.field_violations[-1]
+            break
+    return bad
+
+
 def status_of(refusal: Refusal) -> status_pb2.Status:
-    """A refusal as a rich status."""
-    details = [_packed(error_details_pb2.ErrorInfo(reason=refusal.reason, domain=DOMAIN, metadata=refusal.metadata))]
+    """A refusal as a rich status, cut to what gRPC's trailers hold: a longer one would not arrive at all."""
+    details = [_packed(_info(refusal))]
     if refusal.violations:
-        bad = error_details_pb2.BadRequest()
-        for violation in refusal.violations:
-            bad.field_violations.add(field=violation.field, reason=violation.reason, description=violation.message)
-        details.append(_packed(bad))
+        details.append(_packed(_violations(refusal, _ROOM - details[0].ByteSize())))
     if refusal.retry_after is not None:
         retry = error_details_pb2.RetryInfo()
         retry.retry_delay.FromMilliseconds(int(refusal.retry_after * 1000))
         details.append(_packed(retry))
-    return status_pb2.Status(code=refusal.status_code, message=refusal.message, details=details)
+    return status_pb2.Status(code=refusal.status_code, message=_short(refusal.message, _LONGEST_TEXT), details=details)
 
 
 def fault_status(trace_id: str) -> status_pb2.Status:
