@@ -55,6 +55,8 @@ class _Call:
     context: Context
     reply: asyncio.Future[Message]
     digest: bytes = b""
+    # Empty for what leaves nothing behind that a repetition could find.
+    request_id: str = ""
 
     def settle(self, outcome: Outcome) -> None:
         """Answers, unless the caller has gone."""
@@ -87,6 +89,8 @@ class Groups:
         """One call's reply; refuses what the call alone would refuse."""
         key = (method.full_name, context.principal)
         call = _Call(request.SerializeToString(deterministic=True), context, asyncio.get_running_loop().create_future())
+        if not method.reads:
+            call.request_id = context.request_id
         call.digest = hashlib.sha256(call.body).digest()
         line = self._lines.get(key)
         if line is not None:
@@ -111,7 +115,7 @@ class Groups:
         first: dict[str, _Call] = {}
         alone: list[_Call] = []
         for call in group:
-            name = call.context.request_id or str(id(call))
+            name = call.request_id or str(id(call))
             (alone.append(call) if name in first else first.update({name: call}))
         together = list(first.values())
         if len(together) > 1:
@@ -167,7 +171,7 @@ async def _known(
     tx: Tx, method: Method, key: dict[str, Any], calls: Sequence[_Call], outcomes: dict[_Call, Outcome]
 ) -> None:
     """Puts the tenant on the transaction and answers calls that were answered before."""
-    named = {call.context.request_id: call for call in calls if call.context.request_id}
+    named = {call.request_id: call for call in calls if call.request_id}
     with first_statement():
         found = await tx.session.execute(_BEGIN, {**key, "tenant": str(key["tenant_id"]), "request_ids": list(named)})
     for row in found:
@@ -180,9 +184,9 @@ async def _known(
 
 async def _remember(tx: Tx, key: dict[str, Any], fresh: Sequence[_Call], outcomes: dict[_Call, Outcome]) -> None:
     kept = [
-        (call.context.request_id, call.digest, outcome.SerializeToString())
+        (call.request_id, call.digest, outcome.SerializeToString())
         for call in fresh
-        if call.context.request_id and isinstance(outcome := outcomes[call], Message)
+        if call.request_id and isinstance(outcome := outcomes[call], Message)
     ]
     if kept:
         ids, hashes, responses = (list(values) for values in zip(*kept, strict=True))

@@ -8,6 +8,7 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -169,6 +170,26 @@ async def page(tx: Tx, entity: type[Entity], request: Any, response: type[Messag
     if total is not None and "total_size" in answer.DESCRIPTOR.fields_by_name:
         answer.total_size = total
     return answer
+
+
+async def by_ids(tx: Tx, entity: type[Entity], ids: Sequence[str]) -> dict[str, Message]:
+    """Messages by the ids as they were given, of the rows in the caller's reach; what is no id finds nothing.
+
+    Two spellings of an id share a message: whoever answers with it copies it, since replies are masked in place.
+    """
+    keys: dict[str, UUID] = {}
+    for given in ids:
+        with suppress(ValueError):
+            keys[given] = UUID(given)
+    names, source = _attributes(entity), view(entity)
+    inside = reach(entity, source.c, tx.principal, tx.context.permission)
+    query = select(*(source.c[column] for column in names.values())).where(source.c.id.in_(keys.values()), inside)
+    binding = tx.runtime.bindings.of(entity)
+    found = {
+        row.id: binding.render(_shown(entity, dict(zip(names, row, strict=True))))
+        for row in (await tx.session.execute(query)).all()
+    }
+    return {given: found[key] for given, key in keys.items() if key in found}
 
 
 @cache

@@ -20,7 +20,7 @@ from tercet_chassis.consumers import Consumer, consumers_in
 from tercet_chassis.contract import ContractBroken, methods_of, module_name, proto_package
 from tercet_chassis.copies import built_in_consumers
 from tercet_chassis.entity import Entity, metadata_of
-from tercet_chassis.handlers import UNIT, Handlers, shape_of
+from tercet_chassis.handlers import Handlers, shape_of
 from tercet_chassis.jobs import Job, jobs_in
 from tercet_chassis.server import Bound
 from tercet_chassis.standard import free_method
@@ -124,7 +124,7 @@ class Service:
                 if handler is None:
                     missing.append(method.full_name)
                     continue
-                self.methods[method.path] = Bound(method, handler, shape_of(own) if own else UNIT)
+                self.methods[method.path] = Bound(method, handler, shape_of(handler))
         if missing and self.complete:
             raise ContractBroken(f"{self.name} has no handler for {', '.join(missing)}")
         stray = [name for name, owner in handlers.items() if type(owner) not in served]

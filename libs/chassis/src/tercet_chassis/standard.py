@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import Message
 
+from tercet_chassis import lists
 from tercet_chassis.contract import ContractBroken, Method, message_class
 from tercet_chassis.entity import Entity
+from tercet_chassis.errors import Refusal, ResourceNotFound
 from tercet_chassis.transaction import Tx, check_etag
 
 if TYPE_CHECKING:
     from tercet_chassis.binding import Bindings
 
-Unit = Callable[[Any, Tx], Awaitable[Message | Entity]]
+Unit = Callable[[Any, Tx], Awaitable[Any]]
 _VERB = re.compile(r"^(Get|List|Create|Update|Delete)([A-Z]\w*)$")
 
 
@@ -62,8 +65,17 @@ def _resource_name(method: Method, entity: type[Entity]) -> str:
 
 
 def _get(entity: type[Entity], method: Method, _: type[Message] | None) -> Unit:
-    async def get(request: Any, tx: Tx) -> Entity:
-        return await tx.get(entity, request.id)
+    # Reads that a caller sends side by side share one look; no session tracks what is only shown.
+    async def get(requests: Sequence[Any], tx: Tx) -> list[Message | Refusal]:
+        found = await lists.by_ids(tx, entity, [request.id for request in requests])
+        answers: list[Message | Refusal] = []
+        for request in requests:
+            message = found.get(request.id)
+            if message is None:
+                answers.append(ResourceNotFound(type=entity.__name__, id=request.id))
+            else:
+                answers.append(copy(message) if len(requests) > 1 else message)
+        return answers
 
     return get
 

@@ -244,7 +244,7 @@ def upgrade() -> None:
     op.create_index('leads_by_party', 'leads', ['tenant_id', 'party_id'], unique=False, postgresql_where=sa.text("state IN ('OPEN', 'WORKING', 'QUALIFIED', 'CONVERTING')"))
     op.create_index('leads_by_pool', 'leads', ['tenant_id', 'pool_code', 'state'], unique=False, postgresql_where=sa.text('owner_id IS NULL'))
     op.create_index('leads_by_recycle_time', 'leads', ['tenant_id', 'recycle_time'], unique=False, postgresql_where=sa.text('recycle_time IS NOT NULL'))
-    op.create_index('leads_by_score', 'leads', ['tenant_id', 'score'], unique=False, postgresql_where=None)
+    op.create_index('leads_by_score', 'leads', ['tenant_id', 'score', 'id'], unique=False, postgresql_where=None)
     op.create_index('leads_by_state', 'leads', ['tenant_id', 'state', 'create_time'], unique=False, postgresql_where=None)
     op.create_index('leads_search', 'leads', ['tenant_id', 'search'], unique=False, postgresql_using='gin')
     op.create_table('parties',

@@ -35,7 +35,8 @@ class Lead(Linked, Owned, Custom, External, Searchable, Entity):
         index("leads_by_owner", "owner_id", "state"),
         index("leads_by_pool", "pool_code", "state", where="owner_id IS NULL"),
         index("leads_by_recycle_time", "recycle_time", where="recycle_time IS NOT NULL"),
-        index("leads_by_score", "score"),
+        # With the id, which breaks ties: many leads have the same score.
+        index("leads_by_score", "score", "id"),
     )
 
     link_state: Mapped[str] = column(default="UNRESOLVED")
