@@ -39,7 +39,10 @@ class EventMeta:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One piece of work. `permission` is the one its method names; record scopes are those of that permission."""
+    """One piece of work. `permission` is the one its method names; record scopes are those of that permission.
+
+    What is not `audited` only keeps a copy of what was audited where it happened.
+    """
 
     principal: Principal
     method: str
@@ -49,6 +52,7 @@ class Context:
     origin: str = LIVE
     traceparent: str = ""
     event: EventMeta | None = None
+    audited: bool = True
 
     @property
     def tenant_id(self) -> UUID | None:

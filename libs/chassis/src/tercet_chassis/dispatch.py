@@ -235,6 +235,7 @@ class Dispatcher:
             traceparent=telemetry.traceparent() or meta.headers.get("traceparent", ""),
             event=meta,
             request_id=str(meta.id),
+            audited=not consumer.newest_wins,
         )
 
     async def act(self, consumer: Consumer, event: Message, meta: EventMeta, tx: Tx) -> None:

@@ -73,6 +73,8 @@ class Stamps:
             entity.search = index_words(binding.search_texts(lambda name: getattr(entity, name)))
 
     def _record(self, entity: Entity, action: str) -> None:
+        if not self.context.audited:
+            return
         bindings, secret = self._runtime.bindings, self._runtime.secret
         changes = {} if action == "DELETE" else audit.changes_of(entity, bindings, secret)
         self.audit.append((entity.__tablename__, entity.id, action, orjson.dumps(changes, default=str)))
