@@ -1,4 +1,4 @@
-"""Parts of the running system are killed in the middle of the main job: it ends all the same, and every promise holds."""
+"""Parts of the running system are killed in the middle of the main job: it ends, and every promise holds."""
 
 from __future__ import annotations
 

@@ -54,16 +54,16 @@ async def test_a_messy_lead_becomes_a_first_order(
 
     messy = {
         "full_name": " 王  芳女士 ",
-        "mobile": "０1３8-1234 5678（同微信）",
+        "mobile": "０1３8-6712 3459（同微信）",
         "city": "上海市",
         "source_code": "官网表单",
     }
     lead = await admin.post("/v1/leads", {**messy, "source_code": "官网表单"})
-    assert (lead["mobile"], lead["full_name"]) == ("+8613812345678", "王芳")
+    assert (lead["mobile"], lead["full_name"]) == ("+8613867123459", "王芳")
     assert lead["owner_id"] == company.admin_id, "assigned to the seller whom the gateway announced"
     assert lead["score"] > 0
     assert lead["party_id"]
-    again = await admin.post("/v1/leads", {"full_name": "王芳", "mobile": "+86 138 1234 5678", "remark": "又来了"})
+    again = await admin.post("/v1/leads", {"full_name": "王芳", "mobile": "+86 138 6712 3459", "remark": "又来了"})
     assert (again["id"], again["touch_count"]) == (lead["id"], 2)
 
     await admin.post(f"/v1/leads/{lead['id']}:recordContact")
