@@ -4,6 +4,8 @@ arrives, however long its texts are.
 
 from __future__ import annotations
 
+from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -16,6 +18,7 @@ from support.bench.requests import contact, create
 from tercet.sales.v1 import contact_service_pb2 as pb
 from tercet_chassis import wellformed
 from tercet_chassis.errors import InvalidArgument, RequestInvalid, Violation
+from tercet_chassis.faults import refusal_of
 from tercet_chassis.status import status_of
 from tercet_chassis.testing import Client, refused
 
@@ -78,3 +81,12 @@ async def test_a_refusal_that_names_a_huge_value_arrives(sut: Client) -> None:
         mask = FieldMask(paths=["x" * 70_000])
         made = await create(sut)
         await sut.UpdateContact(pb.UpdateContactRequest(contact=pb.Contact(id=made.id), update_mask=mask))
+
+
+def test_a_time_beyond_the_calendar_and_digits_beyond_what_is_kept_are_refusals() -> None:
+    for work in (lambda: date.max + timedelta(days=1), lambda: Decimal("1e60").quantize(Decimal("0.01"))):
+        with pytest.raises((OverflowError, ArithmeticError)) as failed:
+            work()
+        refusal = refusal_of(failed.value, {})
+        assert refusal is not None
+        assert refusal.reason == "VALUE_NOT_STORABLE"

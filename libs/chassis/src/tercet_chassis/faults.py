@@ -9,6 +9,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
+from decimal import InvalidOperation
 from typing import Any, TypeVar
 
 from sqlalchemy.exc import DBAPIError, IntegrityError
@@ -25,6 +26,8 @@ _UNIQUE, _MISSING = "23505", "23502"
 # Too long, out of range, not to be written in UTF-8, no time of the calendar; 22000 is what the driver refuses to send;
 # 54000 is text beyond what an index or the search words hold.
 _UNSTORABLE = frozenset({"22000", "22001", "22003", "22008", "22021", "22P05", "54000"})
+# What Python says when a time leaves the calendar or an amount the digits that are kept.
+_BEYOND = (OverflowError, InvalidOperation)
 # Shutting down, starting up, out of connections.
 _AWAY = ("57P", "08", "53300")
 
@@ -73,7 +76,7 @@ def refusal_of(error: BaseException, keys: UniqueKeys) -> Refusal | None:
     """The refusal that a database error is; None when it is a fault of ours."""
     if isinstance(error, StaleDataError) or _state(error) in _RACES:
         return ChangedMeanwhile()
-    if _state(error) in _UNSTORABLE:
+    if _state(error) in _UNSTORABLE or isinstance(error, _BEYOND):
         return ValueNotStorable()
     if isinstance(error, IntegrityError):
         column = str(getattr(_cause(error), "column_name", None) or "")

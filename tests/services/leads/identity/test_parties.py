@@ -44,6 +44,19 @@ async def members(leads: Client, party_id: str) -> list[Identity]:
     return list(found.identities)
 
 
+async def test_identities_are_found_and_ordered_by_their_score(leads: Client) -> None:
+    first = await recognised(leads, name="王芳", mobile="13812341234")
+    await recognised(leads, name="王 芳 女士", mobile="+86 138-1234-1234", city="济南市")
+    found = await leads.ListIdentities(ListIdentitiesRequest(filter="score <= 1", order_by="score", page_size=1))
+    rest = await leads.ListIdentities(
+        ListIdentitiesRequest(filter="score <= 1", order_by="score", page_size=1, page_token=found.next_page_token)
+    )
+    scores = [found.identities[0].score, rest.identities[0].score]
+    assert scores == sorted(scores)
+    beyond = await leads.ListIdentities(ListIdentitiesRequest(filter="score > 99999999999999999999"))
+    assert first.identity.id not in [identity.id for identity in beyond.identities]
+
+
 async def test_same_mobile_and_name_is_the_same_person(leads: Client) -> None:
     first = await recognised(leads, name="王芳", mobile="13812341234")
     second = await recognised(leads, name="王 芳 女士", mobile="+86 138-1234-1234", city="济南市")

@@ -115,6 +115,7 @@ def test_parties_without_a_sale_do_not_move_thresholds() -> None:
         ("QUARTER", date(2026, 12, 31), (date(2026, 10, 1), date(2026, 12, 31))),
         ("QUARTER", date(2026, 5, 1), (date(2026, 4, 1), date(2026, 6, 30))),
         ("YEAR", date(2026, 7, 7), (date(2026, 1, 1), date(2026, 12, 31))),
+        ("QUARTER", date.max, (date(9999, 10, 1), date.max)),
     ],
 )
 def test_periods_of_the_calendar(kind: str, day: date, expected: tuple[date, date]) -> None:

@@ -274,3 +274,9 @@ async def test_values_obey_permissions_and_reach(sales: Client) -> None:
         await stranger.LookUpCustomerValue(request)
     with refused("PERMISSION_MISSING"):
         await own.RebuildValue(RebuildValueRequest(seller_unit_id=str(unit)))
+
+
+async def test_a_period_may_end_with_the_calendar(sales: Client) -> None:
+    unit = str(sales.principal.unit_id)
+    request = GetValueTransitionsRequest(seller_unit_id=unit, from_date="2026-01-01", to_date="9999-12-31")
+    assert not (await sales.GetValueTransitions(request)).transitions

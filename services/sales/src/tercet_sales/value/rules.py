@@ -6,6 +6,7 @@ left does not count.
 
 from __future__ import annotations
 
+from calendar import monthrange
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -121,9 +122,8 @@ def period_of(day: date, kind: str) -> tuple[date, date]:
         return date(day.year, 1, 1), date(day.year, 12, 31)
     months = {"MONTH": 1, "QUARTER": 3}[kind]
     first_month = (day.month - 1) // months * months + 1
-    start = date(day.year, first_month, 1)
-    after = date(day.year + (first_month + months > 12), (first_month + months - 1) % 12 + 1, 1)
-    return start, after - timedelta(days=1)
+    last_month = first_month + months - 1
+    return date(day.year, first_month, 1), date(day.year, last_month, monthrange(day.year, last_month)[1])
 
 
 def instants(start: date, end: date, zone: str) -> tuple[datetime, datetime]:
