@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import asyncpg
 import pytest
 
 from support.gateway import Company
@@ -12,6 +11,7 @@ from support.leads import company as company_name
 from support.leads import mobile, person
 from support.rest import Person
 from support.servers import Servers
+from support.tables import connected
 from tercet_chassis.testing import Together
 
 from .conftest import SERVICES
@@ -27,11 +27,8 @@ class House:
 
     async def sql(self, service: str, statement: str, *values: Any) -> None:
         """Changes rows behind everybody's back; `$1` is the tenant."""
-        dsn = self._servers.owner_dsn(service)
-        database = dsn.rsplit("/", 1)[1].split("?")[0]
-        connection = await asyncpg.connect(self._servers.superuser_dsn, database=database)
+        connection = await connected(self._servers, service)
         try:
-            await connection.execute("SET session_replication_role = replica")
             done = await connection.execute(statement, self.company.tenant_id, *values)
         finally:
             await connection.close()
@@ -39,7 +36,8 @@ class House:
 
     async def broken(self) -> dict[str, str]:
         """The invariants that do not hold, with an example each; facts that differ count too."""
-        found, facts = {}, {}
+        found: dict[str, str] = {}
+        facts: dict[str, set[str]] = {}
         for service in SERVICES:
             answer = await self.admin.get(f"/v1/{service}/check")
             for finding in answer["findings"]:

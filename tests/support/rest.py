@@ -64,7 +64,8 @@ async def front_door(together: Together) -> AsyncIterator[httpx2.AsyncClient]:
     stop: asyncio.Event = asyncio.Event()
     port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     serving = asyncio.create_task(serve_http(settings, stop, started=port.set_result))
-    await asyncio.wait({serving, port}, return_when=asyncio.FIRST_COMPLETED)
+    either: set[asyncio.Future[Any]] = {serving, port}
+    await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
     if serving.done():
         await serving
     async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port.result()}", timeout=60, trust_env=False) as http:

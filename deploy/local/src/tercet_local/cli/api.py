@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -68,6 +69,14 @@ class Api:
             response = self._send(method, path, body, query, self._token(), key)
         return _answer(response)
 
+    def upload(self, service: str, file: Path, media_type: str) -> dict[str, Any]:
+        """Send a file to a service. Refused with what the API said."""
+        path, key, query = f"/v1/{service}/files", str(uuid.uuid4()), {"name": file.name}
+        response = self._send("POST", path, None, query, self._token(), key, file, media_type)
+        if response.status_code == 401 and self._renew():
+            response = self._send("POST", path, None, query, self._token(), key, file, media_type)
+        return _answer(response)
+
     def sign_in(self, tenant: str, email: str, password: str) -> dict[str, Any]:
         """Sign in and keep the tokens. Refused with what the API said."""
         body = {"tenant": tenant, "email": email, "password": password, "client": "tercet command line"}
@@ -118,6 +127,8 @@ class Api:
         query: Mapping[str, Any] | None,
         token: str | None,
         key: str | None,
+        content: Path | None = None,
+        media_type: str = "",
     ) -> httpx2.Response:
         headers = {}
         if token:
@@ -126,7 +137,11 @@ class Api:
             headers["idempotency-key"] = key
         given = {name: value for name, value in (query or {}).items() if value is not None}
         try:
-            return self._client.request(method, path, json=body, params=given, headers=headers)
+            if content is None:
+                return self._client.request(method, path, json=body, params=given, headers=headers)
+            headers["content-type"] = media_type
+            with content.open("rb") as stream:
+                return self._client.request(method, path, content=stream, params=given, headers=headers)
         except httpx2.TransportError as error:
             raise Unreachable(self.url, str(error) or type(error).__name__) from error
 

@@ -78,8 +78,9 @@ def _act(api: Api, service: str, dead_letter: str, verb: str, as_json: bool) -> 
         console.print(f"{letter.get('id', dead_letter)} is {letter.get('state', verb)}.")
 
 
-@events.command()
-def announce(
+@events.command("replay")
+@events.command("announce", hidden=True)
+def replay(
     service: ServiceName,
     event: Annotated[str, typer.Argument(help="Event message to announce each resource by, such as CustomerUpdated.")],
     url: Url = DEFAULT_URL,
