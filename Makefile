@@ -38,6 +38,10 @@ lint: setup ## Style, import rules and proto rules
 	$(BIN)/lint-imports
 	cd proto && ../$(BIN)/buf lint && ../$(BIN)/buf format --diff --exit-code --path tercet
 
+.PHONY: breaking
+breaking: setup ## Prove that the protos break nobody who builds on the last ones (AGAINST=revision)
+	$(BIN)/python proto/check_breaking.py $(AGAINST)
+
 .PHONY: types
 types: setup ## Check all types strictly
 	$(BIN)/mypy $(CODE)
@@ -50,7 +54,7 @@ migrations: setup ## Prove that the migrations build what the models say, up, do
 	rm -rf $(VENV)/migration-trial
 
 .PHONY: ci
-ci: lint types migrations test ## All that must be green before a change lands
+ci: lint breaking types migrations test ## All that must be green before a change lands
 
 .PHONY: bench
 bench: setup ## Measure every mark of speed against the floor of this machine (SECONDS=5 a measurement)
