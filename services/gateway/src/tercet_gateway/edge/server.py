@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
 
+import grpc
 import structlog
 import uvicorn
 from fastapi import FastAPI
@@ -16,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tercet_chassis.calls import Channels
+from tercet_chassis.errors import Refusal
 from tercet_chassis.principal import Principal
 from tercet_chassis.tokens import Signer
 from tercet_gateway.edge import problems
@@ -64,8 +66,9 @@ class Edge:
         pages_app = FastAPI(title="Tercet", docs_url=None, redoc_url=None, openapi_url=None)
         for router in (pages(contract, health), file_routes(tools), link_routes(tools)):
             pages_app.include_router(router)
-        pages_app.add_exception_handler(Exception, self._failed)
-        pages_app.add_exception_handler(HTTPException, self._failed)
+        # What is expected has handlers of its own: that of Exception raises again, as faults must reach the log.
+        for kind in (HTTPException, Refusal, grpc.aio.AioRpcError, Exception):
+            pages_app.add_exception_handler(kind, self._failed)
         return pages_app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
