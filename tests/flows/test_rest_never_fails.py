@@ -25,7 +25,7 @@ LEFT_OUT = re.compile(r"/sessions|/me\b|/clock|/events|/users/|/roles/|/tenant")
 EXAMPLES = {GenerationMode.POSITIVE: 2, GenerationMode.NEGATIVE: 1}
 
 
-def examples(operation: APIOperation[Any, Any], mode: GenerationMode) -> list[Case]:
+def examples(operation: APIOperation[Any, Any, Any], mode: GenerationMode) -> list[Case]:
     """Requests of an operation; none when nothing can be wrong with it."""
     found: list[Case] = []
     run = settings(
