@@ -20,14 +20,15 @@ from schemathesis.schemas import APIOperation
 from support.leads import mobile, person
 from support.rest import Person
 
+Operation = APIOperation[Any, Any, Any, Any]
 # What would end the caller's own session or rights, move the clock, or stay open for an hour.
 LEFT_OUT = re.compile(r"/sessions|/me\b|/clock|/events|/users/|/roles/|/tenant")
 EXAMPLES = {GenerationMode.POSITIVE: 2, GenerationMode.NEGATIVE: 1}
 
 
-def examples(operation: APIOperation[Any, Any, Any], mode: GenerationMode) -> list[Case]:
+def examples(operation: Operation, mode: GenerationMode) -> list[Case[Operation]]:
     """Requests of an operation; none when nothing can be wrong with it."""
-    found: list[Case] = []
+    found: list[Case[Operation]] = []
     run = settings(
         max_examples=EXAMPLES[mode], derandomize=True, database=None, deadline=None,
         phases=[Phase.generate], suppress_health_check=list(HealthCheck),
@@ -35,7 +36,7 @@ def examples(operation: APIOperation[Any, Any, Any], mode: GenerationMode) -> li
 
     @run
     @given(operation.as_strategy(mode))
-    def collect(case: Case) -> None:
+    def collect(case: Case[Operation]) -> None:
         found.append(case)
 
     with suppress(Unsatisfiable):  # a method that takes nothing cannot be given anything wrong
