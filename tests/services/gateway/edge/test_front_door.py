@@ -128,10 +128,13 @@ async def test_a_file_goes_in_and_comes_out(admin: httpx2.AsyncClient) -> None:
     assert (unnamed.status_code, unnamed.json()["reason"]) == (400, "NAME_MISSING")
 
 
-async def test_a_tracked_link_that_is_not_there_says_so(door: str, company: Company) -> None:
+async def test_a_tracked_link_that_is_not_there_says_so(
+    door: str, company: Company, caplog: pytest.LogCaptureFixture
+) -> None:
     async with httpx2.AsyncClient(base_url=door) as visitor:
         assert (await visitor.get(f"/t/{company.code}/none")).status_code == 410
         assert (await visitor.get("/t/nobody-here/none")).status_code == 404
+    assert "Exception in ASGI application" not in caplog.text, "a refusal is no fault"
 
 
 async def test_a_tracked_link_counts_and_sends_on(admin: httpx2.AsyncClient, door: str, company: Company) -> None:
