@@ -124,7 +124,7 @@ async def test_whatever_is_killed_the_job_ends_and_every_promise_holds(system: S
     assert len(visitor.taken) > 5
     assert system.run(*job).count(f"{ROWS:,} rows") == 1, "a second run repeats nothing"
     system.run("token", "--tenant", ADMIN["tenant"], "--email", ADMIN["email"], "--password", ADMIN["password"])
-    checked = json.loads(system.run("check", "--json", ok=(0, 1)))
+    checked = json.loads(system.run("check", "--json", "--wait", "60", ok=(0, 1)))
     assert [found for found in checked["findings"] if not found["holds"]] == []
 
 

@@ -89,6 +89,7 @@ def test_a_token_from_the_environment_goes_first(gateway: StandInGateway, monkey
 def healthy(gateway: StandInGateway, facts: dict[str, dict[str, str]]) -> None:
     finding = {"invariant": "events.applied_once", "holds": True, "checked_count": 7, "broken_count": 0, "examples": []}
     for service in SERVICES:
+        gateway.answers[f"/v1/{service}/backlog"] = (200, {"unhandled_events": 0, "due_jobs": 0})
         gateway.answers[f"/v1/{service}/check"] = (200, {"findings": [finding], "facts": facts.get(service, {})})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from typing import Annotated, Any
 
@@ -11,6 +12,8 @@ from tercet_local.cli.api import DEFAULT_URL, Api, ApiRefused, Url
 from tercet_local.cli.output import AsJson, console, show_json, show_rows
 from tercet_local.provisioning import SERVICES
 
+_PAUSE_SECONDS = 0.25
+
 
 def register(app: typer.Typer) -> None:
     app.command()(check)
@@ -18,11 +21,13 @@ def register(app: typer.Typer) -> None:
 
 def check(
     every: Annotated[bool, typer.Option("--all", help="Show the invariants that hold too.")] = False,
+    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait first until no event or job is on its way.")] = 10,
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:
     """Check the invariants of every service, and that their numbers agree. Exit code 1 when one is broken."""
     api = Api(url)
+    _until_idle(api, wait)
     findings: list[dict[str, Any]] = []
     facts: dict[str, dict[str, str]] = defaultdict(dict)
     for service in SERVICES:
@@ -48,6 +53,21 @@ def check(
         _show(findings if every else broken, len(findings), len(broken))
     if broken:
         raise typer.Exit(1)
+
+
+def _until_idle(api: Api, seconds: float) -> None:
+    """Lets what is on its way arrive. A system that is always busy, or partly away, is checked all the same."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            if not any(waiting for service in SERVICES for waiting in api.get(f"/v1/{service}/backlog").values()):
+                return
+        except ApiRefused as refusal:
+            if refusal.status < 500:
+                raise
+        if time.monotonic() > deadline:
+            return
+        time.sleep(_PAUSE_SECONDS)
 
 
 def _finding(
