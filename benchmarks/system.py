@@ -63,7 +63,7 @@ class System:
         accounts = orjson.loads(answer.content).get("account_details", [])
         streams = [stream for account in accounts for stream in account.get("stream_detail", [])]
         consumers = [consumer for stream in streams for consumer in stream.get("consumer_detail") or []]
-        return unpublished + sum(one["num_pending"] + one["num_ack_pending"] for one in consumers)
+        return unpublished + sum(int(one["num_pending"]) + int(one["num_ack_pending"]) for one in consumers)
 
     async def handled(self) -> dict[float, float]:
         """How many events were handled within so many seconds of their commit, all services and consumers together."""

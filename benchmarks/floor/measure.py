@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from benchmarks import load
@@ -61,10 +62,14 @@ def measure(seconds: float = 4.0) -> dict[str, load.Result]:
     results = {}
     with running() as address:
         for name in ("echo", "grpc", "insert"):
-            path = f"/{name}"
-            asyncio.run(load.run(address, lambda _, path=path: ("POST", path, BODY), seconds=1.0))
-            results[name] = asyncio.run(load.run(address, lambda _, path=path: ("POST", path, BODY), seconds=seconds))
+            make = partial(_request, f"/{name}")
+            asyncio.run(load.run(address, make, seconds=1.0))
+            results[name] = asyncio.run(load.run(address, make, seconds=seconds))
     return results
+
+
+def _request(path: str, _: int) -> tuple[str, str, bytes]:
+    return "POST", path, BODY
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ FREE = frozenset(
 def code_lines(file: Path) -> int:
     """Lines that hold code."""
     source = file.read_text(encoding="utf-8")
-    documented = set()
+    documented: set[int] = set()
     for node in ast.walk(ast.parse(source)):
         if (
             isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)

@@ -33,7 +33,6 @@ async def client(together: Together, servers: Servers, name: str, tenant_id: Any
     """The service's client in the test's tenant; starts the service when the session has not."""
     if name not in together.running:
         service = importlib.import_module(f"tercet_{name.replace('-', '_')}.app").service
-        service.complete = False
         await together.start(service, servers.owner_dsn(name), servers.app_dsn(name))
     return await together.tenant(together.running[name], tenant_id)
 

@@ -9,12 +9,15 @@ import signal
 import sys
 from collections.abc import Sequence
 
+import structlog
 import uvloop
 
 from tercet_chassis import migrations, telemetry
 from tercet_chassis.runtime import Runtime
 from tercet_chassis.service import Service
 from tercet_chassis.settings import Settings
+
+log = structlog.get_logger(__name__)
 
 
 def run(service: Service, arguments: Sequence[str] | None = None) -> None:
@@ -81,7 +84,9 @@ async def serve(service: Service, settings: Settings) -> None:
     await asyncio.wait([*faces, waits], return_when=asyncio.FIRST_COMPLETED)
     stop.set()
     results = await asyncio.gather(*faces, return_exceptions=True)
-    await runtime.stop()
-    for result in results:
-        if isinstance(result, BaseException):
-            raise result
+    failed = [result for result in results if isinstance(result, BaseException)]
+    for fault in failed:
+        log.critical("service.face_failed", exc_info=fault)
+    await (runtime.stop(grace=0.0) if failed else runtime.stop())
+    if failed:
+        raise failed[0]
