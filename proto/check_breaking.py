@@ -10,8 +10,8 @@ import io
 import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
+import zipfile
 from pathlib import Path
 
 PROTO = Path(__file__).resolve().parent
@@ -44,13 +44,13 @@ def main() -> int:
         sys.stdout.write(f"proto breaking check: skipped, {revision} has no protos yet\n")
         return 0
     archive = subprocess.run(
-        ["git", "-C", str(PROTO.parent), "archive", revision, "proto/tercet", "proto/buf.yaml"],
+        ["git", "-C", str(PROTO.parent), "archive", "--format=zip", revision, "proto/tercet", "proto/buf.yaml"],
         capture_output=True,
         check=True,
     )
     with tempfile.TemporaryDirectory() as folder:
-        with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tar:
-            tar.extractall(folder, filter="data")
+        with zipfile.ZipFile(io.BytesIO(archive.stdout)) as packed:
+            packed.extractall(folder)
         earlier = Path(folder) / "proto"
         # What we import from others is laid beside both, so that nothing is fetched.
         shutil.copytree(PROTO / "include", earlier / "include")
