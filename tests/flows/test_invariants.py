@@ -12,7 +12,7 @@ from support.leads import mobile, person
 from support.rest import Person
 from support.servers import Servers
 from support.tables import connected
-from tercet_chassis.testing import Together
+from tercet_chassis.testing import Together, eventually
 
 from .conftest import SERVICES
 
@@ -26,13 +26,18 @@ class House:
         self.order: dict[str, Any] = {}
 
     async def sql(self, service: str, statement: str, *values: Any) -> None:
-        """Changes rows behind everybody's back; `$1` is the tenant."""
+        """Changes rows behind everybody's back, as soon as they are there; `$1` is the tenant."""
         connection = await connected(self._servers, service)
-        try:
+
+        async def changed() -> bool:
             done = await connection.execute(statement, self.company.tenant_id, *values)
+            assert not done.endswith(" 0"), f"nothing was broken: {statement}"
+            return True
+
+        try:
+            await eventually(changed)
         finally:
             await connection.close()
-        assert not done.endswith(" 0"), f"nothing was broken: {statement}"
 
     async def broken(self) -> dict[str, str]:
         """The invariants that do not hold, with an example each; facts that differ count too."""
