@@ -111,10 +111,17 @@ class Person:
                 if last:
                     raise
             else:
-                if last or response.status_code not in (429, 502, 503, 504):
+                if last or not _passing(response):
                     return _answer(response)
             await asyncio.sleep(min(0.1 * 2**attempt, 2.0))
         raise AssertionError("unreachable")
+
+
+def _passing(response: httpx2.Response) -> bool:
+    """Whether waiting helps: the system is away, or the rate is; a quota that is used up is not."""
+    if response.status_code == 429:
+        return response.json().get("reason") in ("RATE_LIMITED", "SIGN_IN_THROTTLED")
+    return response.status_code in (502, 503, 504)
 
 
 def _answer(response: httpx2.Response) -> dict[str, Any]:

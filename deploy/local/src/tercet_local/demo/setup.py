@@ -111,7 +111,7 @@ async def _leads_settings(admin: Person) -> None:
             "display_name": f"{unit['name']}公海 pool",
             "unit_id": unit["id"],
             "fallback": unit["code"] == "east",
-            "claim_quota": 200,
+            "claim_quota": 3000,
             "recycle_hours": 72,
             "warn_hours": 12,
             "rest_hours": 24,

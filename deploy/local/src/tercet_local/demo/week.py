@@ -187,7 +187,7 @@ class Day:
         try:
             return await self.seller.post(path, body, *self._key(what, *key))
         except ApiRefused as refused:
-            if refused.status != 409:
+            if refused.status not in (409, 429):
                 raise
             self.did[f"refused:{refused.reason}"] += 1
             return None
