@@ -76,8 +76,8 @@ async def _stages(admin: Person, journal: Journal, begun: datetime, leads: Path,
         journal.put(built=True)
         progress.update(bar, completed=1)
     day = int(journal.values.get("days", 0))
-    await clock.advance(admin, monday + timedelta(days=day))
     if "imported" not in journal.values:
+        await clock.advance(admin, monday)
         started = time.monotonic()
         imported = await _intake(admin, leads, progress)
         await setup.visitors(admin)
