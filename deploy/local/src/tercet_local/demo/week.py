@@ -28,6 +28,7 @@ class Day:
 
     def __init__(self, seller: Person, unit: dict[str, Any], number: int, seed: int, now: datetime) -> None:
         self.seller, self.unit, self.number, self.now = seller, unit, number, now
+        self._seed = seed
         self.draw = random.Random(f"{seed}/{number}/{seller.email}")
         self.did: Counter[str] = Counter()
 
@@ -40,6 +41,10 @@ class Day:
 
     def _key(self, *parts: object) -> tuple[object, ...]:
         return (self.number, self.seller.email, *parts)
+
+    def _draw_for(self, id: str) -> None:
+        # The same thing befalls a lead or deal on the same day, also when a killed day is begun again.
+        self.draw = random.Random(f"{self._seed}/{self.number}/{id}")
 
     async def _claim(self) -> None:
         waiting = f'pool_code = "pool-{self.unit["code"]}" AND state = OPEN AND NOT owner_id:*'
@@ -55,6 +60,7 @@ class Day:
             await self._lead(lead)
 
     async def _lead(self, lead: dict[str, Any]) -> None:
+        self._draw_for(lead["id"])
         path = f"/v1/leads/{lead['id']}"
         if not await self._try("contacted", f"{path}:recordContact", {}, lead["id"]):
             return
@@ -84,6 +90,7 @@ class Day:
     async def _deals(self) -> None:
         mine = f'owner_id = "{self.seller.user_id}" AND state = OPEN'
         async for deal in self.seller.pages("/v1/opportunities", "opportunities", filter=mine, page_size=100):
+            self._draw_for(deal["id"])
             if self.draw.random() < 0.85:
                 await self._advance(deal)
 
@@ -187,6 +194,8 @@ class Day:
         try:
             return await self.seller.post(path, body, *self._key(what, *key))
         except ApiRefused as refused:
+            if refused.reason == "IDEMPOTENCY_KEY_REUSED":
+                return None  # done on this day before the run was killed
             if refused.status not in (409, 429):
                 raise
             self.did[f"refused:{refused.reason}"] += 1
