@@ -13,6 +13,9 @@ from tercet_chassis.binding import holds_personal
 from tercet_chassis.contract import repeated, rule_of
 
 
+_CLASSES = frozenset(options_pb2.PersonalData.keys())
+
+
 def shortened(text: str) -> str:
     """Enough to recognise a value that one knows, not enough to use it: `13812345678` -> `138****5678`."""
     if "@" in text:
@@ -24,31 +27,47 @@ def shortened(text: str) -> str:
 
 
 @cache
-def _class_of(field: Any) -> str:
-    return str(options_pb2.PersonalData.Name(rule_of(field).personal_data))
+def _class_of(field: Any) -> tuple[str, str]:
+    rule = rule_of(field)
+    return options_pb2.PersonalData.Name(rule.personal_data) if rule.personal_data else "", rule.personal_data_by
 
 
-def mask(message: Message, masks: frozenset[str]) -> None:
-    """Shortens in place every value whose class of personal data is in `masks`; other kinds of value are cleared."""
+def _class_in(field: Any, message: Message, around: Message | None) -> str:
+    """The class of this very value: what the field beside it says, else what the field itself is marked with."""
+    declared, by = _class_of(field)
+    if not by:
+        return declared
+    beside, said = message.DESCRIPTOR.fields_by_name[by], getattr(message, by)
+    if beside.enum_type is not None:
+        value = beside.enum_type.values_by_number.get(said)
+        return value.name if value is not None and value.name in _CLASSES else declared
+    named = None if around is None else around.DESCRIPTOR.fields_by_name.get(said)
+    return (named is not None and _class_of(named)[0]) or declared
+
+
+def mask(message: Message, masks: frozenset[str], around: Message | None = None) -> None:
+    """Shortens in place every value whose class of personal data is in `masks`; other kinds of value are cleared.
+    `around` is the message that holds this one.
+    """
     if not masks or not holds_personal(message.DESCRIPTOR.full_name):
         return
     for field, value in message.ListFields():
-        if _class_of(field) in masks:
+        if _class_in(field, message, around) in masks:
             _hide(message, field, value)
         elif field.message_type is not None:
-            _descend(field, value, masks)
+            _descend(message, field, value, masks)
 
 
-def _descend(field: Any, value: Any, masks: frozenset[str]) -> None:
+def _descend(message: Message, field: Any, value: Any, masks: frozenset[str]) -> None:
     if field.message_type.GetOptions().map_entry:
         if field.message_type.fields_by_name["value"].message_type is not None:
             for inner in value.values():
-                mask(inner, masks)
+                mask(inner, masks, message)
     elif repeated(field):
         for inner in value:
-            mask(inner, masks)
+            mask(inner, masks, message)
     else:
-        mask(value, masks)
+        mask(value, masks, message)
 
 
 def _hide(message: Message, field: Any, value: Any) -> None:

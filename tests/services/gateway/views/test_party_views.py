@@ -8,7 +8,7 @@ from tercet.gateway.v1.party_view_service_pb2 import GetPartyOverviewRequest, Li
 from tercet.leads.v1.lead_service_pb2 import CreateLeadRequest, Lead
 from tercet.servicedesk.v1.ticket_service_pb2 import CreateTicketRequest, Ticket
 from tercet_chassis.ids import new_id
-from tercet_chassis.testing import Client, refused
+from tercet_chassis.testing import Client, eventually, refused
 
 
 async def test_parts_of_services_that_are_down_are_named_and_the_rest_is_served(gateway: Client, leads: Client) -> None:
@@ -22,7 +22,12 @@ async def test_parts_of_services_that_are_down_are_named_and_the_rest_is_served(
             assert (missing[part].service, missing[part].reason) == (service, "SERVICE_UNAVAILABLE")
 
 
-async def test_each_part_follows_the_caller_s_own_rights(gateway: Client, leads: Client) -> None:
+async def _profile_is_known(gateway: Client, party_id: str) -> bool:
+    overview = await gateway.GetPartyOverview(GetPartyOverviewRequest(party_id=party_id))
+    return bool(overview.profile.contact_points)
+
+
+async def test_each_part_follows_the_caller_s_own_rights(gateway: Client, leads: Client, marketing: Client) -> None:
     lead = await leads.CreateLead(CreateLeadRequest(lead=Lead(full_name="王芳", mobile="13812345678")))
     stranger = gateway.as_(permissions={"sales.*": "all"})
     overview = await stranger.GetPartyOverview(GetPartyOverviewRequest(party_id=lead.party_id))
@@ -33,9 +38,11 @@ async def test_each_part_follows_the_caller_s_own_rights(gateway: Client, leads:
     overview = await owner_only.GetPartyOverview(GetPartyOverviewRequest(party_id=lead.party_id))
     assert not overview.leads
     assert "leads" not in {part.part for part in overview.missing}
+    await eventually(lambda: _profile_is_known(gateway, lead.party_id))
     masked = gateway.as_(masks=["PHONE", "NAME", "FREE_TEXT"])
     overview = await masked.GetPartyOverview(GetPartyOverviewRequest(party_id=lead.party_id))
     assert overview.leads[0].full_name == "王**"
+    assert overview.profile.contact_points
     assert "13812345678" not in str(overview)
 
 

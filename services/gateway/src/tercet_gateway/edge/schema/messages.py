@@ -96,6 +96,8 @@ class Components:
         rule = extensions[options_pb2.field]
         if rule.personal_data:
             shown["x-personal-data"] = options_pb2.PersonalData.Name(rule.personal_data)
+        if rule.personal_data_by:
+            shown["x-personal-data-by"] = rule.personal_data_by
         return shown
 
     def parameter(self, field: FieldDescriptor) -> Schema:
