@@ -12,7 +12,6 @@ from tercet.options.v1 import options_pb2
 from tercet_chassis.binding import holds_personal
 from tercet_chassis.contract import repeated, rule_of
 
-
 _CLASSES = frozenset(options_pb2.PersonalData.keys())
 
 
