@@ -1,4 +1,4 @@
-"""Recognising a batch: lock its strong keys, read what is known, decide trace after trace, write everything at once."""
+"""Recognising a batch: lock its keys, read what is known, decide trace after trace, write everything at once."""
 
 from __future__ import annotations
 
@@ -54,11 +54,12 @@ class Candidate:
 async def recognise(tx: Tx, traces: Sequence[Trace]) -> list[Recognition]:
     """Finds or opens the party of each trace, in order, and keeps the traces; the caller's transaction commits.
 
-    Traces of one batch and of batches at the same time that share a strong key become one party. A trace whose
-    identity is known already stays with its party, which learns what is new. Refuses nothing.
+    Batches that share a key, a weak one too, decide one after the other, so that what comes at the same moment becomes
+    one party as if it came in turn. A trace whose identity is known already stays with its party, which learns what
+    is new. Refuses nothing.
     """
     evidences = [evidence_of(trace.lead) for trace in traces]
-    await store.lock_strong_keys(tx, [key for evidence in evidences for key in strong_keys(evidence)])
+    await store.lock_keys(tx, (key for evidence in evidences for key in all_keys(evidence)))
     known = await store.identities_by_id(tx, [trace.identity_id for trace in traces if trace.identity_id])
     index = await _index(tx, evidences, {identity.party_id for identity in known.values()})
     batch = _Batch(index)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
 from uuid import UUID
@@ -16,13 +16,15 @@ from tercet_leads.identity.errors import PartyMergedMeanwhile
 from tercet_leads.identity.evidence import Evidence
 from tercet_leads.identity.model import MERGED, Identity, Party, PartyDecision, party_keys
 
-# Strong keys share so many locks: one lock a key would overflow the server's lock table in a large batch.
-_LOCKS = 512
-
-_LOCK = text(
-    "SELECT count(pg_advisory_xact_lock(:space, k)) "
+# A batch with more keys holds off all others of its tenant: a lock for each would overflow the server's lock table.
+_FEW = 256
+# Few keys are a lock each, beside a share of the tenant's own lock, which many keys take for themselves.
+_LOCK_FEW = text(
+    "SELECT count(CASE WHEN k < 0 THEN pg_advisory_xact_lock_shared(:space, k) "
+    "ELSE pg_advisory_xact_lock(:space, k) END) "
     "FROM (SELECT k FROM unnest(CAST(:locks AS int[])) AS k ORDER BY k) AS sorted"
 )
+_LOCK_MANY = text("SELECT pg_advisory_xact_lock(:space, -1)")
 # Of a crowded key only as many holders are read as tell that it is crowded.
 _HOLDERS = text(
     "SELECT asked.key, held.party_id FROM unnest(CAST(:keys AS bigint[])) AS asked(key) CROSS JOIN LATERAL ("
@@ -56,13 +58,17 @@ def digest(key: str) -> int:
     return int.from_bytes(blake2b(key.encode(), digest_size=8).digest(), "big", signed=True)
 
 
-async def lock_strong_keys(tx: Tx, keys: Sequence[str]) -> None:
+async def lock_keys(tx: Tx, keys: Iterable[str]) -> None:
     """Waits until no other transaction decides on one of the keys; in sorted order, so that two batches never wait
     for each other."""
-    locks = sorted({digest(key) % _LOCKS for key in keys})
-    if locks:
-        space = int.from_bytes(tx.tenant_id.bytes[-4:], "big", signed=True)
-        await tx.session.execute(_LOCK, {"space": space, "locks": locks})
+    locks = sorted({digest(key) & 0x7FFFFFFF for key in keys})
+    if not locks:
+        return
+    space = int.from_bytes(tx.tenant_id.bytes[-4:], "big", signed=True)
+    if len(locks) > _FEW:
+        await tx.session.execute(_LOCK_MANY, {"space": space})
+    else:
+        await tx.session.execute(_LOCK_FEW, {"space": space, "locks": [-1, *locks]})
 
 
 async def holders(tx: Tx, keys: Sequence[str]) -> list[tuple[str, UUID]]:
