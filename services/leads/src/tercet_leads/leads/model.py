@@ -37,6 +37,8 @@ class Lead(Linked, Owned, Custom, External, Searchable, Entity):
         index("leads_by_recycle_time", "recycle_time", where="recycle_time IS NOT NULL"),
         # With the id, which breaks ties: many leads have the same score.
         index("leads_by_score", "score", "id"),
+        # The working list: a grade follows from the score, so the index above would pass all better leads first.
+        index("leads_by_grade", "state", "grade", "score", "id"),
     )
 
     link_state: Mapped[str] = column(default="UNRESOLVED")
