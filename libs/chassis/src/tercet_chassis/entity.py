@@ -16,8 +16,10 @@ from uuid import UUID
 from sqlalchemy import (
     BigInteger,
     Column,
+    ColumnDefault,
     Date,
     DateTime,
+    DefaultClause,
     Index,
     MetaData,
     Numeric,
@@ -124,6 +126,8 @@ class Entity(Base):
                 "eager_defaults": False,
             }
         super().__init_subclass__(**options)
+        if "__tablename__" in cls.__dict__:
+            _default_in_database(cls.__table__)
         if "__tablename__" in cls.__dict__ and issubclass(cls, Searchable):
             Index(
                 f"{cls.__tablename__}_search", cls.__table__.c.tenant_id, cls.__table__.c.search, postgresql_using="gin"
@@ -178,6 +182,21 @@ class Searchable:
     search: Mapped[Any] = mapped_column(
         SearchTokens(), default=list, deferred=True, deferred_raiseload=True, sort_order=95
     )
+
+
+def _default_in_database(table: Table) -> None:
+    """Gives a column that must not be null its constant default in the database too: so it can be added to a table that
+    has rows, and code that does not know it yet goes on inserting.
+    """
+    for column in table.columns:
+        if column.nullable or column.server_default is not None or not isinstance(column.default, ColumnDefault):
+            continue
+        value = column.default.arg
+        if column.default.is_callable and isinstance(column.type, ARRAY | JSONB):
+            value = "{}" if isinstance(column.type, ARRAY) else str(value(None))
+        if isinstance(value, bool | int | float | str | Decimal):
+            quoted = "'" + str(value).replace("'", "''") + "'" if isinstance(value, str) else str(value).lower()
+            column.server_default = DefaultClause(text(quoted))
 
 
 def column(*arguments: Any, **options: Any) -> Any:
