@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from functools import cache, lru_cache
 from typing import Any
 
@@ -19,6 +19,7 @@ _LONGEST_PREFIX = 12
 _LONGEST_WORD = 64
 _LONGEST_NAME = 8
 _MOST_WORDS = 400
+_DIGITS = frozenset("0123456789")
 
 
 @cache
@@ -30,6 +31,8 @@ def _converter() -> Any:
 
 def folded(text: str) -> str:
     """Text as search compares it: NFKC, simplified characters, lower case."""
+    if text.isascii():
+        return text.lower()
     normal = unicodedata.normalize("NFKC", text)
     if _HAN.search(normal):
         normal = _converter().convert(normal)
@@ -38,12 +41,13 @@ def folded(text: str) -> str:
 
 def index_words(texts: Iterable[tuple[int, str | None]]) -> list[str]:
     """The words to store for these texts, each text with its class of personal data (0: none); at most 400."""
-    words: dict[str, None] = {}
+    words: list[str] = []
     for personal, text in texts:
-        for run in _RUNS.findall(folded(text or "")):
-            found = _of_run(run)
-            words.update(dict.fromkeys([f"{personal}:{word}" for word in found] if personal else found))
-    return list(words)[:_MOST_WORDS]
+        if text:
+            for run in _RUNS.findall(folded(text)):
+                # Hardly a number comes twice, and names, cities and company words come again and again.
+                words += _cut(personal, run) if run[-1] in _DIGITS else _of_run(personal, run)
+    return list(dict.fromkeys(words))[:_MOST_WORDS]
 
 
 def query_expression(text: str, classes: Collection[int]) -> str:
@@ -58,36 +62,66 @@ def query_expression(text: str, classes: Collection[int]) -> str:
     return " & ".join(f"({one})" for one in alternatives)
 
 
-# Names, cities and company words come again and again, and looking up pinyin costs more than all else here.
 @lru_cache(maxsize=32_768)
-def _of_run(run: str) -> tuple[str, ...]:
-    return tuple(_cut(run))
+def _of_run(personal: int, run: str) -> tuple[str, ...]:
+    return tuple(_cut(personal, run))
 
 
-def _cut(run: str) -> Iterator[str]:
+def _cut(personal: int, run: str) -> list[str]:
     if not _HAN.match(run):
-        yield from _beginnings(run[:_LONGEST_WORD])
+        words = _beginnings(run[:_LONGEST_WORD])
         if run.isdigit() and len(run) >= 7:
-            yield run[-4:]
-        return
-    yield from run
-    yield from _pairs(run)
-    if len(run) <= _LONGEST_NAME:
-        from pypinyin import lazy_pinyin
+            words.append(run[-4:])
+    else:
+        words = [*run, *_pairs(run)]
+        if len(run) <= _LONGEST_NAME:
+            syllables = _syllables(run)
+            words += _beginnings("".join(syllables))
+            words.append("".join([syllable[0] for syllable in syllables]))
+    if personal:
+        tag = f"{personal}:"
+        return [tag + word for word in words]
+    return words
 
-        syllables = [syllable for syllable in lazy_pinyin(run) if syllable]
-        yield from _beginnings("".join(syllables))
-        yield "".join(syllable[0] for syllable in syllables)
+
+def _syllables(run: str) -> list[str]:
+    """Pinyin as `lazy_pinyin` reads it; most runs hold no phrase with a reading of its own, so that characters do."""
+    phrases, readings = _pinyin()
+    length = len(run)
+    alone = not any(run[at:end] in phrases for at in range(length - 1) for end in range(at + 2, length + 1))
+    if alone:
+        found = [readings.get(character) or _reading(character) for character in run]
+        if all(found):
+            return found
+    from pypinyin import lazy_pinyin
+
+    return [syllable for syllable in lazy_pinyin(run) if syllable]
+
+
+@cache
+def _pinyin() -> tuple[Collection[str], dict[str, str]]:
+    """The phrases with readings of their own, and the readings of single characters found so far."""
+    from pypinyin.constants import PHRASES_DICT
+
+    return PHRASES_DICT.keys(), {}
+
+
+def _reading(character: str) -> str:
+    """The reading of one character, empty when it has none."""
+    from pypinyin import lazy_pinyin
+
+    _, readings = _pinyin()
+    found = lazy_pinyin(character, errors="ignore")
+    readings[character] = found[0] if found else ""
+    return readings[character]
 
 
 def _pairs(run: str) -> list[str]:
     return [run[at : at + 2] for at in range(len(run) - 1)]
 
 
-def _beginnings(word: str) -> Iterator[str]:
-    yield word
-    for end in range(2, min(len(word), _LONGEST_PREFIX)):
-        yield word[:end]
+def _beginnings(word: str) -> list[str]:
+    return [word, *[word[:end] for end in range(2, min(len(word), _LONGEST_PREFIX))]]
 
 
 def _tagged(personal: int, word: str) -> str:

@@ -3,6 +3,8 @@ together."""
 
 from __future__ import annotations
 
+from hashlib import blake2b
+
 from tercet_leads.identity.evidence import Evidence
 
 # A key held by more parties than this brings too many to compare and says too little: a name like 张伟, a common core.
@@ -23,6 +25,18 @@ def all_keys(evidence: Evidence) -> list[str]:
     """Strong keys, then weak ones."""
     strong, weak = _keys(evidence)
     return strong + weak
+
+
+def digest(key: str) -> int:
+    """A key as the signed 64-bit number it is stored as."""
+    return int.from_bytes(blake2b(key.encode(), digest_size=8).digest(), "big", signed=True)
+
+
+def digests(evidence: Evidence) -> list[int]:
+    """The digests of all keys, in their order."""
+    if evidence.digests is None:
+        evidence.digests = [digest(key) for key in all_keys(evidence)]
+    return evidence.digests
 
 
 def _keys(evidence: Evidence) -> tuple[list[str], list[str]]:

@@ -43,6 +43,7 @@ FEATURES = (
     "places",  # addresses as «road|number|site|building|room»
     "domains",  # own domains, of websites and of mailboxes
 )
+_KNOWN = frozenset(FEATURES)
 
 
 @dataclass(slots=True)
@@ -52,8 +53,9 @@ class Evidence:
     kind: str
     values: dict[str, tuple[str, ...]] = field(default_factory=dict)
     traces: int = 1
-    # Keys under which it is found, worked out once; what it absorbs changes them.
+    # Keys under which it is found and their digests, worked out once; what it absorbs changes them.
     keys: tuple[list[str], list[str]] | None = field(default=None, compare=False, repr=False)
+    digests: list[int] | None = field(default=None, compare=False, repr=False)
 
     def get(self, feature: str) -> tuple[str, ...]:
         """The values of a feature, the newest last; () where there is none."""
@@ -71,25 +73,37 @@ class Evidence:
                 if new:
                     mine[feature] = (*have, *new)[-_LIMIT:]
         self.traces += other.traces
-        self.keys = None
+        self.keys = self.digests = None
 
     def copy(self) -> Evidence:
         """A profile of its own with the same values."""
         return Evidence(self.kind, dict(self.values), self.traces)
 
     def to_json(self) -> dict[str, Any]:
-        """The form in which it is stored."""
-        return {
-            "kind": self.kind,
-            "traces": self.traces,
-            **{name: list(values) for name, values in self.values.items()},
-        }
+        """The form in which it is stored; JSON has lists for its tuples."""
+        return {"kind": self.kind, "traces": self.traces, **self.values}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Evidence:
         """The evidence as it was stored."""
-        values = {name: tuple(stored[name]) for name in FEATURES if stored.get(name)}
+        values = {name: tuple(found) for name, found in stored.items() if found and name in _KNOWN}
         return cls(stored["kind"], values, int(stored.get("traces", 1)))
+
+
+@dataclass(slots=True)
+class Seen:
+    """What recognising somebody takes of a cleaned lead: its evidence, and what person and company are called."""
+
+    evidence: Evidence
+    person: str = ""
+    company: str = ""
+
+
+def seen_of(lead: CleanLead | Seen) -> Seen:
+    """A cleaned lead as recognition sees it."""
+    if isinstance(lead, Seen):
+        return lead
+    return Seen(evidence_of(lead), lead.person.value, lead.company.value)
 
 
 def profile_of(traces: Iterable[Evidence]) -> Evidence:

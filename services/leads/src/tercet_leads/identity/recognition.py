@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -12,18 +13,21 @@ from tercet_chassis import Tx
 from tercet_chassis.ids import new_id
 from tercet_leads.cleaning import CleanLead
 from tercet_leads.identity import store
-from tercet_leads.identity.blocking import CROWDED, all_keys, strong_keys
-from tercet_leads.identity.evidence import Evidence, evidence_of
+from tercet_leads.identity.blocking import CROWDED, all_keys, digests, strong_keys
+from tercet_leads.identity.evidence import Evidence, Seen, seen_of
 from tercet_leads.identity.memory import Decision, PartyIndex
 from tercet_leads.identity.model import ACTIVE, KINDS, Identity, Party, emails_of, phones_of
 from tercet_leads.identity.rules import CONFIRMED, UNRESOLVED, Judgement, explain, link_state
+
+# After so many traces whoever else calls the service has a turn.
+_BREATH = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Trace:
     """One thing to recognise: what was understood of it, its identity id if it has one already, and what left it."""
 
-    lead: CleanLead
+    lead: CleanLead | Seen
     identity_id: UUID | None = None
     origin: str = "lead"
     origin_id: UUID | None = None
@@ -58,23 +62,34 @@ async def recognise(tx: Tx, traces: Sequence[Trace]) -> list[Recognition]:
     one party as if it came in turn. A trace whose identity is known already stays with its party, which learns what
     is new. Refuses nothing.
     """
-    evidences = [evidence_of(trace.lead) for trace in traces]
-    await store.lock_keys(tx, (key for evidence in evidences for key in all_keys(evidence)))
-    known = await store.identities_by_id(tx, [trace.identity_id for trace in traces if trace.identity_id])
-    index = await _index(tx, evidences, {identity.party_id for identity in known.values()})
-    batch = _Batch(index)
-    found: list[Recognition] = []
-    for trace, evidence in zip(traces, evidences, strict=True):
-        identity = known.get(trace.identity_id) if trace.identity_id else None
-        found.append(batch.again(identity, trace, evidence) if identity else batch.first(trace, evidence))
+    found, batch = await decide(tx, traces)
     await batch.write(tx)
     return found
 
 
-async def candidates(tx: Tx, lead: CleanLead, limit: int = 10) -> list[Candidate]:
+async def decide(tx: Tx, traces: Sequence[Trace]) -> tuple[list[Recognition], Batch]:
+    """What `recognise` finds, and what is to be written for it before the transaction reads about parties again."""
+    seen = [seen_of(trace.lead) for trace in traces]
+    by_digest = {
+        number: key for one in seen for number, key in zip(digests(one.evidence), all_keys(one.evidence), strict=True)
+    }
+    await store.lock_keys(tx, by_digest)
+    known = await store.identities_by_id(tx, [trace.identity_id for trace in traces if trace.identity_id])
+    index = await _index(tx, by_digest, {identity.party_id for identity in known.values()})
+    batch = Batch(index)
+    found: list[Recognition] = []
+    for number, (trace, one) in enumerate(zip(traces, seen, strict=True)):
+        if number % _BREATH == _BREATH - 1:
+            await asyncio.sleep(0)
+        identity = known.get(trace.identity_id) if trace.identity_id else None
+        found.append(batch.again(identity, one) if identity else batch.first(trace, one))
+    return found, batch
+
+
+async def candidates(tx: Tx, lead: CleanLead | Seen, limit: int = 10) -> list[Candidate]:
     """Who a lead might be, the likeliest first, nothing written. Leaves out what is forbidden or hopeless."""
-    evidence = evidence_of(lead)
-    index = await _index(tx, [evidence], set())
+    evidence = seen_of(lead).evidence
+    index = await _index(tx, dict(zip(digests(evidence), all_keys(evidence), strict=True)), set())
     ranked = [(party, judgement) for party, judgement in index.ranked(evidence) if judgement.score > -4.0][:limit]
     return [
         Candidate(
@@ -87,9 +102,8 @@ async def candidates(tx: Tx, lead: CleanLead, limit: int = 10) -> list[Candidate
     ]
 
 
-async def _index(tx: Tx, evidences: Sequence[Evidence], also: set[UUID]) -> PartyIndex[UUID]:
-    keys = dict.fromkeys(key for evidence in evidences for key in all_keys(evidence))
-    held = await store.holders(tx, list(keys))
+async def _index(tx: Tx, by_digest: Mapping[int, str], also: set[UUID]) -> PartyIndex[UUID]:
+    held = await store.holders(tx, by_digest)
     # Who holds only crowded keys is no candidate, so that profile is not read.
     counts = Counter(key for key, _ in held)
     wanted = {party for key, party in held if counts[key] <= CROWDED} | also
@@ -105,7 +119,7 @@ def _explained(evidence: Evidence, judgement: Judgement | None) -> list[dict[str
     return [{"feature": part.feature, "agreement": part.agreement, "weight": part.weight} for part in parts]
 
 
-class _Batch:
+class Batch:
     """What a batch decided, gathered so that it is written in a handful of statements."""
 
     def __init__(self, index: PartyIndex[UUID]) -> None:
@@ -113,10 +127,13 @@ class _Batch:
         self._identities: list[dict[str, Any]] = []
         self._opened: dict[UUID, dict[str, Any]] = {}
         self._grown: dict[UUID, dict[str, Any]] = {}
-        self._keys: dict[tuple[str, UUID], None] = {}
+        # Keys by their digests: those of parties opened here, and what others hold more than before.
+        self._fresh: dict[UUID, dict[int, None]] = {}
+        self._more: dict[tuple[int, UUID], None] = {}
 
-    def first(self, trace: Trace, evidence: Evidence) -> Recognition:
+    def first(self, trace: Trace, seen: Seen) -> Recognition:
         """A trace that was never seen."""
+        evidence = seen.evidence
         decision: Decision[UUID] = self._index.recognise(evidence)
         state = decision.state
         if decision.is_new and not strong_keys(evidence):
@@ -124,7 +141,7 @@ class _Batch:
         score = round(decision.judgement.score, 2) if decision.judgement and not decision.is_new else 0.0
         explanation = _explained(evidence, decision.judgement)
         identity_id = trace.identity_id or new_id()
-        self._keep(decision.party, decision.is_new, evidence, trace.lead, joined=1)
+        self._keep(decision.party, decision.is_new, seen, joined=1)
         self._identities.append(
             {
                 "id": identity_id,
@@ -132,8 +149,8 @@ class _Batch:
                 "kind": KINDS[evidence.kind],
                 "link_state": state,
                 "move_version": 0,
-                "display_name": trace.lead.person.value,
-                "company_name": trace.lead.company.value,
+                "display_name": seen.person,
+                "company_name": seen.company,
                 "phones": phones_of(evidence),
                 "emails": emails_of(evidence),
                 "origin": trace.origin,
@@ -146,28 +163,36 @@ class _Batch:
         )
         return Recognition(identity_id, decision.party, state, decision.is_new, score, explanation)
 
-    def again(self, identity: Identity, trace: Trace, evidence: Evidence) -> Recognition:
+    def again(self, identity: Identity, seen: Seen) -> Recognition:
         """A trace that is known: it says something new and stays where it is."""
+        evidence = seen.evidence
         before = identity.comparable()
         before.absorb(Evidence(evidence.kind, evidence.values, 0))
         identity.evidence, identity.phones, identity.emails = before.to_json(), phones_of(before), emails_of(before)
-        identity.display_name = trace.lead.person.value or identity.display_name
-        identity.company_name = trace.lead.company.value or identity.company_name
+        identity.display_name = seen.person or identity.display_name
+        identity.company_name = seen.company or identity.company_name
         self._index.attach(identity.party_id, Evidence(evidence.kind, evidence.values, 0), all_keys(evidence))
-        self._keep(identity.party_id, False, evidence, trace.lead, joined=0)
+        self._keep(identity.party_id, False, seen, joined=0)
         return Recognition(
             identity.id, identity.party_id, identity.link_state, False, identity.score, list(identity.explanation)
         )
 
-    def _keep(self, party_id: UUID, is_new: bool, evidence: Evidence, lead: CleanLead, *, joined: int) -> None:
-        known = () if is_new else self._index.loaded
-        self._keys.update(dict.fromkeys(pair for key in all_keys(evidence) if (pair := (key, party_id)) not in known))
+    def _keep(self, party_id: UUID, is_new: bool, seen: Seen, *, joined: int) -> None:
+        evidence = seen.evidence
         if is_new:
             self._opened[party_id] = {"id": party_id, "kind": KINDS[evidence.kind], "state": ACTIVE, "joined": 0}
+            self._fresh[party_id] = dict.fromkeys(digests(evidence))
+        elif party_id in self._opened:
+            self._fresh[party_id].update(dict.fromkeys(digests(evidence)))
+        else:
+            known = self._index.loaded
+            for number, key in zip(digests(evidence), all_keys(evidence), strict=True):
+                if (key, party_id) not in known:
+                    self._more[number, party_id] = None
         row = self._opened.get(party_id) or self._grown.setdefault(party_id, {"id": party_id, "joined": 0})
         row["joined"] += joined
-        row["display_name"] = lead.person.value or row.get("display_name", "")
-        row["company_name"] = lead.company.value or row.get("company_name", "")
+        row["display_name"] = seen.person or row.get("display_name", "")
+        row["company_name"] = seen.company or row.get("company_name", "")
 
     async def write(self, tx: Tx) -> None:
         """Writes parties, identities and keys."""
@@ -185,7 +210,9 @@ class _Batch:
         await store.insert(tx, Party, opened)
         await store.update_parties(tx, sorted(self._grown.values(), key=lambda row: str(row["id"])))
         await store.insert(tx, Identity, self._identities)
-        await store.add_keys(tx, list(self._keys))
+        fresh = [(number, party_id) for party_id, numbers in self._fresh.items() for number in numbers]
+        await store.add_keys(tx, fresh, fresh=True)
+        await store.add_keys(tx, self._more)
 
 
-__all__ = ["CONFIRMED", "UNRESOLVED", "Candidate", "Recognition", "Trace", "candidates", "recognise"]
+__all__ = ["CONFIRMED", "UNRESOLVED", "Batch", "Candidate", "Recognition", "Trace", "candidates", "decide", "recognise"]

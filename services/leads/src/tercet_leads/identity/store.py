@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from hashlib import blake2b
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +10,7 @@ import orjson
 from sqlalchemy import Text, and_, cast, delete, func, or_, select, text
 
 from tercet_chassis import Tx
-from tercet_leads.identity.blocking import CROWDED
+from tercet_leads.identity.blocking import CROWDED, digest
 from tercet_leads.identity.errors import PartyMergedMeanwhile
 from tercet_leads.identity.evidence import Evidence
 from tercet_leads.identity.model import MERGED, Identity, Party, PartyDecision, party_keys
@@ -30,11 +29,12 @@ _HOLDERS = text(
     "SELECT asked.key, held.party_id FROM unnest(CAST(:keys AS bigint[])) AS asked(key) CROSS JOIN LATERAL ("
     "SELECT party_id FROM party_keys WHERE party_keys.key = asked.key LIMIT :limit) AS held"
 )
-_ADD_KEYS = text(
+_ADD = (
     "INSERT INTO party_keys (tenant_id, key, party_id) SELECT :tenant, k, p "
-    "FROM unnest(CAST(:keys AS bigint[]), CAST(:parties AS uuid[])) AS a(k, p) "
-    "ON CONFLICT DO NOTHING"
+    "FROM unnest(CAST(:keys AS bigint[]), CAST(:parties AS uuid[])) AS a(k, p)"
 )
+_ADD_FRESH_KEYS = text(_ADD)
+_ADD_KEYS = text(_ADD + " ON CONFLICT DO NOTHING")
 _UPDATE_PARTIES = text(
     "UPDATE parties SET evidence = n.evidence, phones = n.phones, emails = n.emails, "
     "member_count = parties.member_count + n.joined, "
@@ -53,27 +53,21 @@ _UPDATE_PARTIES = text(
 _INSERT = "INSERT INTO {table} SELECT r.* FROM json_populate_recordset(NULL::{table}, CAST(:rows AS json)) AS r"
 
 
-def digest(key: str) -> int:
-    """A key as the signed 64-bit number it is stored as."""
-    return int.from_bytes(blake2b(key.encode(), digest_size=8).digest(), "big", signed=True)
-
-
-async def lock_keys(tx: Tx, keys: Iterable[str]) -> None:
-    """Waits until no other transaction decides on one of the keys; in sorted order, so that two batches never wait
+async def lock_keys(tx: Tx, digests: Collection[int]) -> None:
+    """Waits until no other transaction decides on one of these keys; in sorted order, so that two batches never wait
     for each other."""
-    locks = sorted({digest(key) & 0x7FFFFFFF for key in keys})
-    if not locks:
+    if not digests:
         return
     space = int.from_bytes(tx.tenant_id.bytes[-4:], "big", signed=True)
-    if len(locks) > _FEW:
+    if len(digests) > _FEW:
         await tx.session.execute(_LOCK_MANY, {"space": space})
     else:
+        locks = sorted({key & 0x7FFFFFFF for key in digests})
         await tx.session.execute(_LOCK_FEW, {"space": space, "locks": [-1, *locks]})
 
 
-async def holders(tx: Tx, keys: Sequence[str]) -> list[tuple[str, UUID]]:
-    """Which parties hold the keys; of a crowded key just enough of them to tell."""
-    by_digest = {digest(key): key for key in keys}
+async def holders(tx: Tx, by_digest: Mapping[int, str]) -> list[tuple[str, UUID]]:
+    """Which parties hold the keys, given by their digests; of a crowded key just enough of them to tell."""
     if not by_digest:
         return []
     rows = await tx.session.execute(_HOLDERS, {"keys": list(by_digest), "limit": CROWDED + 1})
@@ -97,17 +91,18 @@ async def insert(tx: Tx, entity: type[Identity] | type[Party], rows: Sequence[Ma
         await tx.session.execute(text(_INSERT.format(table=entity.__tablename__)), {"rows": document})
 
 
-async def add_keys(tx: Tx, pairs: Sequence[tuple[str, UUID]]) -> None:
-    """Remembers that parties hold keys."""
+async def add_keys(tx: Tx, pairs: Collection[tuple[int, UUID]], *, fresh: bool = False) -> None:
+    """Remembers that parties hold keys, given by their digests. `fresh` parties hold none yet, so nothing is looked up
+    before; no pair may stand there twice then."""
     if pairs:
-        keys, parties = [digest(key) for key, _ in pairs], [party for _, party in pairs]
-        await tx.session.execute(_ADD_KEYS, {"tenant": tx.tenant_id, "keys": keys, "parties": parties})
+        values = {"tenant": tx.tenant_id, "keys": [key for key, _ in pairs], "parties": [party for _, party in pairs]}
+        await tx.session.execute(_ADD_FRESH_KEYS if fresh else _ADD_KEYS, values)
 
 
 async def replace_keys(tx: Tx, party_id: UUID, keys: Sequence[str]) -> None:
     """Lets a party hold exactly these keys."""
     await tx.session.execute(delete(party_keys).where(party_keys.c.party_id == party_id))
-    await add_keys(tx, [(key, party_id) for key in dict.fromkeys(keys)])
+    await add_keys(tx, [(digest(key), party_id) for key in dict.fromkeys(keys)])
 
 
 async def update_parties(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -158,7 +158,7 @@ async def _recognise(tx: Tx, items: Sequence[_Item]) -> None:
     serious = [item for item in items if not item.understood.junk]
     for item in items:
         item.submission.id = item.submission.id or new_id()
-    traces = [Trace(item.understood.clean, None, "lead", item.submission.id) for item in serious]
+    traces = [Trace(item.understood.seen, None, "lead", item.submission.id) for item in serious]
     for item, recognition in zip(serious, await recognise(tx, traces) if traces else [], strict=True):
         item.recognition = recognition
 

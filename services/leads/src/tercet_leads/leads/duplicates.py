@@ -25,7 +25,7 @@ async def check_duplicates(tx: Tx, submission: Submission) -> CheckDuplicatesRes
     an empty lead.
     """
     lead, understood = draft_of(checked(submission), tx.now(), submission.source_given)
-    found = await recognition.candidates(tx, understood.clean)
+    found = await recognition.candidates(tx, understood.seen)
     parties = [candidate.party_id for candidate in found]
     open_leads = await store.open_lead_ids(tx, parties)
     customers = await customer_store.of_parties(tx, parties)

@@ -36,7 +36,7 @@ async def understand_again(tx: Tx, lead: Lead) -> None:
     }
     lead.findings = [*(kept | fresh).values()]
     if lead.state != "JUNK" and any(getattr(lead, name) for name in CLEANED):
-        await recognise(tx, [Trace(understood.clean, lead.identity_id, "lead", lead.id)])
+        await recognise(tx, [Trace(understood.seen, lead.identity_id, "lead", lead.id)])
     await score_again(tx, lead)
 
 
@@ -52,7 +52,7 @@ async def score_again(tx: Tx, lead: Lead) -> None:
 async def recognise_at_last(tx: Tx, lead: Lead) -> None:
     """Gives a lead that was taken for junk its party. Its identity is the one it always had."""
     values = {name: text for name in TEXT_FIELDS if (text := getattr(lead, name))}
-    (found,) = await recognise(tx, [Trace(understand(values, lead.kind).clean, lead.identity_id, "lead", lead.id)])
+    (found,) = await recognise(tx, [Trace(understand(values, lead.kind).seen, lead.identity_id, "lead", lead.id)])
     lead.party_id, lead.link_state = found.party_id, found.link_state
 
 

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from tercet_leads.cleaning import CleanLead, clean_lead
 from tercet_leads.cleaning.regions import full_names
+from tercet_leads.identity.evidence import Seen, seen_of
 
 # Lead field -> field of the cleaner.
 CLEANED = {
@@ -87,16 +88,20 @@ class Submission:
     flags: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Understood:
     """What cleaning made of a submission. `values` are a lead's texts, None where there is nothing."""
 
-    clean: CleanLead
+    seen: Seen
     kind: str
     values: dict[str, str | None]
     findings: list[dict[str, Any]]
     flags: list[str]
     junk: tuple[str, ...]
+    email_valid: bool
+    identified: bool
+    # The words to search each text by, joined, where they were worked out beforehand.
+    words: dict[str, str] | None = None
 
 
 def too_long(values: Mapping[str, str]) -> tuple[str, int, int] | None:
@@ -133,7 +138,16 @@ def understand(values: Mapping[str, str], kind: str) -> Understood:
         value = found.get(ours) or ""
         if raw != value or its_flags:
             findings.append({"field": ours, "raw": raw, "value": value, "flags": list(its_flags)})
-    return Understood(clean, KINDS.get(clean.kind, "PERSON"), found, findings, flags, clean.junk)
+    return Understood(
+        seen=seen_of(clean),
+        kind=KINDS.get(clean.kind, "PERSON"),
+        values=found,
+        findings=findings,
+        flags=flags,
+        junk=clean.junk,
+        email_valid=bool(clean.email.value),
+        identified=bool(clean.resident_id.value or any(code.value for code in clean.codes)),
+    )
 
 
 def _values(clean: CleanLead) -> dict[str, str | None]:
@@ -171,7 +185,6 @@ def facts_of(
 ) -> dict[str, Any]:
     """What rules may ask of a lead; `lead` has the attributes of the entity."""
     flagged = {finding["field"]: finding["flags"] for finding in lead.findings}
-    clean = understood.clean if understood else None
     return {
         **{name: getattr(lead, name) for name in TEXT_FIELDS if name in _ASKED},
         "kind": lead.kind,
@@ -186,10 +199,10 @@ def facts_of(
         "grade": lead.grade,
         "touch_count": lead.touch_count,
         "mobile_valid": (lead.mobile or "").startswith("+") and "looks_fake" not in flagged.get("mobile", ()),
-        "email_valid": bool(clean.email.value)
-        if clean
+        "email_valid": understood.email_valid
+        if understood
         else "@" in (lead.email or "") and "not_an_address" not in flagged.get("email", ()),
-        "identified": _identified(lead, clean),
+        "identified": understood.identified if understood else _identified(lead),
         "existing_customer": lead.existing_customer,
         "occur_time": lead.occur_time,
         "last_touch_time": lead.last_touch_time,
@@ -208,9 +221,7 @@ _ASKED = frozenset(
 )
 
 
-def _identified(lead: Any, clean: CleanLead | None) -> bool:
-    if clean is not None:
-        return bool(clean.resident_id.value or any(code.value for code in clean.codes))
+def _identified(lead: Any) -> bool:
     broken = {finding["field"] for finding in lead.findings if finding["flags"]}
     return any(
         getattr(lead, name) and name not in broken for name in ("id_number", "uscc", "tax_number", "license_number")
