@@ -16,8 +16,10 @@ from tercet.chassis.v1 import dead_letter_service_pb2 as letters
 from tercet.chassis.v1 import maintenance_service_pb2 as maintenance
 from tercet.sales.v1 import contact_service_pb2 as pb
 from tercet.sales.v1 import events_pb2 as events
+from tercet_chassis import Event
 from tercet_chassis.context import IMPORT, SIMULATION
 from tercet_chassis.dispatch import Dispatcher
+from tercet_chassis.ids import new_id
 from tercet_chassis.outbox import meta_of
 from tercet_chassis.tables import outbox
 from tercet_chassis.testing import Client, eventually, refused
@@ -90,11 +92,9 @@ async def test_effect_and_its_mark_commit_together(sut: Client, happenings: Happ
     await create(sut, "双")
     await SCRIPT.reached["welcome 双"].wait()
     (row,) = await rows_of(sut)
-    meta = meta_of(row.subject, row.headers)
     welcome = dispatcher(sut).named("contacts.welcome")
     assert welcome is not None
-    event = events.ContactCreated.FromString(bytes(row.payload))
-    dying = asyncio.create_task(dispatcher(sut).handle(welcome, event, meta))
+    dying = asyncio.create_task(dispatcher(sut).handle(welcome, event_of(row)))
     dying.cancel()
     await asyncio.gather(dying, return_exceptions=True)
     SCRIPT.gates["welcome 双"].set()
@@ -114,13 +114,12 @@ async def test_projection_keeps_the_newest_in_whatever_order(sut: Client, happen
         await connection.execute(text("DELETE FROM projection_marks WHERE tenant_id = :t"), {"t": sut.tenant_id})
     before = len(await happenings("remember"))
     for row in (second, third, first, second):
-        event = dispatcher_event(row)
-        await dispatcher(sut).handle(remember, event, meta_of(row.subject, row.headers))
+        await dispatcher(sut).handle(remember, event_of(row))
     assert (await happenings("remember"))[before:] == [("二", 2), ("三", 3)]
 
 
-def dispatcher_event(row: Any) -> Any:
-    return getattr(events, row.headers["ce-type"].rsplit(".", 1)[1]).FromString(bytes(row.payload))
+def event_of(row: Any, **headers: str) -> Event[Any]:
+    return Event(meta_of(row.subject, {**row.headers, **headers}), bytes(row.payload))
 
 
 async def test_early_event_comes_again(sut: Client, happenings: Happenings) -> None:
@@ -183,13 +182,14 @@ async def test_unreadable_event_is_a_dead_letter_not_a_loss(sut: Client) -> None
     made = await create(sut)
     await sut.settled()
     (row,) = await rows_of(sut)
-    meta = meta_of(row.subject, {**row.headers, "ce-type": "tercet.sales.v1.FromTheFuture"})
+    told = {"ce-type": "tercet.sales.v1.FromTheFuture", "ce-id": str(new_id()), "tercet-version": "2"}
+    event = event_of(row, **told)
     for consumer in ("contacts.welcome", "contacts.remember"):
         named = dispatcher(sut).named(consumer)
         assert named is not None
-        assert not await dispatcher(sut)._attempt(named, meta, b"", 1)
-        assert await dispatcher(sut)._attempt(named, meta, b"", 99)
-    assert {letter.event_id for letter in await open_letters(sut)} == {str(row.event_id)}
+        assert not await dispatcher(sut)._attempt(named, event, 1)
+        assert await dispatcher(sut)._attempt(named, event, 99)
+    assert {letter.event_id for letter in await open_letters(sut)} == {str(event.meta.id)}
     assert made.id
 
 

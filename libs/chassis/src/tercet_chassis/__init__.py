@@ -3,7 +3,7 @@
 """
 
 from tercet_chassis.calls import Calls, Parts
-from tercet_chassis.consumers import effect, projection
+from tercet_chassis.consumers import Event, effect, projection
 from tercet_chassis.errors import NotYet, Refusal
 from tercet_chassis.handlers import Handlers
 from tercet_chassis.ids import derived_id, new_id
@@ -16,6 +16,7 @@ from tercet_chassis.transaction import Tx
 
 __all__ = [
     "Calls",
+    "Event",
     "Handlers",
     "Money",
     "NotYet",

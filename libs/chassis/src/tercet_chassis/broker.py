@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections import deque
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
 import nats
+import orjson
 import structlog
 from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
 from nats.js import JetStreamContext
 from nats.js.api import (
     AckPolicy,
@@ -30,6 +35,9 @@ ACK_WAIT = 30.0
 # Events that wait for their next try count as pending; too few of these would let them block the others.
 MOST_PENDING = 50_000
 _TAKEN_WITHIN = 10.0
+# How long the server keeps a request for messages open, and how much later we take it for lost.
+_ASKED_FOR, _LOST_AFTER = 5.0, 1.0
+_ENDED = frozenset({"404", "408"})
 
 
 def stream_name(service: str) -> str:
@@ -69,12 +77,19 @@ class Broker:
             ping_interval=10,
             max_outstanding_pings=3,
         )
-        self._jetstream = self._client.jetstream(publish_async_max_pending=4000)
+        self._jetstream = self._client.jetstream()
 
     @property
     def connected(self) -> bool:
         """Whether the server is reached just now."""
         return self._client is not None and self._client.is_connected
+
+    @property
+    def client(self) -> Client:
+        """The connection; a programming error before `connect`."""
+        if self._client is None:
+            raise RuntimeError("the broker is not connected")
+        return self._client
 
     @property
     def jetstream(self) -> JetStreamContext:
@@ -104,26 +119,33 @@ class Broker:
 
     async def publish(self, messages: Sequence[tuple[str, bytes, Mapping[str, str]]]) -> list[bool]:
         """Publishes in order without waiting in between; tells for each whether the server has taken it."""
-        futures: list[asyncio.Future[Any]] = []
+        taken = [False] * len(messages)
+        answers, complete = 0, asyncio.Event()
+
+        async def answered(reply: Msg) -> None:
+            nonlocal answers
+            answers += 1
+            # An error, and the empty reply when no stream listens, are no acknowledgement.
+            taken[int(reply.subject.rpartition(".")[2])] = bool(reply.data) and "error" not in orjson.loads(reply.data)
+            if answers == len(messages):
+                complete.set()
+
         try:
             async with asyncio.timeout(_TAKEN_WITHIN):
-                for subject, payload, headers in messages:
-                    futures.append(await self.jetstream.publish_async(subject, payload, headers=dict(headers)))
-                await asyncio.wait(futures)
+                inbox = self.client.new_inbox()
+                subscription = await self.client.subscribe(f"{inbox}.*", cb=answered)
+                try:
+                    for number, (subject, payload, headers) in enumerate(messages):
+                        await self.client.publish(subject, payload, f"{inbox}.{number}", dict(headers))
+                    await complete.wait()
+                finally:
+                    await subscription.unsubscribe()
         except Exception as fault:
-            log.warning("publish.interrupted", cause=repr(fault))
-        taken = [f.done() and not f.cancelled() and f.exception() is None for f in futures]
-        for future in futures:
-            # An abandoned future would keep its place in the client's window for ever.
-            future.cancel()
-        if not all(taken) or len(taken) < len(messages):
-            log.warning("publish.incomplete", taken=sum(taken), of=len(messages))
-        return taken + [False] * (len(messages) - len(taken))
+            log.warning("publish.interrupted", cause=repr(fault), taken=sum(taken), of=len(messages))
+        return taken
 
-    async def subscription(
-        self, source: str, durable: str, subjects: Sequence[str]
-    ) -> JetStreamContext.PullSubscription:
-        """A pull subscription to just these subjects of another service; makes or updates the durable consumer."""
+    async def feed(self, source: str, durable: str, subjects: Sequence[str]) -> Feed:
+        """Just these subjects of another service, from now on; makes or updates the durable consumer."""
         await self.ensure_stream(source)
         config = ConsumerConfig(
             durable_name=durable,
@@ -135,7 +157,7 @@ class Broker:
             deliver_policy=DeliverPolicy.ALL,
         )
         await self.jetstream.add_consumer(stream_name(source), config)
-        return await self.jetstream.pull_subscribe_bind(durable=durable, stream=stream_name(source))
+        return Feed(self, f"$JS.API.CONSUMER.MSG.NEXT.{stream_name(source)}.{durable}")
 
     async def pending(self, source: str, durable: str) -> int:
         """Messages that the durable consumer has not finished with."""
@@ -146,3 +168,77 @@ class Broker:
         """Ends the connection."""
         if self._client is not None and not self._client.is_closed:
             await self._client.close()
+
+
+class Feed:
+    """A durable consumer's messages, asked for ahead: the server sends each as soon as it has it, with no request in
+    between.
+    """
+
+    def __init__(self, broker: Broker, next_subject: str) -> None:
+        self._broker, self._next = broker, next_subject
+        self._inbox = broker.client.new_inbox()
+        self._subscription: Subscription | None = None
+        self._requests = 0
+        self._due = 0
+        self._open_until = 0.0
+        self._seen_reconnections = broker.reconnections
+        self._refused = ""
+        self._stirred = asyncio.Event()
+        self.here: deque[Msg] = deque()
+
+    async def ask(self, room: int) -> None:
+        """Has the server send up to `room` messages more, unless an earlier request is still open. Raises when the
+        server does not know the consumer any more.
+        """
+        if self._refused:
+            if not self.here:
+                raise ConnectionError(self._refused)
+            return
+        now = time.monotonic()
+        # A request does not outlive the connection on which it was made.
+        broken = self._seen_reconnections != self._broker.reconnections
+        if self._due > 0 and now < self._open_until and not broken:
+            return
+        if self._subscription is None:
+            self._subscription = await self._broker.client.subscribe(f"{self._inbox}.*", cb=self._arrived)
+        self._seen_reconnections = self._broker.reconnections
+        self._requests += 1
+        self._due, self._open_until = room, now + _ASKED_FOR + _LOST_AFTER
+        request = orjson.dumps({"batch": room, "expires": int(_ASKED_FOR * 1e9)})
+        await self._broker.client.publish(self._next, request, f"{self._inbox}.{self._requests}")
+
+    async def stir(self) -> None:
+        """Waits until something may have changed: a message, the end of a request, or a `wake`."""
+        try:
+            await asyncio.wait_for(self._stirred.wait(), _LOST_AFTER)
+        except TimeoutError:
+            return
+        self._stirred.clear()
+
+    def wake(self) -> None:
+        """Ends a `stir`."""
+        self._stirred.set()
+
+    def take(self) -> list[Msg]:
+        """All that is here."""
+        taken = list(self.here)
+        self.here.clear()
+        return taken
+
+    async def close(self) -> None:
+        """No more messages."""
+        if self._subscription is not None and not self._broker.client.is_closed:
+            await self._subscription.unsubscribe()
+
+    async def _arrived(self, message: Msg) -> None:
+        # What the server says about a request comes under the request's own subject, a message under the event's.
+        if not message.subject.startswith(self._inbox):
+            self._due -= 1
+            self.here.append(message)
+        elif message.subject == f"{self._inbox}.{self._requests}":
+            self._due = 0
+            headers = message.headers or {}
+            if headers.get("Status") not in _ENDED:
+                self._refused = f"{headers.get('Status')} {headers.get('Description')}"
+        self.wake()

@@ -6,25 +6,37 @@ A handler's inbox or version mark commits with what it did, so a redelivery find
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
-import structlog
 from google.protobuf.message import Message
 
-from tercet_chassis.context import IMPORT, LIVE, REPLAY, SIMULATION
-from tercet_chassis.contract import subject_of
-from tercet_chassis.transaction import Tx
+from tercet_chassis.context import IMPORT, LIVE, REPLAY, SIMULATION, EventMeta
+from tercet_chassis.contract import ContractBroken, message_class, subject_of
 
-if TYPE_CHECKING:
-    pass
-
-log = structlog.get_logger(__name__)
-
-Handler = Callable[[Any, Tx], Awaitable[None]]
+Handler = Callable[[Any, Any], Awaitable[None]]
 H = TypeVar("H", bound=Handler)
+M = TypeVar("M", bound=Message)
 EVERY_ORIGIN = frozenset({LIVE, IMPORT, REPLAY, SIMULATION})
+
+
+class Event(Generic[M]):
+    """One of several events that a handler takes at once: its message, and what travelled beside it."""
+
+    __slots__ = ("_message", "meta", "payload")
+
+    def __init__(self, meta: EventMeta, payload: bytes) -> None:
+        self.meta, self.payload = meta, payload
+        self._message: M | None = None
+
+    @property
+    def message(self) -> M:
+        """Parsed when it is first asked for; whoever has no use for it does not pay for it."""
+        if self._message is None:
+            self._message = cast(M, message_class(self.meta.headers["ce-type"]).FromString(self.payload))
+        return self._message
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +48,8 @@ class Consumer:
     events: tuple[type[Message], ...]
     newest_wins: bool
     origins: frozenset[str]
+    # `(events, tx)`: one call for all events of a group, instead of one for each.
+    takes_many: bool = False
 
     def takes(self, subject: str) -> bool:
         """Whether the handler listens to this subject."""
@@ -63,11 +77,17 @@ def _marked(events: tuple[type[Message], ...], *, newest_wins: bool, origins: fr
 
 
 def consumers_in(module: Any, slice_name: str) -> list[Consumer]:
-    """The marked handlers of a slice's `consumers.py`."""
+    """The marked handlers of a slice's `consumers.py`; refuses start-up for one that has no shape of a handler."""
     found = []
     for name, value in vars(module).items():
         mark = getattr(value, "__tercet_consumer__", None)
         if mark is not None and getattr(value, "__module__", "") == module.__name__:
             events, newest_wins, origins = mark
-            found.append(Consumer(f"{slice_name}.{name}", value, events, newest_wins, origins))
+            consumer = f"{slice_name}.{name}"
+            parameters = list(inspect.signature(value).parameters)
+            if parameters not in (["event", "tx"], ["events", "tx"]):
+                raise ContractBroken(
+                    f"{consumer} takes ({', '.join(parameters)}); it must be (event, tx) or (events, tx)"
+                )
+            found.append(Consumer(consumer, value, events, newest_wins, origins, parameters[0] == "events"))
     return found

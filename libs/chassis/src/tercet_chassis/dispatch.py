@@ -9,24 +9,23 @@ import asyncio
 import random
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import structlog
-from google.protobuf.message import Message
 from nats.aio.msg import Msg
-from nats.errors import TimeoutError as NatsTimeout
-from nats.js import JetStreamContext
-from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import insert
 
 from tercet_chassis import telemetry
-from tercet_chassis.broker import ACK_WAIT
-from tercet_chassis.consumers import Consumer
-from tercet_chassis.context import REPLAY, Context, EventMeta
-from tercet_chassis.contract import message_class, subject_of
+from tercet_chassis.broker import ACK_WAIT, Feed
+from tercet_chassis.consumers import Consumer, Event
+from tercet_chassis.context import Context, EventMeta
+from tercet_chassis.contract import subject_of
 from tercet_chassis.errors import NotYet, Refusal, ResourceAlreadyExists
-from tercet_chassis.faults import again_after_races
+from tercet_chassis.faults import DatabaseAway, again_after_races
 from tercet_chassis.ids import new_id
+from tercet_chassis.inbox import Work, unhandled
 from tercet_chassis.outbox import meta_of
 from tercet_chassis.principal import Principal
 from tercet_chassis.tables import dead_letters
@@ -38,29 +37,33 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 BACK_OFF = (0.2, 1, 5, 30, 120, 600, 1800)
-# So many events of one tenant share a transaction, and with it the cost of a commit.
-GROUP = 24
-ROOM_PER_SLOT = 2 * GROUP
+# So many events of one tenant share a transaction at most, and with it the cost of its statements and its commit.
+GROUP = 200
+# So many are in hand at a time of each source.
+ROOM = 4 * GROUP
+# Events that follow each other so closely are handled together; one after a pause waits for nobody.
+GATHER = 0.05
 
-_INBOX = text("INSERT INTO inbox (consumer, event_id) VALUES (:consumer, :event) ON CONFLICT DO NOTHING RETURNING 1")
-# An announcement tells the same version again, for projections that were lost or built wrongly.
-_MARK = text(
-    "INSERT INTO projection_marks AS m (consumer, tenant_id, resource_id, version) "
-    "VALUES (:consumer, :tenant, :resource, :version) ON CONFLICT (consumer, tenant_id, resource_id) "
-    "DO UPDATE SET version = excluded.version "
-    "WHERE m.version < excluded.version OR (:again AND m.version = excluded.version) RETURNING 1"
-)
+
+@dataclass(slots=True)
+class _Delivery:
+    """One event as it was delivered, for the so-many-th time."""
+
+    message: Msg
+    event: Event[Any]
+    attempt: int
+    sequence: int
 
 
 class Dispatcher:
-    """Takes as many events at a time as it has room for, so that none waits here longer than the server waits."""
+    """Handles what is there in groups: a lone event at once, and the more together the more of them come."""
 
     def __init__(self, runtime: Runtime, consumers: Sequence[Consumer], sources: Sequence[str]) -> None:
         self._runtime, self._consumers = runtime, consumers
         self._durable = f"tercet-{runtime.settings.service}"
         self._slots = asyncio.Semaphore(runtime.settings.consumer_concurrency)
-        self._room = runtime.settings.consumer_concurrency * ROOM_PER_SLOT
         self._subjects = {source: self._subjects_of(source, consumers) for source in sources}
+        self._known: dict[tuple[str, str], list[Consumer]] = {}
 
     @staticmethod
     def _subjects_of(source: str, consumers: Sequence[Consumer]) -> set[str]:
@@ -82,7 +85,7 @@ class Dispatcher:
     async def prepare(self) -> None:
         """Makes the durable consumers, so that what is announced from now on counts as waiting."""
         for source in self.sources:
-            await self._subscribe(source)
+            await self._feed(source)
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -90,172 +93,177 @@ class Dispatcher:
             for source in self.sources:
                 group.create_task(self._follow(source))
 
-    async def _subscribe(self, source: str) -> JetStreamContext.PullSubscription:
-        return await self._runtime.broker.subscription(source, self._durable, list(self._subjects[source]))
+    async def _feed(self, source: str) -> Feed:
+        return await self._runtime.broker.feed(source, self._durable, list(self._subjects[source]))
 
     async def _follow(self, source: str) -> None:
-        running: dict[asyncio.Task[None], list[Msg]] = {}
-        beat = asyncio.create_task(self._keep(running))
+        running: dict[asyncio.Task[None], list[_Delivery]] = {}
         try:
             while True:
                 try:
-                    await self._take(await self._subscribe(source), running)
+                    await self._take(await self._feed(source), running)
                 except Exception as fault:
                     log.warning("consumer.interrupted", source=source, cause=f"{fault!r} {fault}")
                     await asyncio.sleep(0.5)
         finally:
-            for task in (beat, *running):
+            for task in running:
                 task.cancel()
 
-    async def _take(
-        self, subscription: JetStreamContext.PullSubscription, running: dict[asyncio.Task[None], list[Msg]]
-    ) -> None:
-        while True:
-            taken = sum(map(len, running.values()))
-            if taken >= self._room:
-                await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-                continue
-            try:
-                messages = await subscription.fetch(self._room - taken, timeout=1.0)
-            except (TimeoutError, NatsTimeout):
-                continue
-            for group in _groups(messages):
-                task = asyncio.create_task(self._guarded(group))
-                running[task] = group
-                task.add_done_callback(running.pop)
+    async def _take(self, feed: Feed, running: dict[asyncio.Task[None], list[_Delivery]]) -> None:
+        def ended(task: asyncio.Task[None]) -> None:
+            del running[task]
+            feed.wake()
 
-    async def _keep(self, running: dict[asyncio.Task[None], list[Msg]]) -> None:
+        beat = asyncio.create_task(self._keep(feed, running))
+        began = 0.0
+        try:
+            while True:
+                room = ROOM - len(feed.here) - sum(map(len, running.values()))
+                if room >= GROUP:
+                    await feed.ask(room)
+                if not feed.here:
+                    await feed.stir()
+                    continue
+                if len(feed.here) < GROUP:
+                    await asyncio.sleep(began + GATHER - time.monotonic())
+                # While all slots are taken, more may join.
+                async with self._slots:
+                    began = time.monotonic()
+                for group in _groups([delivery for m in feed.take() if (delivery := await _read(m)) is not None]):
+                    task = asyncio.create_task(self._guarded(group))
+                    running[task] = group
+                    task.add_done_callback(ended)
+        finally:
+            beat.cancel()
+            await feed.close()
+
+    async def _keep(self, feed: Feed, running: dict[asyncio.Task[None], list[_Delivery]]) -> None:
         """Tells the server of events that take long, so that it does not deliver them again meanwhile."""
         while True:
             await asyncio.sleep(ACK_WAIT / 3)
-            for message in [message for group in list(running.values()) for message in group]:
+            for message in [*feed.here, *(one.message for group in list(running.values()) for one in group)]:
                 try:
                     await message.in_progress()
                 except Exception as fault:
                     log.warning("consumer.not_kept", subject=message.subject, cause=repr(fault))
 
-    async def _guarded(self, group: list[Msg]) -> None:
+    async def _guarded(self, group: list[_Delivery]) -> None:
         async with self._slots:
-            if len(group) > 1 and await self._together(group):
-                return
-            for message in group:
-                try:
-                    await self._deliver(message)
-                except Exception as fault:
-                    log.warning("consumer.delivery_failed", subject=message.subject, cause=f"{fault!r} {fault}")
+            try:
+                await self._settle(group)
+            except Exception as fault:
+                log.warning("consumer.delivery_failed", size=len(group), cause=f"{fault!r} {fault}")
 
-    async def _together(self, group: list[Msg]) -> bool:
-        """Handles events of one tenant in one transaction. False when any of them fails: then nothing has happened, and
-        each is to be tried alone, where its failure is told apart.
+    async def _settle(self, group: list[_Delivery]) -> None:
+        """Handles a group in one transaction. When an event of it fails nothing has happened, and each half is tried
+        by itself, until what fails is alone and is told apart.
         """
+        if len(group) == 1:
+            await self._deliver(group[0])
+            return
         try:
-            metas = [meta_of(message.subject, dict(message.headers or {})) for message in group]
-            principal = Principal.system(self._runtime.settings.service, metas[0].tenant_id)
-            own = Context(principal=principal, method="events")
-            async with self._runtime.transaction(own) as tx:
-                for message, meta in zip(group, metas, strict=True):
-                    for consumer in self._takers(message.subject, meta):
-                        with telemetry.consumer_span(consumer.name, meta.headers.get("traceparent", "")):
-                            async with tx.acting(self.context_of(consumer, meta)) as inner:
-                                await self.act(consumer, _event(meta, message.data), meta, inner)
+            await again_after_races(lambda: self._together([delivery.event for delivery in group]))
+        except DatabaseAway:
+            for delivery in group:
+                await self._put_off(delivery)
+            return
         except Exception as fault:
             log.info("consumer.group_split", size=len(group), cause=f"{type(fault).__name__}: {fault}"[:300])
-            return False
-        for message, meta in zip(group, metas, strict=True):
-            await message.ack()
-            for consumer in self._takers(message.subject, meta):
-                self._handled(consumer, meta)
-        return True
+            half = len(group) // 2
+            await self._settle(group[:half])
+            await self._settle(group[half:])
+            return
+        for delivery in group:
+            await delivery.message.ack()
 
-    def _takers(self, subject: str, meta: EventMeta) -> list[Consumer]:
-        return [consumer for consumer in self._consumers if consumer.takes(subject) and meta.origin in consumer.origins]
+    async def _together(self, events: Sequence[Event[Any]]) -> None:
+        work: dict[str, tuple[Consumer, list[Event[Any]]]] = {}
+        for event in events:
+            for consumer in self._takers(event):
+                work.setdefault(consumer.name, (consumer, []))[1].append(event)
+        principal = Principal.system(self._runtime.settings.service, events[0].meta.tenant_id)
+        async with self._runtime.transaction(Context(principal=principal, method="events")) as tx:
+            await self.act(list(work.values()), tx)
+        for consumer, taken in work.values():
+            self._handled(consumer, taken)
+
+    def _takers(self, event: Event[Any]) -> list[Consumer]:
+        key = (event.meta.subject, event.meta.origin)
+        if key not in self._known:
+            self._known[key] = [one for one in self._consumers if one.takes(key[0]) and key[1] in one.origins]
+        return self._known[key]
 
     @staticmethod
-    def _handled(consumer: Consumer, meta: EventMeta) -> None:
-        telemetry.HANDLED.labels(consumer.name).observe(max(0.0, time.time() - meta.record_time.timestamp()))
+    def _handled(consumer: Consumer, events: Sequence[Event[Any]]) -> None:
+        now, histogram = time.time(), telemetry.HANDLED.labels(consumer.name)
+        for event in events:
+            histogram.observe(max(0.0, now - event.meta.record_time.timestamp()))
 
-    async def _deliver(self, message: Msg) -> None:
-        headers = dict(message.headers or {})
-        try:
-            meta = meta_of(message.subject, headers)
-        except (KeyError, ValueError) as bad:
-            log.error("consumer.not_ours", subject=message.subject, cause=repr(bad))
-            await message.term()
-            return
-        attempt = message.metadata.num_delivered or 1
-        outcomes = [
-            await self._attempt(consumer, meta, message.data, attempt)
-            for consumer in self._takers(message.subject, meta)
-        ]
-        if all(outcomes):
-            await message.ack()
+    async def _deliver(self, delivery: _Delivery) -> None:
+        event = delivery.event
+        if all([await self._attempt(consumer, event, delivery.attempt) for consumer in self._takers(event)]):
+            await delivery.message.ack()
         else:
-            await message.nak(delay=BACK_OFF[min(attempt, len(BACK_OFF)) - 1] * random.uniform(0.9, 1.1))
+            await self._put_off(delivery)
 
-    async def _attempt(self, consumer: Consumer, meta: EventMeta, payload: bytes, attempt: int) -> bool:
+    @staticmethod
+    async def _put_off(delivery: _Delivery) -> None:
+        delay = BACK_OFF[min(delivery.attempt, len(BACK_OFF)) - 1] * random.uniform(0.9, 1.1)
+        await delivery.message.nak(delay=delay)
+
+    async def _attempt(self, consumer: Consumer, event: Event[Any], attempt: int) -> bool:
         """True when the handler is done with the event, by success or by dead letter."""
-        with telemetry.consumer_span(consumer.name, meta.headers.get("traceparent", "")) as span:
-            try:
-                await self.handle(consumer, _event(meta, payload), meta)
-                return True
-            except Refusal as refusal:
-                # A taken key may be a twin's row, which the handler finds when it looks again.
-                hopeful = refusal.passing or isinstance(refusal, ResourceAlreadyExists)
-                reason, words = refusal.reason, refusal.message
-            except NotYet as early:
-                hopeful, reason, words = True, "NOT_YET", str(early)
-            except Exception as fault:
-                telemetry.trace_id(span)
-                log.exception("consumer.failed", consumer=consumer.name, event_id=str(meta.id), attempt=attempt)
-                hopeful, reason, words = True, type(fault).__name__, str(fault)
-            if hopeful and attempt <= len(BACK_OFF):
-                return False
-            await self._bury(consumer, meta, payload, reason, words[:2000], attempt)
+        try:
+            await self.handle(consumer, event)
             return True
+        except Refusal as refusal:
+            # A taken key may be a twin's row, which the handler finds when it looks again.
+            hopeful = refusal.passing or isinstance(refusal, ResourceAlreadyExists)
+            reason, words = refusal.reason, refusal.message
+        except NotYet as early:
+            hopeful, reason, words = True, "NOT_YET", str(early)
+        except Exception as fault:
+            log.exception("consumer.failed", consumer=consumer.name, event_id=str(event.meta.id), attempt=attempt)
+            hopeful, reason, words = True, type(fault).__name__, str(fault)
+        if hopeful and attempt <= len(BACK_OFF):
+            return False
+        await self._bury(consumer, event.meta, event.payload, reason, words[:2000], attempt)
+        return True
 
-    async def handle(self, consumer: Consumer, event: Message, meta: EventMeta) -> None:
+    async def handle(self, consumer: Consumer, event: Event[Any]) -> None:
         """Runs one handler on one event in a transaction of its own, unless its mark says it is done."""
-        if meta.origin not in consumer.origins:
+        if event.meta.origin not in consumer.origins:
             return
-        context = self.context_of(consumer, meta)
 
         async def once() -> None:
-            async with self._runtime.transaction(context) as tx:
-                await self.act(consumer, event, meta, tx)
+            async with self._runtime.transaction(self._context_of(consumer, [event])) as tx:
+                await self.act([(consumer, [event])], tx)
 
         await again_after_races(once)
-        self._handled(consumer, meta)
+        self._handled(consumer, [event])
 
-    def context_of(self, consumer: Consumer, meta: EventMeta) -> Context:
-        """A handler works as the service itself, on behalf of the event."""
+    def _context_of(self, consumer: Consumer, events: Sequence[Event[Any]]) -> Context:
+        """A handler works as the service itself, on behalf of its event; what many events cause has the first one's
+        trace.
+        """
+        meta = events[0].meta
         return Context(
             principal=Principal.system(self._runtime.settings.service, meta.tenant_id),
             method=consumer.name,
             origin=meta.origin,
             traceparent=telemetry.traceparent() or meta.headers.get("traceparent", ""),
-            event=meta,
-            request_id=str(meta.id),
+            event=None if consumer.takes_many else meta,
+            request_id=str(meta.id) if len(events) == 1 else "",
             audited=not consumer.newest_wins,
         )
 
-    async def act(self, consumer: Consumer, event: Message, meta: EventMeta, tx: Tx) -> None:
-        """The handler and its mark, in the caller's transaction."""
-        if await self._mark(consumer, meta, tx):
-            await consumer.handler(event, tx)
-        elif consumer.newest_wins:
-            telemetry.SUPERSEDED.labels(consumer.name).inc()
-
-    async def _mark(self, consumer: Consumer, meta: EventMeta, tx: Tx) -> bool:
-        if consumer.newest_wins:
-            values = {
-                "consumer": consumer.name,
-                "tenant": meta.tenant_id,
-                "resource": meta.resource_id,
-                "version": meta.version,
-                "again": meta.origin == REPLAY,
-            }
-            return (await tx.session.execute(_MARK, values)).first() is not None
-        return (await tx.session.execute(_INBOX, {"consumer": consumer.name, "event": meta.id})).first() is not None
+    async def act(self, work: Sequence[Work], tx: Tx) -> None:
+        """The handlers and their marks, in the caller's transaction; all events are of one tenant and origin."""
+        for consumer, events in await unhandled(tx, work):
+            for call in ([events] if consumer.takes_many else [[event] for event in events]) if events else ():
+                with telemetry.consumer_span(consumer.name, (e.meta.headers.get("traceparent", "") for e in call)):
+                    async with tx.acting(self._context_of(consumer, call)) as inner:
+                        await consumer.handler(call if consumer.takes_many else call[0].message, inner)
 
     async def _bury(
         self, consumer: Consumer, meta: EventMeta, payload: bytes, reason: str, message: str, attempts: int
@@ -296,33 +304,31 @@ class Dispatcher:
 
     async def retry(self, consumer: Consumer, headers: dict[str, str], subject: str, payload: bytes, tx: Tx) -> None:
         """Runs a dead letter again inside the caller's transaction; raises what the handler raises."""
-        meta = meta_of(subject, headers)
-        async with tx.acting(self.context_of(consumer, meta)) as inner:
-            await self.act(consumer, _event(meta, payload), meta, inner)
+        await self.act([(consumer, [Event(meta_of(subject, headers), payload)])], tx)
 
 
-def _groups(messages: Sequence[Msg]) -> list[list[Msg]]:
-    """Events that may share a transaction: first deliveries of one tenant, in an order that all groups keep, so that no
-    two wait for each other's rows.
+async def _read(message: Msg) -> _Delivery | None:
+    try:
+        event: Event[Any] = Event(meta_of(message.subject, message.headers or {}), message.data)
+    except (KeyError, ValueError) as bad:
+        log.error("consumer.not_ours", subject=message.subject, cause=repr(bad))
+        await message.term()
+        return None
+    told = message.metadata
+    return _Delivery(message, event, told.num_delivered or 1, told.sequence.stream)
+
+
+def _groups(deliveries: Sequence[_Delivery]) -> list[list[_Delivery]]:
+    """Events that may share a transaction: of one tenant and origin, what failed before apart from what is new, in an
+    order that all groups keep, so that no two wait for each other's rows.
     """
-    groups: list[list[Msg]] = []
-    waiting: dict[str, list[Msg]] = {}
-    for message in sorted(messages, key=_lock_order):
-        tenant = (message.headers or {}).get("tercet-tenant", "")
-        if not tenant or (message.metadata.num_delivered or 1) > 1:
-            groups.append([message])
-            continue
-        group = waiting.setdefault(tenant, [])
-        group.append(message)
-        if len(group) == GROUP:
-            groups.append(waiting.pop(tenant))
-    return [*groups, *waiting.values()]
+    lines: dict[tuple[UUID, str, bool], list[_Delivery]] = {}
+    for delivery in sorted(deliveries, key=_lock_order):
+        meta = delivery.event.meta
+        lines.setdefault((meta.tenant_id, meta.origin, delivery.attempt > 1), []).append(delivery)
+    return [line[at : at + GROUP] for line in lines.values() for at in range(0, len(line), GROUP)]
 
 
-def _lock_order(message: Msg) -> tuple[str, int]:
-    headers = message.headers or {}
-    return headers.get("tercet-identity") or headers.get("ce-subject", ""), message.metadata.sequence.stream
-
-
-def _event(meta: EventMeta, payload: bytes) -> Message:
-    return message_class(meta.headers["ce-type"]).FromString(payload)
+def _lock_order(delivery: _Delivery) -> tuple[UUID, int]:
+    meta = delivery.event.meta
+    return meta.identity_id or meta.resource_id, delivery.sequence

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,15 @@ KEEP = timedelta(days=7)
 # JetStream acknowledges before it has synced to disk: after it was away, what it took last is published once more.
 UNSURE = timedelta(minutes=2)
 _LOCK = 7_300_001
+# Commits that follow each other so closely are published together; one after a pause waits for nobody.
+GATHER = 0.02
+_OLDEST = (
+    select(outbox.c.id, outbox.c.subject, outbox.c.payload, outbox.c.headers, outbox.c.event_id)
+    .where(outbox.c.publish_time.is_(None))
+    .order_by(outbox.c.id)
+    .limit(BATCH)
+)
+_PUBLISHED = text("UPDATE outbox SET publish_time = clock_timestamp() WHERE id = ANY(:ids)")
 
 
 class Relay:
@@ -69,28 +79,27 @@ class Relay:
             if reconnections != self._runtime.broker.reconnections:
                 await self.doubt()
                 reconnections = self._runtime.broker.reconnections
-            if await self.publish_once() < BATCH:
-                await connection.execute(text("SELECT 1"))
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), POLL)
+            began = time.monotonic()
+            # On the connection that holds the lock: whoever has lost it publishes nothing.
+            published = await self.publish_once(connection)
+            if published == BATCH:
+                continue
+            if published:
+                await asyncio.sleep(began + GATHER - time.monotonic())
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), POLL)
 
-    async def publish_once(self) -> int:
+    async def publish_once(self, connection: AsyncConnection) -> int:
         """Publishes the oldest unpublished events; gives how many. Raises when the stream did not take them all."""
-        async with self._runtime.database.connection() as connection:
-            columns = (outbox.c.id, outbox.c.subject, outbox.c.payload, outbox.c.headers, outbox.c.event_id)
-            query = select(*columns).where(outbox.c.publish_time.is_(None)).order_by(outbox.c.id).limit(BATCH)
-            rows = (await connection.execute(query)).all()
+        rows = (await connection.execute(_OLDEST)).all()
         if not rows:
             return 0
         taken = await self._runtime.broker.publish(
-            [(row.subject, bytes(row.payload), {**row.headers, "Nats-Msg-Id": str(row.event_id)}) for row in rows]
+            [(row.subject, row.payload, {**row.headers, "Nats-Msg-Id": str(row.event_id)}) for row in rows]
         )
         done = [row.id for row, ok in zip(rows, taken, strict=True) if ok]
         if done:
-            async with self._runtime.database.connection() as connection:
-                await connection.execute(
-                    update(outbox).where(outbox.c.id.in_(done)).values(publish_time=func.clock_timestamp())
-                )
+            await connection.execute(_PUBLISHED, {"ids": done})
         if len(done) < len(rows):
             raise ConnectionError(f"{len(rows) - len(done)} events were not taken by the stream")
         return len(rows)

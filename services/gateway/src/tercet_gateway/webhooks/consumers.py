@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from google.protobuf.message import Message
 
-from tercet_chassis import Tx, effect
+from tercet_chassis import Event, Tx, effect
 from tercet_gateway.roles import store as roles
 from tercet_gateway.roles.model import Role
 from tercet_gateway.tenants import store as tenants
@@ -17,41 +19,46 @@ from tercet_gateway.webhooks.rules import chosen, event_name, may_hear
 
 
 @effect()
-async def record_deliveries(event: Message, tx: Tx) -> None:
-    """Records the event for each webhook whose patterns, role and filter let it through, and has it sent."""
+async def record_deliveries(events: Sequence[Event[Message]], tx: Tx) -> None:
+    """Records each event for each webhook whose patterns, role and filter let it through, and has it sent."""
     hooks = await store.enabled(tx)
-    name = event_name(tx.event.subject)
-    hooks = [hook for hook in hooks if chosen(hook.event_patterns, name)]
     if not hooks:
         return
     known = await roles.by_codes(tx, [hook.role_code for hook in hooks])
-    for hook in hooks:
-        role = known.get(hook.role_code)
-        if role is None or not may_hear(role.held_grants(), name) or not await _fits(hook, role, event, tx):
-            continue
-        delivery = tx.add(
-            WebhookDelivery(
-                webhook_id=hook.id,
-                event_id=tx.event.id,
-                event_name=name,
-                occur_time=tx.event.occur_time,
-                next_time=tx.now(),
-                body=body_of(event, tx.event, frozenset(role.masks)),
-            )
+    for event in events:
+        name = event_name(event.meta.subject)
+        for hook in hooks:
+            role = known.get(hook.role_code)
+            if role is None or not chosen(hook.event_patterns, name) or not may_hear(role.held_grants(), name):
+                continue
+            if await _fits(hook, role, event, tx):
+                _record(hook, role, event, tx)
+
+
+def _record(hook: Webhook, role: Role, event: Event[Message], tx: Tx) -> None:
+    delivery = tx.add(
+        WebhookDelivery(
+            webhook_id=hook.id,
+            event_id=event.meta.id,
+            event_name=event_name(event.meta.subject),
+            occur_time=event.meta.occur_time,
+            next_time=tx.now(),
+            body=body_of(event.message, event.meta, frozenset(role.masks)),
         )
-        tx.schedule(attempt_delivery, due=tx.now(), key=str(delivery.id), delivery_id=str(delivery.id))
+    )
+    tx.schedule(attempt_delivery, due=tx.now(), key=str(delivery.id), delivery_id=str(delivery.id))
 
 
-async def _fits(hook: Webhook, role: Role, event: Message, tx: Tx) -> bool:
+async def _fits(hook: Webhook, role: Role, event: Event[Message], tx: Tx) -> bool:
     if not hook.filter:
         return True
     tenant = await tenants.own(tx)
-    resource = resource_json(event)
+    resource = resource_json(event.message)
     if resource is None:
         return False
     try:
         judge = compiled(
-            event_name(tx.event.subject), hook.filter, frozenset(role.masks), tenant.zone if tenant else "UTC"
+            event_name(event.meta.subject), hook.filter, frozenset(role.masks), tenant.zone if tenant else "UTC"
         )
     except FilterDoesNotFit:
         # The role's masks or the contract have changed since: a value that may not be asked for lets nothing through.
