@@ -8,6 +8,7 @@ service = Service(
     "sales",
     slices=[
         "customers",
+        "mergers",
         "relations",
         "rates",
         "catalogue",

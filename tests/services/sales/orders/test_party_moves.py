@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+import pytest
 from sqlalchemy import text
 
 from support.deals import catalogue, confirmed, line, new_customer, new_quote, paid
@@ -48,6 +49,7 @@ async def test_dealer_and_buyer_of_a_deal_follow_a_merge_and_its_undoing(leads: 
     assert (back.party_id, list(back.parties)) == (order.party_id, list(order.parties))
 
 
+@pytest.mark.usefixtures("leads", "gateway")
 async def test_invariants_of_deals_hold_and_see_what_is_broken(sales: Client) -> None:
     await catalogue(sales, {"F1": "33.33"})
     order = await confirmed(sales, await new_customer(sales), line("F1", "3"))

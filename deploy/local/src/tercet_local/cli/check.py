@@ -42,7 +42,9 @@ def check(
         for found in answer.get("findings") or ():
             counts = (int(found.get("checked_count") or 0), int(found.get("broken_count") or 0))
             examples = [str(example) for example in found.get("examples") or ()]
-            findings.append(_finding(service, str(found.get("invariant")), bool(found.get("holds")), *counts, examples))
+            waiting = int(found.get("waiting_count") or 0)
+            holds = bool(found.get("holds"))
+            findings.append(_finding(service, str(found.get("invariant")), holds, *counts, examples, waiting))
         for name, value in (answer.get("facts") or {}).items():
             facts[str(name)][service] = str(value)
     findings += [_agreement(name, said) for name, said in sorted(facts.items()) if len(said) > 1]
@@ -51,6 +53,7 @@ def check(
         show_json({"holds": not broken, "findings": findings})
     else:
         _show(findings if every else broken, len(findings), len(broken))
+        _tell_waiting(findings)
     if broken:
         raise typer.Exit(1)
 
@@ -71,7 +74,7 @@ def _until_idle(api: Api, seconds: float) -> None:
 
 
 def _finding(
-    service: str, invariant: str, holds: bool, checked: int, broken: int, examples: list[str]
+    service: str, invariant: str, holds: bool, checked: int, broken: int, examples: list[str], waiting: int = 0
 ) -> dict[str, Any]:
     return {
         "service": service,
@@ -79,6 +82,7 @@ def _finding(
         "holds": holds,
         "checked_count": checked,
         "broken_count": broken,
+        "waiting_count": waiting,
         "examples": examples,
     }
 
@@ -101,3 +105,11 @@ def _show(findings: list[dict[str, Any]], all_count: int, broken_count: int) -> 
         console.print(f"[bold red]{broken_count} of {all_count} invariants are broken.[/]")
     else:
         console.print(f"[bold green]All {all_count} invariants hold.[/]")
+
+
+def _tell_waiting(findings: list[dict[str, Any]]) -> None:
+    """What is whole and yet wants somebody's decision, such as two customers of one party."""
+    for finding in findings:
+        if finding["holds"] and finding["waiting_count"]:
+            found = f"{finding['service']}: {finding['waiting_count']} wait for a decision ({finding['invariant']})"
+            console.print(f"[yellow]{found}: {'; '.join(finding['examples'])}[/]")

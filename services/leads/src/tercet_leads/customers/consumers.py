@@ -24,4 +24,5 @@ async def remember_customer(
     # Afterwards party moves alone change the party.
     known.owner_id = UUID(customer.owner_id) if customer.owner_id else None
     known.unit_id = UUID(customer.unit_id) if customer.unit_id else None
-    known.active = not isinstance(event, CustomerDeleted)
+    # What hung on one that was joined into another is found there.
+    known.active = not isinstance(event, CustomerDeleted) and not customer.merged_into_id

@@ -30,6 +30,13 @@ class CustomerUnknown(InvalidArgument):
     field = "customer_id"
 
 
+class CustomerMerged(FailedPrecondition):
+    """The customer was joined into another one."""
+
+    text = "Customer {customer_id} was joined into {merged_into_id}; work on that one."
+    field = "customer_id"
+
+
 class CustomerInUse(FailedPrecondition):
     """Something hangs on the customer."""
 

@@ -23,7 +23,7 @@ from tercet_chassis.ids import new_id
 from tercet_chassis.money import Money
 from tercet_sales.amounts import check_amount
 from tercet_sales.customers import rules
-from tercet_sales.customers.errors import CustomerInUse, CustomerNotCompany
+from tercet_sales.customers.errors import CustomerInUse, CustomerMerged, CustomerNotCompany
 from tercet_sales.days import zone_of
 
 
@@ -37,7 +37,8 @@ def _link(entity: Customer | Contact) -> None:
 class Customer(Linked, Owned, Custom, External, Searchable, Entity):
     """A party as one selling unit knows it.
 
-    At most one of a party and unit; `store.lock_pair` guards that, no key could.
+    At most one of a party and unit; `store.lock_pair` guards that, no key could. Parties that become one may leave two:
+    the newer is then `duplicate_of_id`, until somebody joins them.
     """
 
     __tablename__ = "customers"
@@ -47,6 +48,8 @@ class Customer(Linked, Owned, Custom, External, Searchable, Entity):
         index("customers_by_owner", "owner_id", "create_time"),
         index("customers_by_unit", "unit_id", "create_time"),
         index("customers_by_lead", "lead_id", where="lead_id IS NOT NULL"),
+        index("customers_by_duplicate", "duplicate_of_id", where="duplicate_of_id IS NOT NULL"),
+        index("customers_by_merge", "merged_into_id", where="merged_into_id IS NOT NULL"),
         unique("customers_by_external", "external_system", "external_id", field="customer.external_ref"),
     )
 
@@ -70,6 +73,8 @@ class Customer(Linked, Owned, Custom, External, Searchable, Entity):
     source_code: Mapped[str | None]
     remark: Mapped[str | None]
     used: Mapped[bool] = column(default=False)
+    duplicate_of_id: Mapped[UUID | None]
+    merged_into_id: Mapped[UUID | None]
 
     def settle(self, region: str = rules.DEFAULT_REGION) -> None:
         """Puts names and contact points in order. Refuses a missing name, two primary contact points, an unknown zone.
@@ -115,12 +120,20 @@ class Customer(Linked, Owned, Custom, External, Searchable, Entity):
             self.uscc,
         )
 
-    def check_unused(self, contacts: int) -> None:
-        """Refuses deletion while contacts, opportunities or documents hang on it."""
+    def check_unused(self, contacts: int, joined: int) -> None:
+        """Refuses deletion while contacts, opportunities, documents or other customers hang on it."""
+        self.check_not_merged()
+        if joined:
+            raise CustomerInUse(customer_id=self.id, cause=f"{joined} customers that were joined into it")
         if contacts:
             raise CustomerInUse(customer_id=self.id, cause=f"{contacts} contacts")
         if self.used:
             raise CustomerInUse(customer_id=self.id, cause="opportunities or orders")
+
+    def check_not_merged(self) -> None:
+        """Refuses one that was joined into another."""
+        if self.merged_into_id is not None:
+            raise CustomerMerged(customer_id=self.id, merged_into_id=self.merged_into_id)
 
     def check_company(self) -> None:
         """Refuses a person where only companies have a say."""

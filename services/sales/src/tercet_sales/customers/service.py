@@ -63,7 +63,7 @@ class CustomerService(Handlers):
         if named is not None and named.unit_id != unit_id:
             customer_id = derived_id("customer", customer_id, unit_id)
             named = await store.by_id(tx, customer_id)
-        existing = named or await store.customer_of(tx, party_id, unit_id)
+        existing = await store.standing(tx, named) or await store.customer_of(tx, party_id, unit_id)
         region = await store.region(tx)
         customer = self._described(request, customer_id, region)
         created = existing is None or (existing.id == customer_id and existing.lead_id == customer.lead_id)
@@ -122,9 +122,15 @@ class CustomerService(Handlers):
         customer.settle(region)
         return customer
 
+    async def ListCustomers(self, request: pb.ListCustomersRequest, tx: Tx) -> Message:
+        """Customers in the caller's reach; those that were joined into others only when the filter asks for them."""
+        where = [] if "merged_into_id" in request.filter else [view(Customer).c.merged_into_id.is_(None)]
+        return await tx.page(Customer, request, where=where, response=pb.ListCustomersResponse)
+
     async def UpdateCustomer(self, request: pb.UpdateCustomerRequest, tx: Tx) -> Customer:
         """Changes a customer. Refuses one that would have no name."""
         customer = await tx.get(Customer, request.customer.id, etag=request.customer.etag)
+        customer.check_not_merged()
         region = await store.region(tx)
         await tx.patch(customer, request.customer, request.update_mask)
         customer.settle(region)
@@ -135,7 +141,7 @@ class CustomerService(Handlers):
     async def DeleteCustomer(self, request: pb.DeleteCustomerRequest, tx: Tx) -> Empty:
         """Removes a customer that nothing hangs on. Refuses one in use."""
         customer = await tx.get(Customer, request.id, etag=request.etag, lock=True)
-        customer.check_unused(await store.contact_count(tx, customer.id))
+        customer.check_unused(await store.contact_count(tx, customer.id), await store.joined_count(tx, customer.id))
         tx.emit(events.CustomerDeleted, customer)
         await tx.delete(customer)
         return Empty()
@@ -148,6 +154,8 @@ class CustomerService(Handlers):
         owner_id = UUID(request.owner_id)
         # In one order for everybody, so that two transfers of the same customers do not wait for each other.
         found = {id: await tx.get(Customer, id, lock=True) for id in sorted(request.ids)}
+        for customer in found.values():
+            customer.check_not_merged()
         moved = [customer for customer in found.values() if customer.owner_id != owner_id]
         previous = {customer.owner_id for customer in moved if customer.owner_id is not None}
         contacts = await store.contacts_owned(tx, [customer.id for customer in moved], sorted(previous, key=str))

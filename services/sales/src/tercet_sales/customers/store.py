@@ -11,7 +11,7 @@ from sqlalchemy import func, select, text, update
 from tercet_chassis import Tx
 from tercet_chassis.entity import view
 from tercet_chassis.tables import tenants
-from tercet_sales.customers.errors import CustomerUnknown
+from tercet_sales.customers.errors import CustomerMerged, CustomerUnknown
 from tercet_sales.customers.model import Contact, Customer
 from tercet_sales.customers.rules import DEFAULT_REGION
 
@@ -26,7 +26,8 @@ async def lock_pair(tx: Tx, party_id: UUID | None, unit_id: UUID | None) -> None
 async def customer_of(tx: Tx, party_id: UUID, unit_id: UUID | None) -> Customer | None:
     """The customer that a unit has of a party; the oldest where a merge of parties has left two."""
     of_unit = Customer.unit_id.is_(None) if unit_id is None else Customer.unit_id == unit_id
-    query = select(Customer).where(Customer.party_id == party_id, of_unit).order_by(Customer.id).limit(1)
+    held = (Customer.party_id == party_id, of_unit, Customer.merged_into_id.is_(None))
+    query = select(Customer).where(*held).order_by(Customer.id).limit(1)
     return (await tx.session.scalars(query)).one_or_none()
 
 
@@ -36,29 +37,46 @@ async def by_id(tx: Tx, id: UUID) -> Customer | None:
     return (await tx.session.scalars(query)).one_or_none()
 
 
+async def standing(tx: Tx, customer: Customer | None) -> Customer | None:
+    """The customer, or the one that it was joined into; locked."""
+    while customer is not None and customer.merged_into_id is not None:
+        customer = await by_id(tx, customer.merged_into_id)
+    return customer
+
+
 async def reachable(tx: Tx, id: str | UUID) -> Customer:
-    """The customer that a request names beside its own resource. Refuses one that is not there or out of reach."""
+    """The customer that a request names beside its own resource.
+
+    Refuses one that is not there, out of reach or joined into another.
+    """
     found = await tx.find(Customer, id)
     if found is None:
         raise CustomerUnknown(customer_id=id)
+    found.check_not_merged()
     return found
 
 
 async def mark_used(tx: Tx, customer_id: UUID) -> None:
-    """Remembers that something hangs on the customer, so that it can no longer be deleted. Refuses one that is gone."""
+    """Remembers that something hangs on the customer, so that it can no longer be deleted.
+
+    Refuses one that is gone or was joined into another; a merge waits until this transaction ends.
+    """
     # Not through the entity: being used is no change that a reader's etag should notice.
-    changed = await tx.session.execute(
+    marked = await tx.session.execute(
         update(Customer)
-        .where(Customer.id == customer_id, Customer.used.is_(False))
+        .where(Customer.id == customer_id, Customer.used.is_(False), Customer.merged_into_id.is_(None))
         .values(used=True)
         .execution_options(synchronize_session=False)
         .returning(Customer.id)
     )
-    if (
-        changed.first() is None
-        and await tx.session.scalar(select(Customer.id).where(Customer.id == customer_id)) is None
-    ):
+    if marked.first() is not None:
+        return
+    held = select(Customer.merged_into_id).where(Customer.id == customer_id).with_for_update(read=True, key_share=True)
+    found = (await tx.session.execute(held)).one_or_none()
+    if found is None:
         raise CustomerUnknown(customer_id=customer_id)
+    if found.merged_into_id is not None:
+        raise CustomerMerged(customer_id=customer_id, merged_into_id=found.merged_into_id)
 
 
 async def region(tx: Tx) -> str:
@@ -73,6 +91,13 @@ async def contact_count(tx: Tx, customer_id: UUID) -> int:
         await tx.session.scalar(select(func.count()).select_from(contacts).where(contacts.c.customer_id == customer_id))
         or 0
     )
+
+
+async def joined_count(tx: Tx, customer_id: UUID) -> int:
+    """How many customers were joined into this one."""
+    customers = view(Customer)
+    query = select(func.count()).select_from(customers).where(customers.c.merged_into_id == customer_id)
+    return int(await tx.session.scalar(query) or 0)
 
 
 async def contact_of(tx: Tx, customer_id: UUID, party_id: UUID) -> Contact | None:
@@ -126,7 +151,7 @@ async def hints(tx: Tx, party_ids: Sequence[UUID]) -> Sequence[Any]:
     customers = view(Customer)
     query = (
         select(customers.c.party_id, customers.c.id, customers.c.unit_id, customers.c.owner_id)
-        .where(customers.c.party_id.in_(party_ids))
+        .where(customers.c.party_id.in_(party_ids), customers.c.merged_into_id.is_(None))
         .order_by(customers.c.party_id, customers.c.unit_id, customers.c.id)
     )
     return (await tx.session.execute(query)).all()

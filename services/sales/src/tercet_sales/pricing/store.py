@@ -129,6 +129,9 @@ async def _customer(tx: Tx, message: Any, faults: list[Violation]) -> Customer |
     if customer is None:
         text_ = f"There is no customer {message.customer_id} in your reach; name one that is."
         faults.append(Violation("customer_id", "CUSTOMER_UNKNOWN", text_))
+    elif customer.merged_into_id is not None:
+        text_ = f"Customer {customer.id} was joined into {customer.merged_into_id}; name that one."
+        faults.append(Violation("customer_id", "CUSTOMER_MERGED", text_))
     return customer
 
 
