@@ -268,7 +268,7 @@ async def test_profiles_obey_permissions_and_reach(sales: Client, marketing: Cli
     assert (await reader.GetProfile(GetProfileRequest(id=profile.id))).display_name == profile.display_name
     with refused("PERMISSION_MISSING"):
         await reader.AddTag(AddTagRequest(id=profile.id, tag_code="vip"))
-    masked = marketing.as_(permissions={"marketing.profile.read": "all"}, masks=["NAME", "ACCOUNT"])
+    masked = marketing.as_(permissions={"marketing.profile.read": "all"}, masks=["NAME", "PHONE"])
     seen = await masked.GetProfile(GetProfileRequest(id=profile.id))
     assert seen.display_name != profile.display_name
     assert all(point.value != "+8613800138000" for point in seen.contact_points)

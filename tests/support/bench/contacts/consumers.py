@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from support.bench.contacts.errors import ContactRefused
 from support.bench.contacts.model import Happening
 from support.bench.contacts.script import SCRIPT
-from tercet.sales.v1.events_pb2 import ActivityCreated, ContactCreated, ContactDeleted, ContactUpdated
-from tercet_chassis import NotYet, Tx, effect, projection
+from tercet.sales.v1.events_pb2 import (
+    ActivityCompleted,
+    ActivityCreated,
+    ContactCreated,
+    ContactDeleted,
+    ContactUpdated,
+)
+from tercet_chassis import Event, NotYet, Tx, effect, projection
 
 
 @effect(ContactCreated)
@@ -31,3 +39,14 @@ async def remember(event: ContactCreated | ContactUpdated | ContactDeleted, tx: 
 async def count_imported(event: ActivityCreated, tx: Tx) -> None:
     """Counts imported activities only."""
     tx.add(Happening(kind="imported", note=event.activity.title))
+
+
+@effect(ActivityCompleted)
+async def tally(events: Sequence[Event[ActivityCompleted]], tx: Tx) -> None:
+    """Counts what comes together. A title with `refuse` is refused until the test allows it."""
+    for event in events:
+        title = event.message.activity.title
+        await SCRIPT.at(f"tally {title}")
+        if "refuse" in title and title not in SCRIPT.calls:
+            raise ContactRefused(name=title)
+        tx.add(Happening(kind="tally", note=title, version=len(events)))
