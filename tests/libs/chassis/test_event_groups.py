@@ -143,10 +143,10 @@ async def test_several_handlers_of_a_group_see_their_own_events(sut: Client, hap
     await sut.settled()
     async with sut.running.runtime.database.connection() as connection:
         query = text(
-            "SELECT i.consumer, count(*) FROM inbox i JOIN outbox o ON o.event_id = i.event_id "
+            "SELECT i.consumer, count(*) AS handled FROM inbox i JOIN outbox o ON o.event_id = i.event_id "
             "WHERE o.tenant_id = :tenant GROUP BY 1"
         )
-        marks = {row.consumer: row.count for row in await connection.execute(query, {"tenant": sut.tenant_id})}
+        marks = {row.consumer: row.handled for row in await connection.execute(query, {"tenant": sut.tenant_id})}
     assert marks == {"contacts.tally": 2}
     assert {note for note, _ in await happenings("tally")} == {"done 1", "done 2"}
 
