@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
@@ -20,6 +19,7 @@ from tercet_chassis.binding_values import struct_value as struct_value
 from tercet_chassis.contract import ContractBroken, immutable, message_class, output_only, repeated, rule_of
 from tercet_chassis.entity import Custom, Entity, External
 from tercet_chassis.errors import InvalidArgument, Violation
+from tercet_chassis.principal import hides
 
 _WORDS = frozenset({"text", "enum"})
 _MONEY = "tercet.type.v1.Money"
@@ -132,7 +132,7 @@ class Binding:
         found = {0}
         for name in self.searchable:
             found |= personal_classes(self.fields[name].descriptor)
-        return frozenset(one for one in found if not one or PersonalData.Name(one) not in masks)
+        return frozenset(one for one in found if not one or not hides(masks, PersonalData.Name(one)))
 
     def personal_fields(self) -> Mapping[str, str]:
         """Names of fields that hold personal data, with their class."""
@@ -240,20 +240,3 @@ class Bindings:
     def all(self) -> Iterable[Binding]:
         """Every binding of the service."""
         return self._by_entity.values()
-
-
-@cache
-def holds_personal(full_name: str) -> bool:
-    """Whether a message or anything inside it is marked as personal data."""
-    seen: set[str] = set()
-
-    def look(name: str) -> bool:
-        if name in seen:
-            return False
-        seen.add(name)
-        return any(
-            rule_of(field).personal_data or (field.message_type is not None and look(field.message_type.full_name))
-            for field in message_class(name).DESCRIPTOR.fields
-        )
-
-    return look(full_name)

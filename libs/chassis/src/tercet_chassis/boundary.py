@@ -22,7 +22,6 @@ from tercet_chassis.database import NOBODY
 from tercet_chassis.entity import Entity
 from tercet_chassis.errors import IdempotencyKeyReused, PermissionDenied, PermissionMissing, Refusal, Unauthenticated
 from tercet_chassis.faults import again_after_races, first_statement
-from tercet_chassis.masking import mask
 from tercet_chassis.transaction import Tx
 
 if TYPE_CHECKING:
@@ -170,9 +169,3 @@ def as_message(tx: Tx, result: Any) -> Message:
             f"{tx.context.method} answered {type(result).__name__}; a handler answers an entity or a message"
         )
     return result
-
-
-def show(message: Message, context: Context) -> Message:
-    """The reply as the caller may see it."""
-    mask(message, context.principal.masks)
-    return message

@@ -8,15 +8,18 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from sqlalchemy import select
 
 from tercet_chassis.entity import Entity
 from tercet_chassis.errors import InvalidArgument, Violation
+from tercet_chassis.principal import hides
 from tercet_chassis.tables import custom_fields
 from tercet_conditions import Field, FieldType
 
 if TYPE_CHECKING:
+    from tercet_chassis.runtime import Runtime
     from tercet_chassis.transaction import Tx
 
 TYPES = ("TEXT", "INTEGER", "DECIMAL", "BOOLEAN", "DATE", "TIME", "CHOICE", "CHOICES")
@@ -51,9 +54,24 @@ async def definitions(tx: Tx, entity: type[Entity]) -> Mapping[str, Mapping[str,
     return cache[name]
 
 
+async def of_tenant(runtime: Runtime, tenant_id: UUID) -> Mapping[str, Mapping[str, Mapping[str, Any]]]:
+    """The tenant's definitions for every kind of resource, by table and key."""
+    columns = (custom_fields.c.resource_type, custom_fields.c.key, custom_fields.c.definition)
+    found: dict[str, dict[str, Any]] = {}
+    async with runtime.database.connection() as connection:
+        for row in await connection.execute(select(*columns).where(custom_fields.c.tenant_id == tenant_id)):
+            found.setdefault(row.resource_type, {})[row.key] = row.definition
+    return found
+
+
+def personal(definitions: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Of definitions: key -> class of those that are personal."""
+    return {key: found for key, definition in definitions.items() if (found := definition.get("personal_data"))}
+
+
 def condition_field(definition: Mapping[str, Any], masks: frozenset[str]) -> Field:
     """How a condition sees a custom field; a masked one is neither filtered nor sorted by."""
-    open_ = definition.get("personal_data", "") not in masks or not definition.get("personal_data")
+    open_ = not hides(masks, definition.get("personal_data", ""))
     return Field(
         _FIELD_TYPES[definition["type"]], values=tuple(definition.get("options", ())), filterable=open_, sortable=open_
     )

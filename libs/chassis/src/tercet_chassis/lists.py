@@ -39,6 +39,7 @@ from tercet_chassis import custom_fields
 from tercet_chassis.binding import Binding, Bound
 from tercet_chassis.entity import Custom, Entity, Searchable, untracked, view
 from tercet_chassis.errors import ConditionInvalid, PageTokenInvalid, Violation
+from tercet_chassis.principal import hides
 from tercet_chassis.scopes import reach
 from tercet_chassis.search import query_expression
 from tercet_conditions import Clock, ConditionError, Field, FieldType, OrderBy, Schema, parse_order_by, parse_text
@@ -84,7 +85,7 @@ def _field_type(binding: Binding, bound: Bound) -> tuple[FieldType, tuple[str, .
 def _fields(binding: Binding, masks: frozenset[str]) -> dict[str, Field]:
     fields: dict[str, Field] = {}
     for bound in binding.fields.values():
-        open_ = bound.personal not in masks or not bound.personal
+        open_ = not hides(masks, bound.personal)
         if bound.kind == "money":
             fields[f"{bound.name}.amount"] = Field(FieldType.MONEY, filterable=open_, sortable=open_)
             fields[f"{bound.name}.currency_code"] = Field(FieldType.TEXT, filterable=open_, sortable=open_)

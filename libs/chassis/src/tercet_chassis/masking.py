@@ -2,27 +2,76 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
+from google.protobuf.struct_pb2 import Struct
 
 from tercet.options.v1 import options_pb2
-from tercet_chassis.binding import holds_personal
-from tercet_chassis.contract import repeated, rule_of
+from tercet_chassis.contract import message_class, repeated, rule_of
+from tercet_chassis.principal import hides
+
+# Of a resource's full name: the tenant's own fields that are personal, key -> class.
+OwnFields = Callable[[str], Mapping[str, str]]
 
 _CLASSES = frozenset(options_pb2.PersonalData.keys())
+_MAILBOX = re.compile(r"[^@\s]+@[^@\s]+")
+_ANY, _STRUCT = "google.protobuf.Any", "google.protobuf.Struct"
 
 
 def shortened(text: str) -> str:
     """Enough to recognise a value that one knows, not enough to use it: `13812345678` -> `138****5678`."""
-    if "@" in text:
+    if _MAILBOX.fullmatch(text):
         name, _, host = text.partition("@")
         return f"{name[:1]}***@{host}"
-    if len(text) >= 8:
+    if len(text) >= 11:
         return f"{text[:3]}****{text[-4:]}"
+    if len(text) >= 8:
+        return f"{text[:2]}****{text[-2:]}"
     return f"{text[:1]}**" if text else text
+
+
+def no_own_fields(_: str) -> Mapping[str, str]:
+    """No resource has fields of a tenant's own."""
+    return {}
+
+
+def mask(
+    message: Message, masks: frozenset[str], around: Message | None = None, own: OwnFields = no_own_fields
+) -> None:
+    """Shortens in place every value whose class of personal data `masks` hide; other kinds of value are cleared.
+    `around` is the message that holds this one.
+    """
+    if masks:
+        _Masking(masks, own).apply(message, around)
+
+
+@cache
+def holds_personal(full_name: str) -> bool:
+    """Whether a message or anything inside it may be personal: by its mark, as a tenant's own field, or packed in."""
+    seen: set[str] = set()
+
+    def look(name: str) -> bool:
+        if name in seen:
+            return False
+        seen.add(name)
+        return name == _ANY or any(
+            rule_of(field).personal_data
+            or _is_own(field)
+            or (field.message_type is not None and look(field.message_type.full_name))
+            for field in message_class(name).DESCRIPTOR.fields
+        )
+
+    return look(full_name)
+
+
+def _is_own(field: Any) -> bool:
+    return field.name == "custom" and field.message_type is not None and field.message_type.full_name == _STRUCT
 
 
 @cache
@@ -44,33 +93,61 @@ def _class_in(field: Any, message: Message, around: Message | None) -> str:
     return (named is not None and _class_of(named)[0]) or declared
 
 
-def mask(message: Message, masks: frozenset[str], around: Message | None = None) -> None:
-    """Shortens in place every value whose class of personal data is in `masks`; other kinds of value are cleared.
-    `around` is the message that holds this one.
-    """
-    if not masks or not holds_personal(message.DESCRIPTOR.full_name):
-        return
-    for field, value in message.ListFields():
-        if _class_in(field, message, around) in masks:
-            _hide(message, field, value)
-        elif field.message_type is not None:
-            _descend(message, field, value, masks)
+@dataclass(frozen=True, slots=True)
+class _Masking:
+    """One caller's masks, going through one reply."""
+
+    masks: frozenset[str]
+    own: OwnFields
+
+    def apply(self, message: Message, around: Message | None) -> None:
+        if not holds_personal(message.DESCRIPTOR.full_name):
+            return
+        for field, value in message.ListFields():
+            personal = _class_in(field, message, around)
+            if hides(self.masks, personal):
+                _hide(message, field, value, personal)
+            elif _is_own(field):
+                self._own_fields(message.DESCRIPTOR.full_name, value)
+            elif field.message_type is not None:
+                self._descend(message, field, value)
+
+    def _own_fields(self, full_name: str, custom: Struct) -> None:
+        for key, personal in self.own(full_name).items():
+            if key in custom.fields and hides(self.masks, personal):
+                text = custom.fields[key].string_value
+                if text and personal != "BIRTH_DATE":
+                    custom.fields[key].string_value = shortened(text)
+                else:
+                    del custom.fields[key]
+
+    def _descend(self, message: Message, field: Any, value: Any) -> None:
+        if field.message_type.GetOptions().map_entry:
+            if field.message_type.fields_by_name["value"].message_type is not None:
+                for inner in value.values():
+                    self.apply(inner, message)
+        elif repeated(field):
+            for inner in value:
+                self.apply(inner, message)
+        elif field.message_type.full_name == _ANY:
+            self._packed(value)
+        else:
+            self.apply(value, message)
+
+    def _packed(self, value: Any) -> None:
+        try:
+            inner = message_class(value.TypeName()).FromString(value.value)
+        except (KeyError, DecodeError):
+            # What nobody can read, nobody can mask.
+            value.Clear()
+            return
+        self.apply(inner, None)
+        value.value = inner.SerializeToString()
 
 
-def _descend(message: Message, field: Any, value: Any, masks: frozenset[str]) -> None:
-    if field.message_type.GetOptions().map_entry:
-        if field.message_type.fields_by_name["value"].message_type is not None:
-            for inner in value.values():
-                mask(inner, masks, message)
-    elif repeated(field):
-        for inner in value:
-            mask(inner, masks, message)
-    else:
-        mask(value, masks, message)
-
-
-def _hide(message: Message, field: Any, value: Any) -> None:
-    if field.type != FieldDescriptor.TYPE_STRING:
+def _hide(message: Message, field: Any, value: Any, personal: str) -> None:
+    # A day is known from half of its digits.
+    if field.type != FieldDescriptor.TYPE_STRING or personal == "BIRTH_DATE":
         message.ClearField(field.name)
     elif repeated(field):
         value[:] = [shortened(text) for text in value]

@@ -13,6 +13,11 @@ SCOPES = ("own", "unit", "unit_below", "partner", "all", "shared")
 EVERYTHING = frozenset({"all"})
 
 
+def hides(masks: frozenset[str], personal: str) -> bool:
+    """Whether masks hide a class of personal data. What came as a whole holds every class, so any mask hides it."""
+    return personal in masks or (personal == "RAW" and bool(masks))
+
+
 def _id(value: Any) -> UUID | None:
     return UUID(value) if value else None
 

@@ -14,12 +14,13 @@ from grpc_health.v1.health import aio as health_aio
 from grpc_reflection.v1alpha import reflection
 
 from tercet_chassis import telemetry
-from tercet_chassis.boundary import authorize, run_unit, show, validated
+from tercet_chassis.boundary import authorize, run_unit, validated
 from tercet_chassis.calls import Calls
 from tercet_chassis.context import Context
 from tercet_chassis.contract import Access, Method
 from tercet_chassis.errors import InvalidArgument, Refusal, TokenInvalid
 from tercet_chassis.principal import Principal
+from tercet_chassis.showing import shown
 from tercet_chassis.status import abort, fault_status, status_of
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ class Server(grpc.GenericRpcHandler):
             reply = await bound.handler(request, Calls(self._runtime, context))
         else:
             reply = await run_unit(self._runtime, bound.method, bound.handler, request, context)
-        return show(reply, context)
+        return await shown(self._runtime, reply, context)
 
     async def _streaming(self, bound: Bound, body: bytes, call: Any) -> Any:
         try:
@@ -124,7 +125,7 @@ class Server(grpc.GenericRpcHandler):
             request = _parsed(bound.method, body)
             validated(bound.method, request)
             async for message in bound.handler(request, Calls(self._runtime, context)):
-                yield show(message, context).SerializeToString()
+                yield (await shown(self._runtime, message, context)).SerializeToString()
             return
         except Refusal as refusal:
             status = status_of(refusal)

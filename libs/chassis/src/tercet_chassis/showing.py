@@ -1,0 +1,54 @@
+"""What a caller sees of a reply, and of the reasons that rules give: nothing that the roles' masks hide."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from google.protobuf.message import Message
+
+from tercet_chassis import custom_fields
+from tercet_chassis.context import Context
+from tercet_chassis.entity import Custom, Entity
+from tercet_chassis.masking import holds_personal, mask
+from tercet_chassis.principal import hides
+
+if TYPE_CHECKING:
+    from tercet_chassis.runtime import Runtime
+    from tercet_chassis.transaction import Tx
+
+
+async def shown(runtime: Runtime, reply: Message, context: Context) -> Message:
+    """The reply as the caller may see it."""
+    masks = context.principal.masks
+    if masks and holds_personal(reply.DESCRIPTOR.full_name):
+        own = await _own_fields(runtime, context)
+        mask(reply, masks, own=lambda full_name: own.get(full_name, {}))
+    return reply
+
+
+async def hidden_paths(tx: Tx, entity: type[Entity]) -> frozenset[str]:
+    """The paths of conditions on an entity whose values are masked for the caller: an explanation must not tell them
+    either.
+    """
+    masks = tx.principal.masks
+    if not masks:
+        return frozenset()
+    known = tx.runtime.bindings.of(entity).personal_fields()
+    found = {name for name, personal in known.items() if hides(masks, personal)}
+    if issubclass(entity, Custom):
+        own = custom_fields.personal(await custom_fields.definitions(tx, entity))
+        found |= {f"custom.{key}" for key, personal in own.items() if hides(masks, personal)}
+    return frozenset(found)
+
+
+async def _own_fields(runtime: Runtime, context: Context) -> Mapping[str, Mapping[str, str]]:
+    """The tenant's own personal fields by the full name of the resource."""
+    if context.tenant_id is None:
+        return {}
+    by_table = await custom_fields.of_tenant(runtime, context.tenant_id)
+    return {
+        binding.type_name: custom_fields.personal(by_table[table])
+        for binding in runtime.bindings.all()
+        if (table := binding.entity.__tablename__) in by_table
+    }
