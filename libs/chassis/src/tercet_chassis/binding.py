@@ -14,12 +14,13 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from tercet.options.v1.options_pb2 import PersonalData
-from tercet_chassis.binding_values import INTO, READ, external_into, external_read
+from tercet_chassis.binding_values import READ, external_read
 from tercet_chassis.binding_values import struct_value as struct_value
 from tercet_chassis.contract import ContractBroken, immutable, message_class, output_only, repeated, rule_of
 from tercet_chassis.entity import Custom, Entity, External
 from tercet_chassis.errors import InvalidArgument, Violation
 from tercet_chassis.principal import hides
+from tercet_chassis.rendering import Rendering
 
 _WORDS = frozenset({"text", "enum"})
 _MONEY = "tercet.type.v1.Money"
@@ -36,14 +37,11 @@ class ValueInvalid(InvalidArgument):
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """One field of a resource: how it is written into a message and read from one; `write` is None for what clients
-    never set.
-    """
+    """One field of a resource. `read` takes its value from a message; it is None for what clients never set."""
 
     name: str
     descriptor: FieldDescriptor
     kind: str
-    into: Callable[[Entity, Any], None]
     read: Callable[[Message], Any] | None
     output_only: bool
     immutable: bool
@@ -71,15 +69,12 @@ class Binding:
                 f"{entity.__module__}.{entity.__name__} has no column for {self.type_name}: {', '.join(missing)}; "
                 "add the column or mark the field (tercet.options.v1.field).computed"
             )
-        self._writers = [bound.into for bound in self.fields.values()]
+        self.rendering = Rendering(entity, message, self.fields)
         self.searchable = [bound.name for bound in self.fields.values() if bound.searchable]
 
     def render(self, entity: Entity) -> Message:
         """The entity as its message."""
-        message = self.message()
-        for write in self._writers:
-            write(entity, message)
-        return message
+        return self.rendering.of_entity(entity)
 
     def values(self, message: Message, *, creating: bool, only: Iterable[str] | None = None) -> dict[str, Any]:
         """Attribute values that a client may set from a message: output-only fields are left out, immutable ones
@@ -143,33 +138,34 @@ class Binding:
         rule = rule_of(field)
         kind = _kind(field)
         personal = PersonalData.Name(rule.personal_data)
-        into, read = self._accessors(field, kind)
-        if into is None:
+        if not self._has(name, kind):
             return None
         return Bound(
             name=name,
             descriptor=field,
             kind=kind,
-            into=into,
-            read=read,
+            read=self._reader(field, kind),
             output_only=output_only(field) or name in ("etag", "create_time", "update_time"),
             immutable=immutable(field) or name == "id",
             personal="" if rule.personal_data == 0 else personal,
             searchable=rule.searchable,
         )
 
-    def _accessors(self, field: Any, kind: str) -> tuple[Callable[[Entity, Any], None] | None, Any]:
-        name = field.name
+    def _has(self, name: str, kind: str) -> bool:
+        """Whether the entity has something to show in the field."""
         if kind == "external":
-            return (external_into, external_read) if issubclass(self.entity, External) else (None, None)
+            return issubclass(self.entity, External)
         if kind == "struct" and name == "custom" and not issubclass(self.entity, Custom):
-            return None, None
-        attribute = getattr(self.entity, name, None)
-        if attribute is None:
-            return None, None
-        into = INTO[kind](name, field)
-        mapped = name in self.entity.__mapper__.all_orm_descriptors and not isinstance(attribute, property)
-        return into, (READ[kind](name, field, self.entity) if mapped else None)
+            return False
+        return getattr(self.entity, name, None) is not None
+
+    def _reader(self, field: Any, kind: str) -> Callable[[Message], Any] | None:
+        if kind == "external":
+            return external_read
+        name = field.name
+        mapped = name in self.entity.__mapper__.all_orm_descriptors
+        mapped = mapped and not isinstance(getattr(self.entity, name), property)
+        return READ[kind](name, field, self.entity) if mapped else None
 
 
 def _kind(field: Any) -> str:
