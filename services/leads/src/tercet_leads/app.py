@@ -17,6 +17,7 @@ service = Service(
         "assignment",
         "pools",
         "leads",
+        "mergers",
         "forms",
         "conversion",
         "imports",

@@ -17,6 +17,8 @@ from tercet_leads.leads.admit import admit
 from tercet_leads.leads.model import Lead
 from tercet_leads.leads.rulebook import rulebook
 from tercet_leads.leads.rules import Submission
+from tercet_leads.mergers import joining
+from tercet_leads.mergers import store as merging
 from tercet_leads.scoring.facts import judging_at
 from tercet_leads.touches.model import Touch
 
@@ -161,6 +163,8 @@ async def take_back(tx: Tx, import_id: str) -> dict[str, Any]:
             touch.key = None
             counts["kept"] += 1
     await tx.flush()
+    if doubled := await merging.parties_doubled_by(tx, gone):
+        await joining.mark_doubles(tx, doubled)
     await store.forget_moves(tx, gone)
     await store.forget_touches(tx, [touch.id for touch in touches if touch.key is not None])
     return counts

@@ -25,6 +25,13 @@ class LeadNotOpen(FailedPrecondition):
     field = "id"
 
 
+class LeadMerged(FailedPrecondition):
+    """The lead was joined into another one."""
+
+    text = "Lead {lead_id} was joined into {merged_into_id}; work on that one."
+    field = "id"
+
+
 class LeadNotClosed(FailedPrecondition):
     """Only a closed lead can be opened again."""
 

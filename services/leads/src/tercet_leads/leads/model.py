@@ -13,6 +13,7 @@ from tercet_leads.leads.errors import (
     LeadAlreadyConverted,
     LeadConverting,
     LeadHasNoOwner,
+    LeadMerged,
     LeadNotClosed,
     LeadNotInPool,
     LeadNotOpen,
@@ -35,6 +36,8 @@ class Lead(Linked, Owned, Custom, External, Searchable, Entity):
         index("leads_by_owner", "owner_id", "state"),
         index("leads_by_pool", "pool_code", "state", where="owner_id IS NULL"),
         index("leads_by_recycle_time", "recycle_time", where="recycle_time IS NOT NULL"),
+        index("leads_by_duplicate", "duplicate_of_id", where="duplicate_of_id IS NOT NULL"),
+        index("leads_by_merge", "merged_into_id", where="merged_into_id IS NOT NULL"),
         # With the id, which breaks ties: many leads have the same score.
         index("leads_by_score", "score", "id"),
         # The working list: a grade follows from the score, so the index above would pass all better leads first.
@@ -98,10 +101,15 @@ class Lead(Linked, Owned, Custom, External, Searchable, Entity):
     customer_id: Mapped[UUID | None]
     opportunity_id: Mapped[UUID | None]
     convert_time: Mapped[datetime | None]
+    duplicate_of_id: Mapped[UUID | None]
+    merged_into_id: Mapped[UUID | None]
+    state_before_merge: Mapped[str | None]
 
     # -- guards -------------------------------------------------------------------------------------------------------
     def check_not_converted(self) -> None:
-        """Refuses when it became a customer or is about to."""
+        """Refuses when it became a customer or is about to, and when it was joined into another."""
+        if self.merged_into_id is not None:
+            raise LeadMerged(lead_id=self.id, merged_into_id=self.merged_into_id)
         if self.state == "CONVERTED":
             raise LeadAlreadyConverted(lead_id=self.id, customer_id=self.customer_id)
         if self.state == "CONVERTING":
@@ -216,3 +224,15 @@ class Lead(Linked, Owned, Custom, External, Searchable, Entity):
         self.state, self.state_reason, self.opportunity_id = "QUALIFIED", reason, None
         if not self.existing_customer:
             self.customer_id = None
+
+    # -- joining ------------------------------------------------------------------------------------------------------
+    def merge_into(self, lead_id: UUID) -> None:
+        """Any state that is followed up to MERGED. Refuses any other."""
+        self.check_followed()
+        self.state_before_merge, self.state, self.merged_into_id = self.state, "MERGED", lead_id
+        self.duplicate_of_id, self.touch_count = None, 0
+
+    def part_again(self, touches: int) -> None:
+        """MERGED to where it stood, with its touches."""
+        self.state, self.state_before_merge, self.merged_into_id = self.state_before_merge or "OPEN", None, None
+        self.touch_count = touches

@@ -1,0 +1,1 @@
+"""Mergers: two leads of one party that are followed up, joined and taken apart again."""
