@@ -2,6 +2,7 @@
 `.migrations`, and no transport.
 """
 
+import tercet_chassis.lean  # noqa: F401
 from tercet_chassis.calls import Calls, Parts
 from tercet_chassis.consumers import Event, effect, projection
 from tercet_chassis.errors import NotYet, Refusal

@@ -14,13 +14,14 @@ from google.api import annotations_pb2, field_behavior_pb2
 from google.protobuf import descriptor_pool, message_factory
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import Message
-from tercet_protos import import_all
+from tercet_protos import import_package
 
 from tercet.options.v1 import options_pb2
 
 CHASSIS_PACKAGE = "tercet.chassis.v1"
 Access = options_pb2.MethodRule.Access
 _METHOD: Any = options_pb2.method
+_PACKAGE = re.compile(r"tercet\.\w+\.v\d+(?=\.)")
 _EVENT_NAME = re.compile(r"[A-Z][a-z0-9]*")
 
 
@@ -61,7 +62,9 @@ class Method:
 @cache
 def message_class(full_name: str) -> type[Message]:
     """The generated class of a message, by full name; raises KeyError when the contract has none."""
-    import_all()
+    # Only the packages that are asked for are ever imported: each is a megabyte or two in every process.
+    if package := _PACKAGE.match(full_name):
+        import_package(package[0])
     return message_factory.GetMessageClass(descriptor_pool.Default().FindMessageTypeByName(full_name))
 
 
@@ -77,7 +80,7 @@ def has_message(full_name: str) -> bool:
 def events_of(package: str) -> Iterator[type[Message]]:
     """Every event that the service of a package announces."""
     name = f"{package.replace('.', '/')}/events.proto"
-    if name in import_all():
+    if name in import_package(package):
         for descriptor in descriptor_pool.Default().FindFileByName(name).message_types_by_name.values():
             yield message_factory.GetMessageClass(descriptor)
 
@@ -85,10 +88,7 @@ def events_of(package: str) -> Iterator[type[Message]]:
 def methods_of(package: str) -> Iterator[Method]:
     """Every RPC of the services in a package; refuses one that names neither permission nor access."""
     pool = descriptor_pool.Default()
-    prefix = package.replace(".", "/") + "/"
-    for file_name in import_all():
-        if not file_name.startswith(prefix):
-            continue
+    for file_name in import_package(package):
         for service in pool.FindFileByName(file_name).services_by_name.values():
             for method in service.methods:
                 yield _method(method, service.full_name)

@@ -13,6 +13,8 @@ from collections.abc import Collection, Iterable
 from functools import cache, lru_cache
 from typing import Any
 
+from tercet_chassis.pinyin import syllables
+
 _RUNS = re.compile(r"[㐀-鿿豈-﫿]+|[^\W㐀-鿿豈-﫿]+")
 _HAN = re.compile(r"[㐀-鿿豈-﫿]")
 _LONGEST_PREFIX = 12
@@ -62,7 +64,7 @@ def query_expression(text: str, classes: Collection[int]) -> str:
     return " & ".join(f"({one})" for one in alternatives)
 
 
-@lru_cache(maxsize=32_768)
+@lru_cache(maxsize=8_192)  # a kilobyte each
 def _of_run(personal: int, run: str) -> tuple[str, ...]:
     return tuple(_cut(personal, run))
 
@@ -75,45 +77,13 @@ def _cut(personal: int, run: str) -> list[str]:
     else:
         words = [*run, *_pairs(run)]
         if len(run) <= _LONGEST_NAME:
-            syllables = _syllables(run)
-            words += _beginnings("".join(syllables))
-            words.append("".join([syllable[0] for syllable in syllables]))
+            read = syllables(run)
+            words += _beginnings("".join(read))
+            words.append("".join([syllable[0] for syllable in read]))
     if personal:
         tag = f"{personal}:"
         return [tag + word for word in words]
     return words
-
-
-def _syllables(run: str) -> list[str]:
-    """Pinyin as `lazy_pinyin` reads it; most runs hold no phrase with a reading of its own, so that characters do."""
-    phrases, readings = _pinyin()
-    length = len(run)
-    alone = not any(run[at:end] in phrases for at in range(length - 1) for end in range(at + 2, length + 1))
-    if alone:
-        found = [readings.get(character) or _reading(character) for character in run]
-        if all(found):
-            return found
-    from pypinyin import lazy_pinyin
-
-    return [syllable for syllable in lazy_pinyin(run) if syllable]
-
-
-@cache
-def _pinyin() -> tuple[Collection[str], dict[str, str]]:
-    """The phrases with readings of their own, and the readings of single characters found so far."""
-    from pypinyin.constants import PHRASES_DICT
-
-    return PHRASES_DICT.keys(), {}
-
-
-def _reading(character: str) -> str:
-    """The reading of one character, empty when it has none."""
-    from pypinyin import lazy_pinyin
-
-    _, readings = _pinyin()
-    found = lazy_pinyin(character, errors="ignore")
-    readings[character] = found[0] if found else ""
-    return readings[character]
 
 
 def _pairs(run: str) -> list[str]:

@@ -35,7 +35,7 @@ def made(name: str, *templates: str, verb: str = "get", body: str = "") -> Contr
         rule.body = body
     Contract.of_tercet()
     descriptor_pool.Default().AddSerializedFile(file.SerializeToString())
-    return Contract.of(descriptor_pb2.FileDescriptorSet(file=[file]))
+    return Contract.of(lambda: descriptor_pb2.FileDescriptorSet(file=[file]))
 
 
 def test_every_public_method_of_the_contract_is_found_by_its_own_path() -> None:

@@ -27,7 +27,7 @@ def tercet() -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def books() -> dict[str, Any]:
-    return document(Contract.of(sample_set()))
+    return document(Contract.of(sample_set))
 
 
 def references(value: Any) -> Iterator[str]:

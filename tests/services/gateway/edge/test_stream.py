@@ -66,7 +66,7 @@ async def test_open_streams_end_when_the_server_stops(library: Library, keys: Pa
     settings = EdgeSettings(keys, {"sample": here, "gateway": here}, http_address="127.0.0.1:0")
     stop, port = asyncio.Event(), asyncio.get_running_loop().create_future()
     serving = asyncio.create_task(
-        serve_http(settings, stop, contract=Contract.of(sample_set()), started=port.set_result)
+        serve_http(settings, stop, contract=Contract.of(sample_set), started=port.set_result)
     )
     address = f"http://127.0.0.1:{await port}"
     async with (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -112,29 +112,29 @@ class PublicMethod:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Contract:
-    """All public methods and the files they are described in, comments included."""
+    """All public methods, and how to read the files they are described in, comments included."""
 
-    files: FileDescriptorSet
+    read_files: Callable[[], FileDescriptorSet]
     methods: tuple[PublicMethod, ...]
 
     @classmethod
     def of_tercet(cls) -> Contract:
         """The contract of this release."""
         import_all()
-        return cls.of(descriptor_set())
+        return cls.of(descriptor_set)
 
     @classmethod
-    def of(cls, files: FileDescriptorSet) -> Contract:
+    def of(cls, read_files: Callable[[], FileDescriptorSet]) -> Contract:
         """The contract of files that the default pool knows; refuses annotations that cannot be served."""
         pool = descriptor_pool.Default()
         methods = [
             method
-            for file in files.file
+            for file in read_files().file
             if file.package.startswith("tercet.")
             for service in file.service
             for method in _public(pool.FindServiceByName(f"{file.package}.{service.name}").methods, file.package)
         ]
-        return cls(files, tuple(methods))
+        return cls(read_files, tuple(methods))
 
 
 def _public(methods: Any, package: str) -> Iterator[PublicMethod]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from tercet_chassis import pinyin
+
 # As family names these are not read as the same characters in common words.
 SURNAME_READINGS = {
     "单": "shan", "曾": "zeng", "仇": "qiu", "解": "xie", "查": "zha", "区": "ou", "任": "ren", "华": "hua", "朴": "piao", "盖": "ge",
@@ -17,14 +19,12 @@ SURNAME_READINGS = {
 }  # fmt: skip
 
 
-@lru_cache(maxsize=32768)
+@lru_cache(maxsize=8_192)
 def syllable(character: str) -> str:
     """The commonest reading of one character («lv» for 吕); what is not Chinese comes back in lower case."""
     if character < "\u3400":
         return character.lower()
-    from pypinyin import Style, lazy_pinyin  # its tables are loaded when the first name needs them
-
-    return str(lazy_pinyin(character, style=Style.NORMAL)[0])
+    return pinyin.syllable(character) or character
 
 
 def spelled(text: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from google.protobuf import descriptor_pool
 from google.protobuf.descriptor import Descriptor
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
 from tercet_gateway.edge.contract import Contract
 from tercet_gateway.edge.schema import shared
@@ -20,8 +21,9 @@ _FILE = "tercet.chassis.v1.File"
 
 def document(contract: Contract) -> dict[str, Any]:
     """The whole document as JSON values, in a stable order."""
-    comments = Comments(contract.files)
-    components = Components(comments, component_names(list(_messages(contract))))
+    files = contract.read_files()
+    comments = Comments(files)
+    components = Components(comments, component_names(list(_messages(files))))
     operations = Operations(comments, components)
     paths: dict[str, dict[str, Any]] = {}
     shapes: dict[str, str] = {}
@@ -34,7 +36,7 @@ def document(contract: Contract) -> dict[str, Any]:
             item[binding.verb.lower()] = _renamed(
                 operations.operation(method, binding, number), binding.path, shapes[shape]
             )
-    if any(file.package == "tercet.chassis.v1" for file in contract.files.file):
+    if any(file.package == "tercet.chassis.v1" for file in files.file):
         stored = components.reference(descriptor_pool.Default().FindMessageTypeByName(_FILE))
         for path, item in shared.handwritten(stored).items():
             paths.setdefault(path, {}).update(item)
@@ -77,9 +79,9 @@ def _variables(path: str) -> list[str]:
     return [part.split("}", 1)[0] for part in path.split("{")[1:]]
 
 
-def _messages(contract: Contract) -> Iterator[Descriptor]:
+def _messages(files: FileDescriptorSet) -> Iterator[Descriptor]:
     pool = descriptor_pool.Default()
-    for file in contract.files.file:
+    for file in files.file:
         waiting = list(pool.FindFileByName(file.name).message_types_by_name.values())
         while waiting:
             message = waiting.pop()
