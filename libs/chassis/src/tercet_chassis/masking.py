@@ -16,8 +16,8 @@ from tercet.options.v1 import options_pb2
 from tercet_chassis.contract import message_class, repeated, rule_of
 from tercet_chassis.principal import hides
 
-# Of a resource's full name: the tenant's own fields that are personal, key -> class.
-OwnFields = Callable[[str], Mapping[str, str]]
+# Of a resource's full name: the tenant's own fields that are personal, key -> class; None where nobody can tell.
+OwnFields = Callable[[str], Mapping[str, str] | None]
 
 _CLASSES = frozenset(options_pb2.PersonalData.keys())
 _MAILBOX = re.compile(r"[^@\s]+@[^@\s]+")
@@ -36,14 +36,11 @@ def shortened(text: str) -> str:
     return f"{text[:1]}**" if text else text
 
 
-def no_own_fields(_: str) -> Mapping[str, str]:
-    """No resource has fields of a tenant's own."""
-    return {}
+def unknown(_: str) -> None:
+    """Which of the tenant's own fields are personal is not known here: none is shown."""
 
 
-def mask(
-    message: Message, masks: frozenset[str], around: Message | None = None, own: OwnFields = no_own_fields
-) -> None:
+def mask(message: Message, masks: frozenset[str], around: Message | None = None, own: OwnFields = unknown) -> None:
     """Shortens in place every value whose class of personal data `masks` hide; other kinds of value are cleared.
     `around` is the message that holds this one.
     """
@@ -113,7 +110,11 @@ class _Masking:
                 self._descend(message, field, value)
 
     def _own_fields(self, full_name: str, custom: Struct) -> None:
-        for key, personal in self.own(full_name).items():
+        known = self.own(full_name)
+        if known is None:
+            custom.Clear()
+            return
+        for key, personal in known.items():
             if key in custom.fields and hides(self.masks, personal):
                 text = custom.fields[key].string_value
                 if text and personal != "BIRTH_DATE":

@@ -18,6 +18,7 @@ from tercet.options.v1 import options_pb2
 from tercet_chassis.context import EventMeta
 from tercet_chassis.contract import repeated, resource_field, rule_of, subject_of
 from tercet_chassis.masking import mask
+from tercet_chassis.principal import hides
 from tercet_conditions import Clock, ConditionError, Field, FieldType, Schema, compile_closure, parse_text
 from tercet_gateway.webhooks.errors import FilterDoesNotFit
 from tercet_gateway.webhooks.rules import event_name
@@ -58,7 +59,7 @@ def resource_schema(resource: Descriptor, masks: frozenset[str]) -> Schema:
     fields: dict[str, Field] = {}
     for field in resource.fields:
         personal = options_pb2.PersonalData.Name(rule_of(field).personal_data)
-        if personal in masks:
+        if hides(masks, personal):
             continue
         if field.message_type is not None and field.message_type.full_name == _MONEY and not repeated(field):
             fields[f"{field.name}.amount"] = Field(FieldType.MONEY, stored_json=True)
@@ -103,7 +104,10 @@ def resource_json(event: Message) -> dict[str, Any] | None:
 
 
 def body_of(event: Message, meta: EventMeta, masks: frozenset[str]) -> str:
-    """The request's body: what happened, when, and the event as it is, shortened as the role's masks say."""
+    """The request's body: what happened, when, and the event as it is, shortened as the role's masks say.
+
+    The tenant's own fields are left out where anything is masked: only their owners know which are personal.
+    """
     shown = type(event)()
     shown.CopyFrom(event)
     mask(shown, masks)
