@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from support.leads import company, done, events_of, make, mobile, person, upload
 from tercet.chassis.v1.maintenance_service_pb2 import CheckInvariantsRequest
 from tercet.chassis.v1.operation_service_pb2 import Operation
+from tercet.leads.v1.identity_service_pb2 import MergePartiesRequest, UnmergePartiesRequest
 from tercet.leads.v1.import_service_pb2 import (
     CreateImportRequest,
     ExportImportErrorsRequest,
@@ -18,6 +20,7 @@ from tercet.leads.v1.import_service_pb2 import (
     PreviewImportRequest,
     RunImportRequest,
     UndoImportRequest,
+    UndoImportResult,
     UpdateImportRequest,
 )
 from tercet.leads.v1.lead_service_pb2 import GetLeadRequest, Lead, ListLeadsRequest, RecordContactRequest
@@ -102,6 +105,48 @@ async def test_undo_deletes_what_came_and_restores_what_was_there(leads: Client)
     assert ours["leads.touches_counted"]
     assert all(ours.values()), ours
     assert (await leads.GetImport(GetImportRequest(id=item.id))).state == Import.UNDONE
+
+
+async def known(leads: Client) -> dict[str, Any]:
+    """Who is known, by what and under which keys."""
+    async with leads.transaction() as tx:
+        found = {
+            "identities": "SELECT id, party_id FROM fenced.identities ORDER BY id",
+            "parties": "SELECT id, member_count, phones, evidence, display_name FROM fenced.parties ORDER BY id",
+            "keys": "SELECT key, party_id FROM party_keys ORDER BY key, party_id",
+        }
+        return {name: (await tx.session.execute(text(query))).all() for name, query in found.items()}
+
+
+async def test_undo_forgets_who_was_known_by_the_file_alone(leads: Client) -> None:
+    await make(leads, full_name=person(1), company_name=company(1), mobile=mobile(1))
+    before = await known(leads)
+    item = await run(leads, await looked_at(leads, file_of(30)))
+    assert len((await known(leads))["identities"]) == 31
+    await done(leads, await leads.UndoImport(UndoImportRequest(id=item.id)))
+    assert await known(leads) == before
+    findings = (await leads.CheckInvariants(CheckInvariantsRequest())).findings
+    assert all(finding.holds for finding in findings if finding.invariant.startswith("parties."))
+    # A wrong file must recognise nobody afterwards.
+    later = await make(leads, full_name=person(7), company_name=company(7), mobile=mobile(7))
+    assert later.party_id not in {str(row.id) for row in before["parties"]}
+
+
+async def test_undo_keeps_whom_something_else_is_about_and_what_people_decided(leads: Client) -> None:
+    item = await run(leads, await looked_at(leads, file_of(6)))
+    made = {lead.full_name: lead for lead in (await leads.ListLeads(ListLeadsRequest())).leads}
+    worked, first, second = made[person(1)], made[person(2)], made[person(3)]
+    await leads.RecordContact(RecordContactRequest(id=worked.id))
+    merge = await leads.MergeParties(MergePartiesRequest(id=first.party_id, other_party_ids=[second.party_id]))
+    operation = await done(leads, await leads.UndoImport(UndoImportRequest(id=item.id)))
+    result = UndoImportResult()
+    operation.result.Unpack(result)
+    assert (result.deleted_count, result.kept_count, result.forgotten_count) == (5, 1, 3)
+    kept = {str(row.id) for row in (await known(leads))["identities"]}
+    assert kept == {worked.identity_id, first.identity_id, second.identity_id}
+    await leads.UnmergeParties(UnmergePartiesRequest(id=first.party_id, decision_id=merge.id))
+    findings = (await leads.CheckInvariants(CheckInvariantsRequest())).findings
+    assert all(finding.holds for finding in findings if finding.invariant.startswith("parties."))
 
 
 async def test_imported_leads_wake_no_automation_unless_asked(leads: Client) -> None:

@@ -31,8 +31,8 @@ from tercet_chassis.errors import ResourceNotFound
 from tercet_chassis.ids import new_id
 from tercet_leads.cleaning import clean_lead
 from tercet_leads.identity import store
-from tercet_leads.identity.blocking import all_keys
 from tercet_leads.identity.model import ACTIVE, KINDS, MERGED, Identity, Party, PartyDecision
+from tercet_leads.identity.profiles import rebuild
 from tercet_leads.identity.recognition import Trace, recognise
 from tercet_leads.identity.rules import CONFIRMED
 
@@ -91,7 +91,7 @@ class IdentityService(Handlers):
             moves += [identity.move(party.id, "USER", CONFIRMED) for identity in leaving]
             other.state, other.merged_into_id, other.member_count = MERGED, party.id, 0
             await store.replace_keys(tx, other.id, [])
-        await _rebuild(tx, [party])
+        await rebuild(tx, [party])
         return await _decide(tx, "MERGE", party.id, request.reason, moves, links)
 
     async def UnmergeParties(self, request: UnmergePartiesRequest, tx: Tx) -> PartyDecision:
@@ -112,7 +112,7 @@ class IdentityService(Handlers):
         restored = [locked[origin] for origin in dict.fromkeys(origins.values())]
         for other in restored:
             other.state, other.merged_into_id = ACTIVE, None
-        await _rebuild(tx, [party, *restored])
+        await rebuild(tx, [party, *restored])
         undoing = await _decide(tx, "UNMERGE", party.id, request.reason, moves)
         decision.undone_by_id = undoing.id
         return undoing
@@ -126,7 +126,7 @@ class IdentityService(Handlers):
         new = tx.add(Party(id=new_id(), kind=party.kind))
         links = _links(leaving)
         moves = [identity.move(new.id, "USER", CONFIRMED) for identity in leaving]
-        await _rebuild(tx, [party, new])
+        await rebuild(tx, [party, new])
         return await _decide(tx, "SPLIT", party.id, request.reason, moves, links)
 
 
@@ -135,17 +135,6 @@ def _links(identities: Iterable[Identity]) -> dict[str, Any]:
         str(identity.id): {"link_state": identity.link_state, "decided_by": identity.decided_by}
         for identity in identities
     }
-
-
-async def _rebuild(tx: Tx, parties: Sequence[Party]) -> None:
-    """Profiles and keys of parties anew, after their members moved."""
-    await tx.flush()
-    for party in parties:
-        members = await store.members(tx, party.id)
-        party.rebuild(members)
-        keys = [key for member in members for key in all_keys(member.comparable())]
-        await tx.flush()
-        await store.replace_keys(tx, party.id, keys)
 
 
 async def _decide(

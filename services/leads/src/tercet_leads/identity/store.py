@@ -154,6 +154,33 @@ async def count_members(tx: Tx, party_id: UUID) -> int:
     return await tx.session.scalar(select(func.count()).select_from(Identity).where(Identity.party_id == party_id)) or 0
 
 
+async def forgettable(tx: Tx, identity_ids: Sequence[UUID]) -> dict[UUID, UUID]:
+    """Of these identities those that no row of this service is about and whose party nobody decided about, each with
+    its party."""
+    if not identity_ids:
+        return {}
+    about = " ".join(
+        f"AND NOT EXISTS (SELECT 1 FROM {entity.__tablename__} t WHERE t.identity_id = i.id)"
+        for entity in tx.runtime.linked_entities
+    )
+    query = text(
+        "SELECT i.id, i.party_id FROM identities i WHERE i.id = ANY(CAST(:ids AS uuid[])) AND i.move_version = 0 "
+        f"AND NOT EXISTS (SELECT 1 FROM party_decisions d WHERE d.party_id = i.party_id) {about}"
+    )
+    return dict((await tx.session.execute(query, {"ids": list(identity_ids)})).all())
+
+
+async def delete_identities(tx: Tx, ids: Sequence[UUID]) -> None:
+    """Removes identities."""
+    await tx.session.execute(delete(Identity).where(Identity.id.in_(ids)).execution_options(synchronize_session=False))
+
+
+async def delete_parties(tx: Tx, ids: Sequence[UUID]) -> None:
+    """Removes parties and their keys."""
+    await tx.session.execute(delete(party_keys).where(party_keys.c.party_id.in_(ids)))
+    await tx.session.execute(delete(Party).where(Party.id.in_(ids)).execution_options(synchronize_session=False))
+
+
 async def lock_decision(tx: Tx, decision_id: UUID) -> PartyDecision | None:
     """A decision held until the end of the transaction."""
     found: PartyDecision | None = await tx.session.scalar(

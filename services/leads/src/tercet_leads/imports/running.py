@@ -8,6 +8,7 @@ from uuid import UUID
 from tercet.leads.v1 import events_pb2 as events
 from tercet_chassis import Tx, new_id
 from tercet_chassis.context import IMPORT, LIVE
+from tercet_leads.identity.profiles import forget
 from tercet_leads.imports import store
 from tercet_leads.imports.mapping import Mapped, Mapper
 from tercet_leads.imports.model import Import, ImportRowError
@@ -166,7 +167,10 @@ async def take_back(tx: Tx, import_id: str) -> dict[str, Any]:
     if doubled := await merging.parties_doubled_by(tx, gone):
         await joining.mark_doubles(tx, doubled)
     await store.forget_moves(tx, gone)
-    await store.forget_touches(tx, [touch.id for touch in touches if touch.key is not None])
+    taken_back = [touch for touch in touches if touch.key is not None]
+    await store.forget_touches(tx, [touch.id for touch in taken_back])
+    # Who was known by the file alone is not known any more.
+    counts["forgotten"] = await forget(tx, [touch.identity_id for touch in taken_back])
     return counts
 
 

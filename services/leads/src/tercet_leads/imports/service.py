@@ -103,6 +103,7 @@ class ImportService(Handlers):
             result.deleted_count += counts["deleted"]
             result.restored_count += counts["restored"]
             result.kept_count += counts["kept"]
+            result.forgotten_count += counts["forgotten"]
             number, left = number + 1, counts["touches"] > 0
             await process.progress(min(number * running.TOUCHES_A_STEP, begun["touches"]), begun["touches"])
         result.lead_import.CopyFrom(await process.step("end", running.end_undo, request.id))
