@@ -16,7 +16,7 @@ import pytest
 
 from support.leads import mobile, person
 from support.system import System
-from support.waiting import eventually
+from tercet_chassis.testing import eventually
 
 LEADS = Path(__file__).parents[2] / "examples" / "leads.csv"
 ROWS = 1_000

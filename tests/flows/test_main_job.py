@@ -12,9 +12,8 @@ from support.leads import mobile, person
 from support.rest import Person
 from support.servers import Servers
 from support.tables import rows_of
-from support.waiting import eventually
 from tercet_chassis.ids import new_id
-from tercet_chassis.testing import Together
+from tercet_chassis.testing import Together, eventually
 
 from .conftest import SERVICES
 

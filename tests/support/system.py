@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx2
 
 from support.launchers import Launcher
-from support.waiting import eventually
+from tercet_chassis.testing import eventually
 from tercet_local import ports
 from tercet_local.process import wait_gone
 

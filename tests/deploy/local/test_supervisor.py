@@ -14,7 +14,7 @@ from joserfc import jwt
 from joserfc.jwk import KeySet, OKPKey
 
 from support.launchers import Launcher, Launchers
-from support.waiting import eventually
+from tercet_chassis.testing import eventually
 from tercet_local.process import wait_gone
 from tercet_local.provisioning import SERVICES
 

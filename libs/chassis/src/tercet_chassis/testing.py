@@ -5,6 +5,7 @@ test, clients for any principal.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -31,19 +32,23 @@ from tercet_chassis.tokens import Signer, make_keys
 from tercet_chassis.transaction import Tx
 
 
-async def eventually(condition: Callable[[], Awaitable[Any]], seconds: float = 10.0) -> Any:
-    """Waits until `condition()` gives something true or stops raising AssertionError; gives what it gave."""
-    deadline = time.monotonic() + seconds
+async def eventually(condition: Callable[[], Any], within: float = 15.0, hint: str = "") -> Any:
+    """Waits until `condition()`, awaited when it is awaitable, gives something true or stops raising AssertionError;
+    gives what it gave. Fails after so many seconds.
+    """
+    deadline = time.monotonic() + within
     while True:
         try:
-            found = await condition()
+            found = condition()
+            if inspect.isawaitable(found):
+                found = await found
             if found:
                 return found
         except AssertionError:
             if time.monotonic() > deadline:
                 raise
         if time.monotonic() > deadline:
-            raise AssertionError(f"not so within {seconds} s: {condition}")
+            raise AssertionError(f"{hint or condition}: not so within {within:g} s")
         await asyncio.sleep(0.02)
 
 

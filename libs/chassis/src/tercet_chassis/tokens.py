@@ -5,8 +5,10 @@ for itself.
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections import OrderedDict
+from collections.abc import Sequence
 from pathlib import Path
 
 from joserfc import jwt
@@ -94,15 +96,26 @@ class Verifier:
         return claims
 
 
-def make_keys(services: list[str], folder: Path) -> None:
-    """Writes one private key a service (0600) and the public set; existing keys stay."""
-    folder.mkdir(parents=True, exist_ok=True)
+def make_keys(services: Sequence[str], folder: Path) -> None:
+    """Writes the Ed25519 keys that are missing, `<service>.private.jwk` readable by its owner alone with the key id
+    `<service>-1`, and all public halves to `jwks.json`; existing keys stay.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     public = []
     for service in services:
         path = folder / f"{service}.private.jwk"
-        if not path.exists():
-            key = OKPKey.generate_key("Ed25519", {"kid": f"{service}-1"}, private=True)
-            path.touch(mode=0o600)
-            path.write_text(json.dumps(key.as_dict(private=True)), encoding="utf-8")
-        public.append(OKPKey.import_key(json.loads(path.read_text(encoding="utf-8"))).as_dict(private=False))
-    (folder / "jwks.json").write_text(json.dumps({"keys": public}), encoding="utf-8")
+        if path.exists():
+            key = OKPKey.import_key(json.loads(path.read_text(encoding="utf-8")))
+        else:
+            key = OKPKey.generate_key("Ed25519", {"kid": f"{service}-1", "use": "sig"}, private=True)
+            _write_private(path, json.dumps(key.as_dict(private=True)))
+        public.append(key.as_dict(private=False))
+    _write_private(folder / "jwks.json", json.dumps({"keys": public}, indent=2))
+
+
+def _write_private(path: Path, text: str) -> None:
+    # Whole or not at all, and at no moment readable by others.
+    part = path.with_name(f"{path.name}.part")
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+    part.replace(path)

@@ -50,9 +50,7 @@ async def edge_url(library: Library, keys: Path, closed_port: int) -> AsyncItera
         body_limit=100_000, cors_origins=frozenset({"https://app.example"}),
     )  # fmt: skip
     stop, port = asyncio.Event(), asyncio.get_running_loop().create_future()
-    serving = asyncio.create_task(
-        serve_http(settings, stop, contract=Contract.of(sample_set), started=port.set_result)
-    )
+    serving = asyncio.create_task(serve_http(settings, stop, contract=Contract.of(sample_set), started=port.set_result))
     await asyncio.wait({serving, port}, return_when=asyncio.FIRST_COMPLETED)
     if serving.done():
         await serving

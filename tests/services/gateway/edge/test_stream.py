@@ -65,9 +65,7 @@ async def test_open_streams_end_when_the_server_stops(library: Library, keys: Pa
     here = f"127.0.0.1:{library.port}"
     settings = EdgeSettings(keys, {"sample": here, "gateway": here}, http_address="127.0.0.1:0")
     stop, port = asyncio.Event(), asyncio.get_running_loop().create_future()
-    serving = asyncio.create_task(
-        serve_http(settings, stop, contract=Contract.of(sample_set), started=port.set_result)
-    )
+    serving = asyncio.create_task(serve_http(settings, stop, contract=Contract.of(sample_set), started=port.set_result))
     address = f"http://127.0.0.1:{await port}"
     async with (
         httpx2.AsyncClient(base_url=address, headers={"Authorization": "Bearer good"}) as client,
