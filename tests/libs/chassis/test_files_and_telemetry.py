@@ -151,3 +151,16 @@ def test_logs_hide_personal_values_however_deep() -> None:
 
 async def test_database_errors_are_logged_without_their_values(sut: Client) -> None:
     assert sut.running.runtime.database.engine.sync_engine.hide_parameters
+
+
+async def test_a_file_is_seen_by_whoever_brought_it_and_by_administrators(sut: Client) -> None:
+    owner, colleague = sut.as_(permissions={"sales.*": "all"}), sut.as_(permissions={"sales.*": "all"})
+    made = await upload(owner, "名单.csv", ["王芳,13812345678".encode()])
+    for client in (owner, sut):
+        assert await client.GetFile(files.GetFileRequest(id=made.id)) == made
+        assert await download(client, made.id)
+    with refused("RESOURCE_NOT_FOUND"):
+        await colleague.GetFile(files.GetFileRequest(id=made.id))
+    with pytest.raises(grpc.aio.AioRpcError) as failure:
+        await download(colleague, made.id)
+    assert failure.value.code() == grpc.StatusCode.NOT_FOUND

@@ -50,12 +50,12 @@ class FileService(Handlers):
         return await _Upload(runtime, context).take(requests)
 
     async def GetFile(self, request: GetFileRequest, tx: Tx) -> File:
-        return await stored(tx, request.id)
+        return await readable(tx, request.id)
 
     async def DownloadFile(self, request: DownloadFileRequest, calls: Calls) -> AsyncIterator[FileChunk]:
         runtime, sequence = calls.runtime, 0
         async with runtime.transaction(calls.context) as tx:
-            await stored(tx, request.id)
+            await readable(tx, request.id)
         while True:
             async with runtime.transaction(calls.context) as tx:
                 content = await _chunk(tx, request.id, sequence)
@@ -115,11 +115,19 @@ class _Upload:
         self._sequence += 1
 
 
-async def stored(tx: Tx, id: str) -> File:
-    """What is known of a file of this tenant; refuses with NOT_FOUND."""
-    row = (
-        await tx.session.execute(select(files).where(files.c.tenant_id == tx.tenant_id, files.c.id == UUID(id)))
-    ).first()
+async def readable(tx: Tx, id: str) -> File:
+    """The same for the caller: people see the files that they brought; services and whoever holds the wildcard see
+    all.
+    """
+    seen = tx.principal.is_system or "all" in tx.principal.scopes("chassis.file.read")
+    return await stored(tx, id, owner=None if seen else tx.principal.subject)
+
+
+async def stored(tx: Tx, id: str, *, owner: str | None = None) -> File:
+    """What is known of a file of this tenant, of one owner's when one is named; refuses with NOT_FOUND."""
+    mine = [files.c.owner == owner] if owner is not None else []
+    query = select(files).where(files.c.tenant_id == tx.tenant_id, files.c.id == UUID(id), *mine)
+    row = (await tx.session.execute(query)).first()
     if row is None:
         raise ResourceNotFound(type="File", id=id)
     return File(

@@ -6,8 +6,8 @@ from typing import Any
 
 
 def opportunity_title(lead: Any, given: str) -> str:
-    """The name given, or whom it is about."""
-    name = lead.company_name or lead.full_name or lead.mobile or lead.email or str(lead.id)
+    """The name given, or whom it is about. Never a number or address: a title is masked as a name is, not as those."""
+    name = lead.company_name or lead.full_name or str(lead.id)
     return given or name[:300]
 
 

@@ -11,7 +11,7 @@ from tercet.leads.v1.lead_service_pb2 import Lead
 from tercet_chassis import Handlers, Process, Refusal, Tx
 from tercet_leads.imports import reading, running, store
 from tercet_leads.imports.mapping import harmless
-from tercet_leads.imports.model import Import
+from tercet_leads.imports.model import Import, ImportRowError
 from tercet_leads.leads.draft import draft_of
 from tercet_leads.leads.intake import checked
 from tercet_leads.leads.rulebook import rulebook
@@ -27,6 +27,7 @@ class ImportService(Handlers):
         """Looks at a file and proposes how to read it. Refuses what is no table."""
         item = await tx.create(Import, request.lead_import)
         item.time_zone = item.time_zone or tx.principal.zone
+        await store.check_file(tx, item.file_id)
         await reading.look(tx, item)
         _ = item.zone
         return item
@@ -108,6 +109,12 @@ class ImportService(Handlers):
             await process.progress(min(number * running.TOUCHES_A_STEP, begun["touches"]), begun["touches"])
         result.lead_import.CopyFrom(await process.step("end", running.end_undo, request.id))
         return result
+
+    async def ListImportErrors(self, request: pb.ListImportErrorsRequest, tx: Tx) -> pb.ListImportErrorsResponse:
+        """A page of the refused rows of imports that the caller sees."""
+        page = await tx.page(ImportRowError, request, where=store.errors_seen(tx), response=pb.ListImportErrorsResponse)
+        assert isinstance(page, pb.ListImportErrorsResponse)
+        return page
 
     async def ExportImportErrors(self, request: pb.ExportImportErrorsRequest, tx: Tx) -> pb.ExportImportErrorsResponse:
         """The refused rows as a CSV file."""

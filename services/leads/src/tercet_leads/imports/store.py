@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, select
+from sqlalchemy import ColumnElement, delete, select
 
 from tercet.chassis.v1.file_service_pb2 import File
 from tercet_chassis import Tx
-from tercet_chassis.served.files import read, stored
+from tercet_chassis.entity import view
+from tercet_chassis.scopes import reach
+from tercet_chassis.served.files import read, readable, stored
 from tercet_chassis.tables import file_chunks
-from tercet_leads.imports.model import ImportRowError
+from tercet_leads.imports.model import Import, ImportRowError
 from tercet_leads.leads.model import Lead
 from tercet_leads.pools.model import PoolMove
 from tercet_leads.touches.model import Touch
@@ -23,6 +25,18 @@ _MOST_ERRORS = 100_000
 async def file_of(tx: Tx, file_id: UUID) -> File:
     """What is known of the uploaded file. Refuses with NOT_FOUND."""
     return await stored(tx, str(file_id))
+
+
+async def check_file(tx: Tx, file_id: UUID) -> None:
+    """Refuses, as not found, a file that somebody else brought."""
+    await readable(tx, str(file_id))
+
+
+def errors_seen(tx: Tx) -> list[ColumnElement[bool]]:
+    """The condition that refused rows are of imports in the caller's reach."""
+    imports = view(Import)
+    inside = select(imports.c.id).where(reach(Import, imports.c, tx.principal, tx.context.permission))
+    return [view(ImportRowError).c.import_id.in_(inside)]
 
 
 async def piece(tx: Tx, file_id: UUID, sequence: int) -> bytes | None:
