@@ -19,11 +19,13 @@ from tercet_chassis.tables import custom_fields
 from tercet_conditions import Field, FieldType
 
 if TYPE_CHECKING:
+    from tercet_chassis.lists import Reading
     from tercet_chassis.runtime import Runtime
     from tercet_chassis.transaction import Tx
 
 TYPES = ("TEXT", "INTEGER", "DECIMAL", "BOOLEAN", "DATE", "TIME", "CHOICE", "CHOICES")
 _LONGEST_TEXT = 4_000
+_DEFINITIONS = "SELECT key, definition FROM custom_fields WHERE tenant_id = $1 AND resource_type = $2"
 _FIELD_TYPES = {
     "TEXT": FieldType.TEXT,
     "INTEGER": FieldType.INTEGER,
@@ -42,16 +44,13 @@ class CustomFieldInvalid(InvalidArgument):
     text = "Custom fields are not valid: {detail}"
 
 
-async def definitions(tx: Tx, entity: type[Entity]) -> Mapping[str, Mapping[str, Any]]:
-    """The tenant's definitions for one kind of resource, by key; read once a transaction."""
-    cache: dict[str, dict[str, Any]] = tx.session.sync_session.info.setdefault("custom_fields", {})
+async def definitions(reading: Reading, entity: type[Entity]) -> Mapping[str, Mapping[str, Any]]:
+    """The tenant's definitions for one kind of resource, by key; read once a transaction or look."""
     name = entity.__tablename__
-    if name not in cache:
-        query = select(custom_fields.c.key, custom_fields.c.definition).where(
-            custom_fields.c.tenant_id == tx.tenant_id, custom_fields.c.resource_type == name
-        )
-        cache[name] = {row.key: row.definition for row in await tx.session.execute(query)}
-    return cache[name]
+    if name not in reading.custom_fields:
+        found = await reading.fetch(_DEFINITIONS, reading.tenant_id, name)
+        reading.custom_fields[name] = dict(found)
+    return reading.custom_fields[name]
 
 
 async def of_tenant(runtime: Runtime, tenant_id: UUID) -> Mapping[str, Mapping[str, Mapping[str, Any]]]:

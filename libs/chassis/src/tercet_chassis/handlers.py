@@ -10,16 +10,17 @@ from typing import Any
 
 from tercet_chassis.contract import ContractBroken
 
-UNIT, PROCESS, VIEW, STREAM, UPLOAD = "unit", "process", "view", "stream", "upload"
+UNIT, PROCESS, VIEW, STREAM, UPLOAD, LOOK = "unit", "process", "view", "stream", "upload", "look"
 # Calls that arrive together share a transaction: `async def CreateLead(self, requests, tx)` answers them in order.
 GROUP = "group"
-_BY_NAME = {"tx": UNIT, "process": PROCESS, "calls": VIEW}
+_BY_NAME = {"tx": UNIT, "process": PROCESS, "calls": VIEW, "look": LOOK}
 
 
 class Handlers:
     """Base of a class that holds RPC methods of the proto service with the same name.
 
-    A method's second parameter says what it is: `tx` one transaction, `process` resumable steps, `calls` a view.
+    A method's second parameter says what it is: `tx` one transaction, `look` reads without one, `process` resumable
+    steps, `calls` a view.
     `(requests, tx)` answers several calls of one caller in one transaction, each with its message or its `Refusal`.
     """
 
@@ -33,7 +34,7 @@ def shape_of(handler: Callable[..., Any]) -> str:
         return GROUP
     if len(parameters) != 2 or parameters[1] not in _BY_NAME:
         raise ContractBroken(
-            f"{handler.__qualname__} takes ({', '.join(parameters)}); it must be (request, tx | process | calls)"
+            f"{handler.__qualname__} takes ({', '.join(parameters)}); it must be (request, tx | process | calls | look)"
         )
     if inspect.isasyncgenfunction(handler):
         return STREAM

@@ -20,6 +20,7 @@ from tercet_chassis.context import Context
 from tercet_chassis.contract import Access, Method
 from tercet_chassis.errors import InvalidArgument, Refusal, TokenInvalid
 from tercet_chassis.principal import Principal
+from tercet_chassis.reading import Look
 from tercet_chassis.showing import shown
 from tercet_chassis.status import abort, fault_status, status_of
 
@@ -113,6 +114,8 @@ class Server(grpc.GenericRpcHandler):
             reply = await self._runtime.processes.start(bound.method, request, context)
         elif bound.shape == "group":
             reply = await self._runtime.groups.run(bound.method, bound.handler, request, context)
+        elif bound.shape == "look":
+            reply = await bound.handler(request, Look(self._runtime, context))
         elif bound.shape == "view":
             reply = await bound.handler(request, Calls(self._runtime, context))
         else:

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Sequence
-from copy import copy
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import Message
 
-from tercet_chassis import lists
 from tercet_chassis.contract import ContractBroken, Method, message_class
 from tercet_chassis.entity import Entity
-from tercet_chassis.errors import Refusal, ResourceNotFound
+from tercet_chassis.errors import ResourceNotFound
+from tercet_chassis.reading import Look
 from tercet_chassis.transaction import Tx, check_etag
 
 if TYPE_CHECKING:
     from tercet_chassis.binding import Bindings
 
 Unit = Callable[[Any, Tx], Awaitable[Any]]
+Read = Callable[[Any, Look], Awaitable[Message]]
 _VERB = re.compile(r"^(Get|List|Create|Update|Delete)([A-Z]\w*)$")
 
 
-def free_method(method: Method, package: str, bindings: Bindings) -> Unit | None:
+def free_method(method: Method, package: str, bindings: Bindings) -> Unit | Read | None:
     """The handler of a standard method without code of its own; None when the name or the resource is not standard."""
     match = _VERB.match(method.name)
     if match is None:
@@ -43,8 +43,14 @@ def free_method(method: Method, package: str, bindings: Bindings) -> Unit | None
     if binding is None:
         return None
     event = _event(method, package)
-    maker = {"Get": _get, "List": _list, "Create": _create, "Update": _update, "Delete": _delete}[verb]
-    return maker(binding.entity, method, event)
+    makers: dict[str, Callable[..., Unit | Read]] = {
+        "Get": _get,
+        "List": _list,
+        "Create": _create,
+        "Update": _update,
+        "Delete": _delete,
+    }
+    return makers[verb](binding.entity, method, event)
 
 
 def _event(method: Method, package: str) -> type[Message] | None:
@@ -64,25 +70,19 @@ def _resource_name(method: Method, entity: type[Entity]) -> str:
     raise ContractBroken(f"{method.full_name}: its request has no field of type {entity.__name__}")
 
 
-def _get(entity: type[Entity], method: Method, _: type[Message] | None) -> Unit:
-    # Reads that a caller sends side by side share one look; no session tracks what is only shown.
-    async def get(requests: Sequence[Any], tx: Tx) -> list[Message | Refusal]:
-        found = await lists.by_ids(tx, entity, [request.id for request in requests])
-        answers: list[Message | Refusal] = []
-        for request in requests:
-            message = found.get(request.id)
-            if message is None:
-                answers.append(ResourceNotFound(type=entity.__name__, id=request.id))
-            else:
-                answers.append(copy(message) if len(requests) > 1 else message)
-        return answers
+def _get(entity: type[Entity], method: Method, _: type[Message] | None) -> Read:
+    async def get(request: Any, look: Look) -> Message:
+        found = await look.find(entity, request.id)
+        if found is None:
+            raise ResourceNotFound(type=entity.__name__, id=request.id)
+        return found
 
     return get
 
 
-def _list(entity: type[Entity], method: Method, _: type[Message] | None) -> Unit:
-    async def list_(request: Any, tx: Tx) -> Message:
-        return await tx.page(entity, request, response=method.response)
+def _list(entity: type[Entity], method: Method, _: type[Message] | None) -> Read:
+    async def list_(request: Any, look: Look) -> Message:
+        return await look.page(entity, request, response=method.response)
 
     return list_
 
