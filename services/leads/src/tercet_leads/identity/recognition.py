@@ -12,7 +12,7 @@ from uuid import UUID
 from tercet_chassis import Tx
 from tercet_chassis.ids import new_id
 from tercet_leads.cleaning import CleanLead
-from tercet_leads.identity import store
+from tercet_leads.identity import kinds, store
 from tercet_leads.identity.blocking import CROWDED, all_keys, digests, strong_keys
 from tercet_leads.identity.evidence import Evidence, Seen, seen_of
 from tercet_leads.identity.memory import Decision, PartyIndex
@@ -31,6 +31,8 @@ class Trace:
     identity_id: UUID | None = None
     origin: str = "lead"
     origin_id: UUID | None = None
+    # Somebody said whether it is a person or a company; otherwise that is worked out.
+    declared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ async def recognise(tx: Tx, traces: Sequence[Trace]) -> list[Recognition]:
 
     Batches that share a key, a weak one too, decide one after the other, so that what comes at the same moment becomes
     one party as if it came in turn. A trace whose identity is known already stays with its party, which learns what
-    is new. Refuses nothing.
+    is new; only one that is declared to be of the other kind may leave it. Refuses nothing.
     """
     found, batch = await decide(tx, traces)
     await batch.write(tx)
@@ -75,6 +77,9 @@ async def decide(tx: Tx, traces: Sequence[Trace]) -> tuple[list[Recognition], Ba
     }
     await store.lock_keys(tx, by_digest)
     known = await store.identities_by_id(tx, [trace.identity_id for trace in traces if trace.identity_id])
+    for number, trace in enumerate(traces if known else ()):
+        if trace.identity_id is not None and (identity := known.get(trace.identity_id)) is not None:
+            seen[number] = await kinds.settled(tx, identity, trace.lead, declared=trace.declared, find=_around)
     index = await _index(tx, by_digest, {identity.party_id for identity in known.values()})
     batch = Batch(index)
     found: list[Recognition] = []
@@ -89,7 +94,7 @@ async def decide(tx: Tx, traces: Sequence[Trace]) -> tuple[list[Recognition], Ba
 async def candidates(tx: Tx, lead: CleanLead | Seen, limit: int = 10) -> list[Candidate]:
     """Who a lead might be, the likeliest first, nothing written. Leaves out what is forbidden or hopeless."""
     evidence = seen_of(lead).evidence
-    index = await _index(tx, dict(zip(digests(evidence), all_keys(evidence), strict=True)), set())
+    index = await _around(tx, evidence)
     ranked = [(party, judgement) for party, judgement in index.ranked(evidence) if judgement.score > -4.0][:limit]
     return [
         Candidate(
@@ -100,6 +105,10 @@ async def candidates(tx: Tx, lead: CleanLead | Seen, limit: int = 10) -> list[Ca
         )
         for party, judgement in ranked
     ]
+
+
+async def _around(tx: Tx, evidence: Evidence) -> PartyIndex[UUID]:
+    return await _index(tx, dict(zip(digests(evidence), all_keys(evidence), strict=True)), set())
 
 
 async def _index(tx: Tx, by_digest: Mapping[int, str], also: set[UUID]) -> PartyIndex[UUID]:

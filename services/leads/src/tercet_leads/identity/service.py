@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID
 
 from tercet.chassis.v1.maintenance_service_pb2 import CheckInvariantsResponse
-from tercet.leads.v1 import events_pb2 as events
 from tercet.leads.v1.identity_service_pb2 import (
     Evidence as EvidenceMessage,
 )
@@ -19,18 +18,17 @@ from tercet.leads.v1.identity_service_pb2 import (
     ListPartyLinksResponse,
     MergePartiesRequest,
     PartyKind,
-    PartyMove,
     RecognizeIdentityRequest,
     RecognizeIdentityResponse,
     SplitPartyRequest,
     UnmergePartiesRequest,
 )
 from tercet_chassis import Handlers, Tx, invariant
-from tercet_chassis.copies import apply_move
 from tercet_chassis.errors import ResourceNotFound
 from tercet_chassis.ids import new_id
 from tercet_leads.cleaning import clean_lead
 from tercet_leads.identity import store
+from tercet_leads.identity.decisions import decide, links_of
 from tercet_leads.identity.model import ACTIVE, KINDS, MERGED, Identity, Party, PartyDecision
 from tercet_leads.identity.profiles import rebuild
 from tercet_leads.identity.recognition import Trace, recognise
@@ -52,6 +50,7 @@ class IdentityService(Handlers):
             UUID(request.identity_id) if request.identity_id else None,
             request.origin or "other",
             UUID(request.origin_id) if request.origin_id else None,
+            declared=bool(request.kind),
         )
         (found,) = await recognise(tx, [trace])
         await tx.flush()
@@ -87,12 +86,12 @@ class IdentityService(Handlers):
         moves, links = [], {}
         for other in others:
             leaving = await store.members(tx, locked[other.id].id)
-            links.update(_links(leaving))
+            links.update(links_of(leaving))
             moves += [identity.move(party.id, "USER", CONFIRMED) for identity in leaving]
             other.state, other.merged_into_id, other.member_count = MERGED, party.id, 0
             await store.replace_keys(tx, other.id, [])
         await rebuild(tx, [party])
-        return await _decide(tx, "MERGE", party.id, request.reason, moves, links)
+        return await decide(tx, "MERGE", party.id, request.reason, moves, links)
 
     async def UnmergeParties(self, request: UnmergePartiesRequest, tx: Tx) -> PartyDecision:
         """Moves what a merge moved back. Refuses what is no merge into this party or was undone."""
@@ -113,7 +112,7 @@ class IdentityService(Handlers):
         for other in restored:
             other.state, other.merged_into_id = ACTIVE, None
         await rebuild(tx, [party, *restored])
-        undoing = await _decide(tx, "UNMERGE", party.id, request.reason, moves)
+        undoing = await decide(tx, "UNMERGE", party.id, request.reason, moves)
         decision.undone_by_id = undoing.id
         return undoing
 
@@ -124,46 +123,10 @@ class IdentityService(Handlers):
         leaving = [await tx.get(Identity, identity) for identity in request.identity_ids]
         party.check_split(leaving, await store.count_members(tx, party.id))
         new = tx.add(Party(id=new_id(), kind=party.kind))
-        links = _links(leaving)
+        links = links_of(leaving)
         moves = [identity.move(new.id, "USER", CONFIRMED) for identity in leaving]
         await rebuild(tx, [party, new])
-        return await _decide(tx, "SPLIT", party.id, request.reason, moves, links)
-
-
-def _links(identities: Iterable[Identity]) -> dict[str, Any]:
-    return {
-        str(identity.id): {"link_state": identity.link_state, "decided_by": identity.decided_by}
-        for identity in identities
-    }
-
-
-async def _decide(
-    tx: Tx, kind: str, party_id: UUID, reason: str, moves: Sequence[dict[str, Any]], links: dict[str, Any] | None = None
-) -> PartyDecision:
-    """Writes the decision down, applies its moves to this service's rows and tells them to everybody."""
-    told: list[dict[str, Any]] = [
-        {name: value if isinstance(value, int) else str(value) for name, value in move.items()} for move in moves
-    ]
-    decision = tx.add(
-        PartyDecision(
-            id=new_id(),
-            kind=kind,
-            party_id=party_id,
-            reason=reason,
-            decide_time=tx.now(),
-            decided_by=str(tx.principal.subject),
-            moves=told,
-            links_before=links or {},
-        )
-    )
-    await tx.flush()
-    for move in moves:
-        await apply_move(tx, move["identity_id"], move["to_party_id"], move["version"])
-    if told:
-        tx.emit(
-            events.PartyMembersMoved, None, moves=[PartyMove(**move) for move in told], decision_id=str(decision.id)
-        )
-    return decision
+        return await decide(tx, "SPLIT", party.id, request.reason, moves, links)
 
 
 def _evidence(explanation: Iterable[dict[str, Any]]) -> list[EvidenceMessage]:

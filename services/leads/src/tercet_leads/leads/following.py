@@ -36,7 +36,13 @@ async def understand_again(tx: Tx, lead: Lead) -> None:
     }
     lead.findings = [*(kept | fresh).values()]
     if lead.state != "JUNK" and any(getattr(lead, name) for name in CLEANED):
-        await recognise(tx, [Trace(understood.seen, lead.identity_id, "lead", lead.id)])
+        trace = Trace(understood.seen, lead.identity_id, "lead", lead.id, declared=True)
+        (found,) = await recognise(tx, [trace])
+        if found.party_id != lead.party_id:
+            # Its row was moved with all others of the identity.
+            await tx.flush()
+            await tx.session.refresh(lead)
+            lead.link_state = found.link_state
     await score_again(tx, lead)
 
 
