@@ -47,6 +47,7 @@ __all__ = [
     "External",
     "Linked",
     "Mapped",
+    "OfParty",
     "Owned",
     "Searchable",
     "column",
@@ -159,6 +160,14 @@ class Linked:
 
     identity_id: Mapped[UUID] = mapped_column(sort_order=-5)
     party_id: Mapped[UUID] = mapped_column(sort_order=-4)
+
+
+class OfParty:
+    """What is about a party and belongs to nobody: it is seen by whoever reaches a row of this service that is about
+    the party and belongs to somebody. `__party__` names the column with the party's id.
+    """
+
+    __party__: ClassVar[str] = "party_id"
 
 
 class Custom:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, exists, false, or_, select, true
 
-from tercet_chassis.entity import Entity, Owned
+from tercet_chassis.entity import Entity, Linked, OfParty, Owned, view
 from tercet_chassis.principal import Principal
 from tercet_chassis.tables import shares, units
 
@@ -18,10 +20,40 @@ def reach(entity: type[Entity], columns: Any, principal: Principal, permission: 
     held = principal.scopes(permission) if permission else frozenset({"all"})
     if "all" in held or principal.is_system:
         return true()
-    if not issubclass(entity, Owned):
-        # Configuration and catalogue rows belong to nobody: whoever holds the permission at all sees them.
-        return true() if held else false()
+    if issubclass(entity, Owned):
+        return _in_scopes(held, entity, columns, principal)
+    if issubclass(entity, OfParty):
+        party = getattr(columns, entity.__party__)
+        return or_(false(), *(_about(party, one, held, principal) for one in _belonging(entity)))
+    # Configuration and catalogue rows belong to nobody: whoever holds the permission at all sees them.
+    return true() if held else false()
+
+
+def _in_scopes(held: frozenset[str], entity: type[Entity], columns: Any, principal: Principal) -> ColumnElement[bool]:
     return or_(false(), *(_one(scope, entity, columns, principal) for scope in sorted(held)))
+
+
+@cache
+def _belonging(entity: type[Entity]) -> tuple[type[Entity], ...]:
+    """The entities of the same service whose rows are about a party and belong to somebody."""
+    service = entity.__module__.split(".")[0]
+    return tuple(
+        one
+        for one in _entities(Entity)
+        if issubclass(one, Linked) and issubclass(one, Owned) and one.__module__.split(".")[0] == service
+    )
+
+
+def _entities(above: type[Entity]) -> Iterator[type[Entity]]:
+    for one in above.__subclasses__():
+        if "__tablename__" in one.__dict__:
+            yield one
+        yield from _entities(one)
+
+
+def _about(party: Any, entity: type[Entity], held: frozenset[str], principal: Principal) -> ColumnElement[bool]:
+    rows = view(entity).alias()
+    return exists().where(rows.c.party_id == party, _in_scopes(held, entity, rows.c, principal))
 
 
 def _one(scope: str, entity: type[Entity], columns: Any, principal: Principal) -> Any:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import BigInteger, Column, Table, Uuid
 
-from tercet_chassis.entity import Entity, Mapped, column, index, metadata_of
+from tercet_chassis.entity import Entity, Mapped, OfParty, column, index, metadata_of
 from tercet_leads.identity.errors import (
     DecisionNotAMerge,
     IdentityOfOtherParty,
@@ -37,7 +37,7 @@ def emails_of(evidence: Evidence) -> list[str]:
     return [*evidence.get("emails"), *evidence.get("roles")]
 
 
-class Identity(Entity):
+class Identity(OfParty, Entity):
     """One trace: what it said in comparable form, whose it is held to be and why. Its id never changes, its party
     may."""
 
@@ -80,10 +80,11 @@ class Identity(Entity):
         return moved
 
 
-class Party(Entity):
+class Party(OfParty, Entity):
     """A person or company as we hold them to be today: the traces that belong together."""
 
     __tablename__ = "parties"
+    __party__ = "id"
     __table_args__ = (index("parties_by_create_time", "create_time"),)
 
     kind: Mapped[str]
@@ -135,7 +136,7 @@ class Party(Entity):
         self.company_name = next((m.company_name for m in reversed(members) if m.company_name), "")
 
 
-class PartyDecision(Entity):
+class PartyDecision(OfParty, Entity):
     """What a person decided about parties: a merge, its undoing or a split, with every move it made."""
 
     __tablename__ = "party_decisions"

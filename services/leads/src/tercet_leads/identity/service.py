@@ -23,6 +23,9 @@ from tercet.leads.v1.identity_service_pb2 import (
     SplitPartyRequest,
     UnmergePartiesRequest,
 )
+from tercet.leads.v1.identity_service_pb2 import (
+    Identity as IdentityMessage,
+)
 from tercet_chassis import Handlers, Tx, invariant
 from tercet_chassis.errors import ResourceNotFound
 from tercet_chassis.ids import new_id
@@ -54,10 +57,15 @@ class IdentityService(Handlers):
         )
         (found,) = await recognise(tx, [trace])
         await tx.flush()
-        identity = await tx.get(Identity, found.identity_id)
-        rendered: Any = tx.render(identity)
+        identity = await tx.find(Identity, found.identity_id)
+        # Of a trace out of reach, which may have been there before, only whose it is.
+        known: Any = (
+            IdentityMessage(id=str(found.identity_id), party_id=str(found.party_id), link_state=found.link_state)
+            if identity is None
+            else tx.render(identity)
+        )
         return RecognizeIdentityResponse(
-            identity=rendered, is_new_party=found.is_new_party, evidence=_evidence(found.explanation)
+            identity=known, is_new_party=found.is_new_party, evidence=_evidence(found.explanation)
         )
 
     async def ExplainLink(self, request: ExplainLinkRequest, tx: Tx) -> ExplainLinkResponse:

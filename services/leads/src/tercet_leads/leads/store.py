@@ -11,6 +11,7 @@ from sqlalchemy import func, or_, select, text, tuple_
 
 from tercet_chassis import Tx
 from tercet_chassis.entity import view
+from tercet_chassis.scopes import reach
 from tercet_chassis.search import index_words
 from tercet_leads.identity.model import Party
 from tercet_leads.leads.model import FOLLOWED, Lead
@@ -169,11 +170,12 @@ async def half_converted(tx: Tx) -> tuple[int, list[str]]:
 
 
 async def party_names(tx: Tx, party_ids: Sequence[UUID]) -> Mapping[UUID, str]:
-    """What each party is called: the company, or the person."""
+    """What each party in the caller's reach is called: the company, or the person."""
     if not party_ids:
         return {}
+    seen = or_(*(reach(Party, Party, tx.principal, each) for each in (tx.context.permission, "leads.party.read")))
     rows = await tx.session.execute(
-        select(Party.id, Party.company_name, Party.display_name, Party.kind).where(Party.id.in_(set(party_ids)))
+        select(Party.id, Party.company_name, Party.display_name, Party.kind).where(Party.id.in_(set(party_ids)), seen)
     )
     return {
         row.id: (row.company_name or row.display_name)
