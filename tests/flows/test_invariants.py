@@ -158,7 +158,8 @@ BREAKS: dict[str, tuple[str, str, str]] = {
     "an audit row that was changed": (
         "leads: audit.chain_whole",
         "leads",
-        "UPDATE audit SET action = 'READ' WHERE tenant_id = $1 AND sealed",
+        "UPDATE audit SET action = 'READ' WHERE tenant_id = $1 AND id::text IN "
+        "(SELECT jsonb_array_elements_text(row_ids) FROM audit_seals)",
     ),
     "a dead letter": (
         "sales: events.no_dead_letters",

@@ -8,8 +8,6 @@ from typing import Any
 
 import orjson
 import structlog
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tercet_chassis.database import Database
 
@@ -18,15 +16,14 @@ log = structlog.get_logger(__name__)
 POLL = 1.0
 BATCH = 2000
 _LOCK = 7_300_002
-_NEXT = text(
-    "SELECT id, tenant_id, actor_kind, actor_id, method, request_id, resource_type, resource_id, action, changes, "
-    "create_time FROM audit "
-    "WHERE NOT sealed ORDER BY id LIMIT :batch"
+_COLUMNS = (
+    "id, tenant_id, actor_kind, actor_id, method, request_id, resource_type, resource_id, action, changes, create_time"
 )
-_BY_IDS = text(
-    "SELECT id, tenant_id, actor_kind, actor_id, method, request_id, resource_type, resource_id, action, changes, "
-    "create_time FROM audit "
-    "WHERE id = ANY(:ids) ORDER BY id"
+_TAKE = "DELETE FROM audit_waiting WHERE id IN (SELECT id FROM audit_waiting ORDER BY id LIMIT $1) RETURNING row_ids"
+_BY_IDS = f"SELECT {_COLUMNS} FROM audit WHERE id = ANY($1::uuid[]) ORDER BY id"
+_SEAL = (
+    "INSERT INTO audit_seals (sequence, first_id, last_id, row_ids, previous_digest, digest) "
+    "VALUES ($1, $2, $3, $4, $5, $6)"
 )
 
 
@@ -36,7 +33,7 @@ def digest_of(previous: bytes, rows: list[Any]) -> bytes:
     for row in rows:
         running.update(
             orjson.dumps(
-                [str(value) if key != "changes" else value for key, value in row._mapping.items()],
+                [str(value) if key != "changes" else value for key, value in row.items()],
                 option=orjson.OPT_SORT_KEYS,
             )
         )
@@ -64,56 +61,31 @@ class Sealer:
 
     async def seal(self) -> int:
         """Seals what is not sealed yet; gives how many rows."""
-        async with self._database.connection() as connection:
-            if not (
-                await connection.execute(text("SELECT pg_try_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-            ).scalar():
+        async with self._database.begun() as statements:
+            if not (await statements.fetch("SELECT pg_try_advisory_xact_lock($1::bigint)", _LOCK))[0][0]:
                 return 0
-            rows = list((await connection.execute(_NEXT, {"batch": BATCH})).all())
+            taken = await statements.fetch(_TAKE, BATCH)
+            rows = await statements.fetch(_BY_IDS, [id for row in taken for id in row["row_ids"]])
             if not rows:
                 return 0
-            last = (
-                await connection.execute(
-                    text("SELECT sequence, digest FROM audit_seals ORDER BY sequence DESC LIMIT 1")
-                )
-            ).first()
-            previous = bytes(last.digest) if last else b""
-            await connection.execute(
-                text(
-                    "INSERT INTO audit_seals (sequence, first_id, last_id, row_ids, previous_digest, digest) "
-                    "VALUES (:sequence, :first, :last, CAST(:ids AS jsonb), :previous, :digest)"
-                ),
-                {
-                    "sequence": (last.sequence if last else 0) + 1,
-                    "first": rows[0].id,
-                    "last": rows[-1].id,
-                    "ids": orjson.dumps([str(row.id) for row in rows]).decode(),
-                    "previous": previous,
-                    "digest": digest_of(previous, rows),
-                },
-            )
-            await connection.execute(
-                text("UPDATE audit SET sealed = true WHERE id = ANY(:ids)"), {"ids": [row.id for row in rows]}
-            )
-            return len(rows)
+            last = await statements.fetch("SELECT sequence, digest FROM audit_seals ORDER BY sequence DESC LIMIT 1")
+            sequence, previous = (last[0]["sequence"], last[0]["digest"]) if last else (0, b"")
+            ids = orjson.dumps([str(row["id"]) for row in rows]).decode()
+            first, end = rows[0]["id"], rows[-1]["id"]
+            await statements.fetch(_SEAL, sequence + 1, first, end, ids, previous, digest_of(previous, rows))
+            return len(taken)
 
 
-async def broken_seals(connection: AsyncConnection) -> tuple[int, list[str]]:
+async def broken_seals(database: Database) -> tuple[int, list[str]]:
     """How many seals there are, and which of them no longer match their rows or their predecessor."""
-    seals = (
-        await connection.execute(
-            text("SELECT sequence, row_ids, previous_digest, digest FROM audit_seals ORDER BY sequence")
-        )
-    ).all()
-    previous, broken = b"", []
-    for seal in seals:
-        rows = list((await connection.execute(_BY_IDS, {"ids": seal.row_ids})).all())
-        whole = (
-            len(rows) == len(seal.row_ids)
-            and bytes(seal.previous_digest) == previous
-            and digest_of(previous, rows) == bytes(seal.digest)
-        )
-        if not whole:
-            broken.append(f"seal {seal.sequence}")
-        previous = bytes(seal.digest)
+    async with database.begun() as statements:
+        seals = await statements.fetch("SELECT sequence, row_ids, previous_digest, digest FROM audit_seals ORDER BY 1")
+        previous, broken = b"", []
+        for seal in seals:
+            ids = seal["row_ids"]
+            rows = await statements.fetch(_BY_IDS, ids)
+            linked = len(rows) == len(ids) and seal["previous_digest"] == previous
+            if not linked or digest_of(previous, rows) != seal["digest"]:
+                broken.append(f"seal {seal['sequence']}")
+            previous = seal["digest"]
     return len(seals), broken

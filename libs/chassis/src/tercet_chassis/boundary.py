@@ -7,36 +7,35 @@ masks.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from google.protobuf.message import Message
-from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from tercet.options.v1.options_pb2 import RateClass
 from tercet_chassis import validation, wellformed
+from tercet_chassis.bulk import way_of
 from tercet_chassis.context import Context
 from tercet_chassis.contract import Access, Method
 from tercet_chassis.database import NOBODY
 from tercet_chassis.entity import Entity
 from tercet_chassis.errors import IdempotencyKeyReused, PermissionDenied, PermissionMissing, Refusal, Unauthenticated
-from tercet_chassis.faults import again_after_races, first_statement
+from tercet_chassis.faults import again_after_races, constraint_of, first_statement
+from tercet_chassis.tables import idempotency
 from tercet_chassis.transaction import Tx
 
 if TYPE_CHECKING:
     from tercet_chassis.runtime import Runtime
 
 Unit = Callable[[Any, Tx], Awaitable[Any]]
-_BEGIN = text(
-    "SELECT set_config('app.tenant', :tenant, true), i.request_hash, i.response FROM (SELECT 1) AS one "
-    "LEFT JOIN idempotency i ON i.tenant_id = :tenant_id AND i.principal = :principal AND i.method = :method "
-    "AND i.request_id = :request_id"
+_KNOWN = (
+    "SELECT request_id, request_hash, response FROM idempotency "
+    "WHERE tenant_id = $1 AND principal = $2 AND method = $3 AND request_id = ANY($4::text[])"
 )
-_RECORD = text(
-    "INSERT INTO idempotency (tenant_id, principal, method, request_id, request_hash, response) "
-    "VALUES (:tenant_id, :principal, :method, :request_id, :hash, :response)"
-)
+# By method: what a patch carries only in part.
+_SKIPPED: dict[str, tuple[str, ...]] = {}
+_RECORD = way_of(idempotency, leave=("create_time",))
 
 
 class SignInNeeded(Unauthenticated):
@@ -78,12 +77,17 @@ def validated(method: Method, request: Message) -> None:
     fields.
     """
     wellformed.check(request)
-    names = method.request.DESCRIPTOR.fields_by_name
-    patches = method.name.startswith("Update") and "update_mask" in names
-    resource = method.response.DESCRIPTOR.full_name
-    held = [f.name for f in names.values() if f.message_type is not None and f.message_type.full_name == resource]
-    skipped = held if patches else []
-    validation.check(request, skipped=skipped)
+    validation.check(request, skipped=_skipped(method))
+
+
+def _skipped(method: Method) -> tuple[str, ...]:
+    skipped = _SKIPPED.get(method.full_name)
+    if skipped is None:
+        fields, resource = method.request.DESCRIPTOR.fields_by_name, method.response.DESCRIPTOR
+        patches = method.name.startswith("Update") and "update_mask" in fields
+        held = (field.name for field in fields.values() if field.message_type is resource)
+        skipped = _SKIPPED[method.full_name] = tuple(held) if patches else ()
+    return skipped
 
 
 async def run_unit(runtime: Runtime, method: Method, handler: Unit, request: Message, context: Context) -> Message:
@@ -111,23 +115,25 @@ async def run_unit(runtime: Runtime, method: Method, handler: Unit, request: Mes
 
 async def _once(runtime: Runtime, handler: Unit, request: Message, context: Context, record: _Record | None) -> Message:
     async with runtime.begun(context) as tx:
-        if record is not None:
-            known = await record.begin(tx)
-            if known is not None:
-                return known
-        else:
-            await tx.enter()
+        if record is not None and (known := await record.known(tx)) is not None:
+            return known
         result = await handler(request, tx)
-        await tx.finish()
+        await tx.settle()
         reply = as_message(tx, result)
         if record is not None:
-            await record.remember(tx, reply)
+            record.remember(tx, reply)
+        try:
+            await tx.finish()
+        except IntegrityError as taken:
+            if record is not None and constraint_of(taken) == "idempotency_pkey":
+                raise _TwinWon from taken
+            raise
     return reply
 
 
 async def _recorded(runtime: Runtime, record: _Record) -> Message | None:
     async with runtime.begun(record.context) as tx:
-        return await record.begin(tx)
+        return await record.known(tx)
 
 
 class _Record:
@@ -135,29 +141,41 @@ class _Record:
 
     def __init__(self, method: Method, context: Context, digest: bytes) -> None:
         self.method, self.context, self.digest = method, context, digest
-        self._key = {
-            "tenant_id": context.tenant_id or NOBODY,
-            "principal": context.principal.subject,
-            "method": method.full_name,
-            "request_id": context.request_id,
-        }
 
-    async def begin(self, tx: Tx) -> Message | None:
-        """Puts the tenant on the transaction and gives the reply of an earlier run; refuses another request."""
-        with first_statement():
-            row = (await tx.session.execute(_BEGIN, {"tenant": str(self._key["tenant_id"]), **self._key})).one()
-        if row.response is None:
-            return None
-        if bytes(row.request_hash) != self.digest:
-            raise IdempotencyKeyReused
-        return self.method.response.FromString(bytes(row.response))
+    async def known(self, tx: Tx) -> Message | None:
+        """The reply of an earlier run; refuses another request."""
+        found = (await known(tx, self.method, [self.context.request_id])).get(self.context.request_id)
+        return None if found is None else self.method.response.FromString(same(found, self.digest))
 
-    async def remember(self, tx: Tx, reply: Message) -> None:
+    def remember(self, tx: Tx, reply: Message) -> None:
         """Writes the reply down in the transaction of the effect."""
-        try:
-            await tx.session.execute(_RECORD, {**self._key, "hash": self.digest, "response": reply.SerializeToString()})
-        except IntegrityError as twin:
-            raise _TwinWon from twin
+        remember(tx, self.method, [(self.context.request_id, self.digest, reply.SerializeToString())])
+
+
+async def known(tx: Tx, method: Method, request_ids: Sequence[str]) -> dict[str, tuple[bytes, bytes]]:
+    """What these requests of the caller were answered before: hash and reply of each that was."""
+    named = (tx.context.tenant_id or NOBODY, tx.principal.subject, method.full_name)
+    with first_statement():
+        return {row[0]: (row[1], row[2]) for row in await tx.fetch(_KNOWN, *named, request_ids)}
+
+
+def same(found: tuple[bytes, bytes], digest: bytes) -> bytes:
+    """The reply that was given; refuses when the request was another."""
+    if found[0] != digest:
+        raise IdempotencyKeyReused
+    return found[1]
+
+
+def remember(tx: Tx, method: Method, replies: Sequence[tuple[str, bytes, bytes]]) -> None:
+    """Keeps replies with the effect: request id, hash of the request, reply."""
+    named = {
+        "tenant_id": tx.context.tenant_id or NOBODY,
+        "principal": tx.principal.subject,
+        "method": method.full_name,
+    }
+    tx.stage_rows(
+        _RECORD, [{**named, "request_id": id, "request_hash": hash, "response": reply} for id, hash, reply in replies]
+    )
 
 
 def as_message(tx: Tx, result: Any) -> Message:

@@ -1,6 +1,7 @@
-"""Many rows at once: COPY into a temporary table, then one INSERT … SELECT.
+"""Many rows at once: all that a unit inserts goes in one statement, each table's rows as one array a column.
 
-PostgreSQL refuses COPY into a table under row-level security; from a temporary one the fence checks every row as usual.
+Beyond some hundreds of rows COPY into a temporary table, then one INSERT … SELECT, is cheaper: PostgreSQL refuses COPY
+into a table under row-level security, and from a temporary one the fence checks every row as usual.
 """
 
 from __future__ import annotations
@@ -11,57 +12,114 @@ from functools import cache
 from typing import Any
 
 import orjson
-from sqlalchemy import TextClause, text
+from sqlalchemy import Table
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from tercet_chassis.entity import Entity, SearchTokens
+from tercet_chassis.database import Statements
+from tercet_chassis.entity import SearchTokens
 
 Encode = Callable[[Any], Any]
+# From so many rows of one table on COPY pays.
+MANY = 200
 # Words are letters and digits, so the unit separator stands in none.
 _BETWEEN = "\x1f"
 _SPLIT = "array_to_tsvector(string_to_array({}, chr(31)))"
 
 
-@dataclass(frozen=True, slots=True)
-class _Way:
-    """How rows of one table travel: the columns, what stands for a missing value, and the three statements."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Way:
+    """How rows of one table travel: the columns with their types on the way, what stands for a missing value, how
+    values are written, and the two statements.
+    """
 
     table: str
     columns: tuple[str, ...]
+    types: tuple[str, ...]
     defaults: tuple[Callable[[], Any], ...]
-    encoders: tuple[tuple[int, Encode], ...]
-    make: TextClause
-    clear: TextClause
-    move: TextClause
+    encoders: tuple[Encode | None, ...]
+    make: str
+    insert: str
+    after: str
+
+    def column(self, at: int, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
+        """One column of the rows, as it travels."""
+        name, encode = self.columns[at], self.encoders[at]
+        try:
+            values = [row[name] for row in rows]
+        except KeyError:
+            default = self.defaults[at]
+            values = [row[name] if name in row else default() for row in rows]
+        return values if encode is None else [None if value is None else encode(value) for value in values]
 
 
-async def copy_into(session: AsyncSession, table: str, columns: Sequence[str], records: Sequence[Any]) -> None:
-    """COPY as it is, for tables without a fence; JSON is given as text."""
-    connection = await session.connection()
-    raw: Any = (await connection.get_raw_connection()).driver_connection
-    await raw.copy_records_to_table(table, records=records, columns=columns)
+class Inserts:
+    """Rows of several tables that wait to be inserted together."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[Way, list[Mapping[str, Any]]] = {}
+
+    def add(self, way: Way, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Has rows, given by column name, inserted with the next `write`."""
+        if rows:
+            self._waiting.setdefault(way, []).extend(rows)
+
+    async def write(self, statements: Statements) -> None:
+        """Inserts what waits; refuses what an INSERT would refuse."""
+        waiting, self._waiting = self._waiting, {}
+        few = {way: rows for way, rows in waiting.items() if len(rows) < MANY}
+        for way, rows in waiting.items():
+            if way not in few:
+                await _copy(statements, way, rows)
+        if few:
+            values = [way.column(at, rows) for way, rows in few.items() for at in range(len(way.columns))]
+            await statements.fetch(_together(tuple(few)), *values)
 
 
-async def copy_rows(session: AsyncSession, entity: type[Entity], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Writes rows, given by column name, in a fixed number of statements; refuses what an INSERT would refuse."""
-    way = _way(entity)
-    used = session.info.setdefault("copied", set())
-    await session.execute(way.make)
-    if way.table in used:
-        # The temporary table empties itself only at the end of the transaction.
-        await session.execute(way.clear)
-    used.add(way.table)
-    await copy_into(session, way.table, way.columns, [_record(way, row) for row in rows])
-    await session.execute(way.move)
+async def _copy(statements: Statements, way: Way, rows: Sequence[Mapping[str, Any]]) -> None:
+    # What one unit copied before is emptied: the temporary table does so itself only at the end of the transaction.
+    staged = f"copied_{way.table}"
+    await statements.run(f"{way.make}; DELETE FROM pg_temp.{staged}")
+    records = list(zip(*(way.column(at, rows) for at in range(len(way.columns))), strict=True))
+    await statements.copy(staged, way.columns, records)
+    await statements.run(f"{way.insert} FROM pg_temp.{staged}{way.after}")
 
 
-def _record(way: _Way, row: Mapping[str, Any]) -> list[Any]:
-    record = [row[name] if name in row else default() for name, default in zip(way.columns, way.defaults, strict=True)]
-    for at, encode in way.encoders:
-        if record[at] is not None:
-            record[at] = encode(record[at])
-    return record
+@cache
+def _together(ways: tuple[Way, ...]) -> str:
+    parts, used = [], 0
+    for way in ways:
+        arrays = ", ".join(f"${used + at}::{kind}[]" for at, kind in enumerate(way.types, start=1))
+        names = ", ".join(f'"{name}"' for name in way.columns)
+        parts.append(f"{way.insert} FROM unnest({arrays}) AS r({names}){way.after}")
+        used += len(way.columns)
+    *first, last = parts
+    return (f"WITH {', '.join(f'w{at} AS ({part})' for at, part in enumerate(first))} " if first else "") + last
+
+
+@cache
+def way_of(table: Table, *, leave: tuple[str, ...] = (), after: str = "") -> Way:
+    """The way of a table's rows. `leave` names columns that the database fills; `after` ends the statement."""
+    columns = [column for column in table.columns if column.name not in leave]
+    words = [isinstance(column.type, SearchTokens) for column in columns]
+    quoted = [f'"{column.name}"' for column in columns]
+    # The driver has no binary form of a tsvector, and looks at each word of an array; so words travel as one text.
+    shapes = [f"NULL::text AS {name}" if is_words else name for name, is_words in zip(quoted, words, strict=True)]
+    moved = [_SPLIT.format(name) if is_words else name for name, is_words in zip(quoted, words, strict=True)]
+    dialect = postgresql.dialect()  # type: ignore[no-untyped-call]
+    kinds = ["text" if is_words else c.type.compile(dialect) for c, is_words in zip(columns, words, strict=True)]
+    json = [_json if isinstance(column.type, JSONB) else None for column in columns]
+    return Way(
+        table=table.name,
+        columns=tuple(column.name for column in columns),
+        types=tuple(kinds),
+        defaults=tuple(_default(column) for column in columns),
+        encoders=tuple(_words if is_words else encode for is_words, encode in zip(words, json, strict=True)),
+        make=f"CREATE TEMPORARY TABLE IF NOT EXISTS copied_{table.name} ON COMMIT DELETE ROWS "
+        f"AS SELECT {', '.join(shapes)} FROM {table.name} WITH NO DATA",
+        insert=f'INSERT INTO "{table.name}" ({", ".join(quoted)}) SELECT {", ".join(moved)}',
+        after=f" {after}" if after else "",
+    )
 
 
 def _words(value: list[str]) -> str:
@@ -69,35 +127,8 @@ def _words(value: list[str]) -> str:
 
 
 def _json(value: Any) -> str:
-    return orjson.dumps(value).decode()
-
-
-@cache
-def _way(entity: type[Entity]) -> _Way:
-    table: Any = entity.__table__
-    columns = list(table.columns)
-    words = [isinstance(column.type, SearchTokens) for column in columns]
-    quoted = [f'"{column.name}"' for column in columns]
-    # The driver has no binary form of a tsvector, and looks at each word of an array; so words travel as one text.
-    shapes = [f"NULL::text AS {name}" if is_words else name for name, is_words in zip(quoted, words, strict=True)]
-    moved = [_SPLIT.format(name) if is_words else name for name, is_words in zip(quoted, words, strict=True)]
-    staged = f"copied_{table.name}"
-    return _Way(
-        table=staged,
-        columns=tuple(column.name for column in columns),
-        defaults=tuple(_default(column) for column in columns),
-        encoders=tuple(
-            (at, _words if words[at] else _json)
-            for at, column in enumerate(columns)
-            if words[at] or isinstance(column.type, JSONB)
-        ),
-        make=text(
-            f"CREATE TEMPORARY TABLE IF NOT EXISTS {staged} ON COMMIT DELETE ROWS "
-            f"AS SELECT {', '.join(shapes)} FROM {table.name} WITH NO DATA"
-        ),
-        clear=text(f"DELETE FROM pg_temp.{staged}"),
-        move=text(f"INSERT INTO {table.name} ({', '.join(quoted)}) SELECT {', '.join(moved)} FROM pg_temp.{staged}"),
-    )
+    # What is JSON already travels as it is.
+    return value.decode() if isinstance(value, bytes) else orjson.dumps(value).decode()
 
 
 def _default(column: Any) -> Callable[[], Any]:

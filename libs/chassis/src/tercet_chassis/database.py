@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import orjson
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 
+from tercet_chassis import telemetry
+from tercet_chassis.faults import first_statement
+
 _TENANT = text("SELECT set_config('app.tenant', :tenant, true)")
+_BEGIN = "BEGIN; SELECT set_config('app.tenant', '{}', true)"
 NOBODY = UUID(int=0)
+_DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
 
 
 def _json(value: Any) -> str:
@@ -24,12 +31,68 @@ def async_url(dsn: str) -> str:
     return dsn.replace("postgresql://", "postgresql+asyncpg://", 1)
 
 
+class Said(Exception):
+    """What the server said, without the values that it quotes."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(f"{type(error).__name__}: {error.args[0] if error.args else ''}")
+        for name in ("sqlstate", "constraint_name", "table_name", "column_name"):
+            setattr(self, name, getattr(error, name, None))
+
+
+class Statements:
+    """A connection inside one transaction, for statements in PostgreSQL's own words: they cost a fifth of what they
+    cost through a session. Errors are SQLAlchemy's all the same.
+    """
+
+    def __init__(self, connection: AsyncConnection, driver: Any) -> None:
+        self.connection, self._driver = connection, driver
+
+    async def fetch(self, statement: str, *values: Any) -> list[Any]:
+        """The rows of a statement with its parameters $1, $2, …"""
+        with telemetry.sql_span(statement), self._errors():
+            rows: list[Any] = await self._driver.fetch(statement, *values)
+        return rows
+
+    async def run(self, statements: str) -> None:
+        """Statements without parameters, in one round trip."""
+        with telemetry.sql_span(statements), self._errors():
+            await self._driver.execute(statements)
+
+    async def copy(self, table: str, columns: Sequence[str], records: Sequence[Any]) -> None:
+        """COPY as it is; JSON is given as text."""
+        with telemetry.sql_span(f"COPY {table}"), self._errors():
+            await self._driver.copy_records_to_table(table, records=records, columns=columns)
+
+    async def rollback(self) -> None:
+        """Takes everything back; a connection on which that fails is not used again."""
+        try:
+            if self._driver.is_in_transaction():
+                await self._driver.execute("ROLLBACK")
+        except _DRIVER_ERRORS:
+            await self.connection.invalidate()
+        else:
+            if self._driver.is_closed():
+                await self.connection.invalidate()
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except _DRIVER_ERRORS as error:
+            kind = IntegrityError if isinstance(error, asyncpg.IntegrityConstraintViolationError) else DBAPIError
+            gone = self._driver.is_closed()
+            raise kind(None, None, Said(error), hide_parameters=True, connection_invalidated=gone) from None
+
+
 class Database:
     """The pool of the app role, which does not own the tables and so is bound by row-level security."""
 
     def __init__(self, url: str, *, pool_size: int, overflow: int, name: str) -> None:
         self.engine: AsyncEngine = create_async_engine(
             async_url(url),
+            # Transactions are begun and ended below, with their tenant in the same round trip.
+            isolation_level="AUTOCOMMIT",
             pool_size=pool_size,
             max_overflow=overflow,
             pool_timeout=10,
@@ -45,17 +108,30 @@ class Database:
             },
         )
 
-    def session(self) -> AsyncSession:
-        """A session on a fresh transaction; the caller begins and closes it."""
-        return AsyncSession(self.engine, expire_on_commit=False, autoflush=True)
+    @asynccontextmanager
+    async def begun(self, tenant_id: UUID | None = None) -> AsyncIterator[Statements]:
+        """A transaction that commits when the block ends; without a tenant fenced tables are closed to it."""
+        async with self.engine.connect() as connection:
+            driver: Any = (await connection.get_raw_connection()).driver_connection
+            while driver.is_closed():
+                # The server went away meanwhile: another of the pool, or a new one.
+                await connection.invalidate()
+                driver = (await connection.get_raw_connection()).driver_connection
+            statements = Statements(connection, driver)
+            try:
+                with first_statement():
+                    await statements.run(_BEGIN.format(tenant_id) if tenant_id else "BEGIN")
+                yield statements
+                await statements.run("COMMIT")
+            except BaseException:
+                await statements.rollback()
+                raise
 
     @asynccontextmanager
     async def connection(self, tenant_id: UUID | None = None) -> AsyncIterator[AsyncConnection]:
         """A connection inside one transaction, for the chassis's own tables and, with a tenant, fenced ones."""
-        async with self.engine.begin() as connection:
-            if tenant_id is not None:
-                await connection.execute(_TENANT, {"tenant": str(tenant_id)})
-            yield connection
+        async with self.begun(tenant_id) as statements:
+            yield statements.connection
 
     async def close(self) -> None:
         """Ends all connections."""

@@ -72,6 +72,11 @@ def _cause(error: BaseException) -> Any:
     return getattr(original, "__cause__", None) or original or error
 
 
+def constraint_of(error: BaseException) -> str:
+    """The constraint that an error names, if any."""
+    return str(getattr(_cause(error), "constraint_name", None) or "")
+
+
 def refusal_of(error: BaseException, keys: UniqueKeys) -> Refusal | None:
     """The refusal that a database error is; None when it is a fault of ours."""
     if isinstance(error, StaleDataError) or _state(error) in _RACES:

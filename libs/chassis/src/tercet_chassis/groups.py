@@ -15,14 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 from google.protobuf.message import Message
-from sqlalchemy import text
 
-from tercet_chassis.boundary import as_message, run_unit
+from tercet_chassis.boundary import as_message, known, remember, run_unit, same
 from tercet_chassis.context import Context
 from tercet_chassis.contract import Method
-from tercet_chassis.database import NOBODY
 from tercet_chassis.errors import IdempotencyKeyReused, Refusal
-from tercet_chassis.faults import first_statement
 from tercet_chassis.principal import Principal
 from tercet_chassis.transaction import Tx
 
@@ -34,17 +31,6 @@ GroupHandler = Callable[[Sequence[Any], Tx], Awaitable[Sequence[Any]]]
 Outcome = Message | Exception
 # Beyond this a group gains little, and whoever came first waits longer.
 LARGEST = 20
-
-_BEGIN = text(
-    "SELECT set_config('app.tenant', :tenant, true), i.request_id, i.request_hash, i.response FROM (SELECT 1) AS one "
-    "LEFT JOIN idempotency i ON i.tenant_id = :tenant_id AND i.principal = :principal AND i.method = :method "
-    "AND i.request_id = ANY(CAST(:request_ids AS text[]))"
-)
-_RECORD = text(
-    "INSERT INTO idempotency (tenant_id, principal, method, request_id, request_hash, response) "
-    "SELECT :tenant_id, :principal, :method, r.* "
-    "FROM unnest(CAST(:request_ids AS text[]), CAST(:hashes AS bytea[]), CAST(:responses AS bytea[])) AS r"
-)
 
 
 @dataclass(slots=True, eq=False)
@@ -150,44 +136,28 @@ class Groups:
     async def _together(self, line: _Line, calls: Sequence[_Call]) -> list[Outcome]:
         # The contexts differ in request id and trace only; rows of the group carry the first one's trace.
         context = replace(calls[0].context, request_id="")
-        key = {
-            "tenant_id": context.tenant_id or NOBODY,
-            "principal": context.principal.subject,
-            "method": line.method.full_name,
-        }
         outcomes: dict[_Call, Outcome] = {}
         async with self._runtime.begun(context) as tx:
-            await _known(tx, line.method, key, calls, outcomes)
+            await _known(tx, line.method, calls, outcomes)
             fresh = [call for call in calls if call not in outcomes]
             results = await line.handler([line.method.request.FromString(call.body) for call in fresh], tx)
-            await tx.finish()
+            await tx.settle()
+            kept = []
             for call, result in zip(fresh, results, strict=True):
-                outcomes[call] = result if isinstance(result, Refusal) else as_message(tx, result)
-            await _remember(tx, key, fresh, outcomes)
+                outcome = outcomes[call] = result if isinstance(result, Refusal) else as_message(tx, result)
+                if call.request_id and isinstance(outcome, Message):
+                    kept.append((call.request_id, call.digest, outcome.SerializeToString()))
+            remember(tx, line.method, kept)
+            await tx.finish()
         return [outcomes[call] for call in calls]
 
 
-async def _known(
-    tx: Tx, method: Method, key: dict[str, Any], calls: Sequence[_Call], outcomes: dict[_Call, Outcome]
-) -> None:
-    """Puts the tenant on the transaction and answers calls that were answered before."""
+async def _known(tx: Tx, method: Method, calls: Sequence[_Call], outcomes: dict[_Call, Outcome]) -> None:
+    """Answers calls that were answered before."""
     named = {call.request_id: call for call in calls if call.request_id}
-    with first_statement():
-        found = await tx.session.execute(_BEGIN, {**key, "tenant": str(key["tenant_id"]), "request_ids": list(named)})
-    for row in found:
-        if row.request_id is None:
-            continue
-        call = named[row.request_id]
-        same = bytes(row.request_hash) == call.digest
-        outcomes[call] = method.response.FromString(bytes(row.response)) if same else IdempotencyKeyReused()
-
-
-async def _remember(tx: Tx, key: dict[str, Any], fresh: Sequence[_Call], outcomes: dict[_Call, Outcome]) -> None:
-    kept = [
-        (call.request_id, call.digest, outcome.SerializeToString())
-        for call in fresh
-        if call.request_id and isinstance(outcome := outcomes[call], Message)
-    ]
-    if kept:
-        ids, hashes, responses = (list(values) for values in zip(*kept, strict=True))
-        await tx.session.execute(_RECORD, {**key, "request_ids": ids, "hashes": hashes, "responses": responses})
+    for request_id, found in (await known(tx, method, list(named)) if named else {}).items():
+        call = named[request_id]
+        try:
+            outcomes[call] = method.response.FromString(same(found, call.digest))
+        except IdempotencyKeyReused as reused:
+            outcomes[call] = reused

@@ -111,9 +111,8 @@ def _chassis_tables(operations: Operations, _: ChassisTablesOp) -> None:
     for table in tables.metadata.tables:
         operations.execute(f'GRANT SELECT, INSERT, UPDATE, DELETE ON "{table}" TO "{role}"')
     operations.execute(f'GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO "{role}"')
-    # Audit rows are written once: the app role may mark them sealed and nothing else.
+    # Audit rows are written once.
     operations.execute(f'REVOKE UPDATE, DELETE ON audit, audit_seals FROM "{role}"')
-    operations.execute(f'GRANT UPDATE (sealed) ON audit TO "{role}"')
     operations.execute(f"CREATE SCHEMA IF NOT EXISTS {FENCED_SCHEMA}")
     operations.execute(f'GRANT USAGE ON SCHEMA {FENCED_SCHEMA} TO "{role}"')
 

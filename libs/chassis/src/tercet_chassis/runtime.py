@@ -20,7 +20,7 @@ from tercet_chassis.calls import Channels
 from tercet_chassis.clock import Clock
 from tercet_chassis.context import IN_TRANSACTION, Context
 from tercet_chassis.copies import linked
-from tercet_chassis.database import Database
+from tercet_chassis.database import NOBODY, Database
 from tercet_chassis.dispatch import Dispatcher
 from tercet_chassis.entity import Entity
 from tercet_chassis.faults import as_refusals
@@ -28,6 +28,7 @@ from tercet_chassis.groups import Groups
 from tercet_chassis.handlers import PROCESS
 from tercet_chassis.jobs import JobRunner
 from tercet_chassis.process_runner import ProcessRunner
+from tercet_chassis.reading import Readers
 from tercet_chassis.relay import Relay
 from tercet_chassis.server import Server
 from tercet_chassis.service import SERVICES, Service
@@ -79,6 +80,7 @@ class Runtime:
         self.jobs = JobRunner(self, service.jobs)
         self.processes = ProcessRunner(self)
         self.groups = Groups(self)
+        self.readers = Readers(self.database.engine)
         self.dispatcher = Dispatcher(self, service.consumers, SERVICES)
         self.sealer = Sealer(self.database)
         self.server = Server(self, service.methods)
@@ -97,13 +99,16 @@ class Runtime:
 
     @asynccontextmanager
     async def begun(self, context: Context) -> AsyncIterator[Tx]:
-        """A transaction that commits when the block ends; the block enters the tenant and finishes the unit."""
+        """A transaction of the context's tenant that commits when the block ends; the block finishes the unit."""
         inside = IN_TRANSACTION.set(True)
         try:
             with as_refusals(self.unique_keys):
-                async with self.database.session() as session, session.begin():
-                    tx = Tx(self, session, context)
-                    yield tx
+                async with self.database.begun(context.tenant_id or NOBODY) as statements:
+                    tx = Tx(self, statements, context)
+                    try:
+                        yield tx
+                    finally:
+                        await tx.close()
         finally:
             IN_TRANSACTION.reset(inside)
         tx.committed()
@@ -112,7 +117,6 @@ class Runtime:
     async def transaction(self, context: Context) -> AsyncIterator[Tx]:
         """One unit of work outside a request: for consumers, jobs and process steps."""
         async with self.begun(context) as tx:
-            await tx.enter()
             yield tx
             await tx.finish()
 
@@ -165,6 +169,7 @@ class Runtime:
         await self.processes.drain()
         await self.channels.close()
         await self.broker.close()
+        await self.readers.close()
         await self.database.close()
 
     async def _check_database(self) -> None:

@@ -42,7 +42,7 @@ outbox = Table(
     _time("create_time", default=True),
     _time("publish_time", nullable=True),
     Index("outbox_unpublished", "id", postgresql_where=text("publish_time IS NULL")),
-    Index("outbox_by_create_time", "create_time"),
+    Index("outbox_by_create_time", "create_time", postgresql_using="brin"),
 )
 
 inbox = Table(
@@ -51,7 +51,7 @@ inbox = Table(
     Column("consumer", Text, primary_key=True),
     Column("event_id", UUID, primary_key=True),
     _time("create_time", default=True),
-    Index("inbox_by_create_time", "create_time"),
+    Index("inbox_by_create_time", "create_time", postgresql_using="brin"),
 )
 
 projection_marks = Table(
@@ -92,7 +92,7 @@ idempotency = Table(
     Column("request_hash", LargeBinary, nullable=False),
     Column("response", LargeBinary, nullable=False),
     _time("create_time", default=True),
-    Index("idempotency_by_create_time", "create_time"),
+    Index("idempotency_by_create_time", "create_time", postgresql_using="brin"),
 )
 
 jobs = Table(
@@ -168,11 +168,17 @@ audit = Table(
     Column("resource_id", UUID, nullable=False),
     Column("action", Text, nullable=False),
     Column("changes", JSONB, nullable=False),
-    Column("sealed", Boolean, nullable=False, server_default=text("false")),
     _time("create_time", default=True),
-    Index("audit_unsealed", "id", postgresql_where=text("NOT sealed")),
     Index("audit_by_resource", "tenant_id", "resource_id", "id"),
     Index("audit_by_tenant", "tenant_id", "id"),
+)
+
+# What the sealer has to come for, a row a transaction: marking each audit row would write it twice.
+audit_waiting = Table(
+    "audit_waiting",
+    metadata,
+    Column("id", UUID, primary_key=True),
+    Column("row_ids", JSONB, nullable=False),
 )
 
 audit_seals = Table(

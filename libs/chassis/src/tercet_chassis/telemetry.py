@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import structlog
@@ -52,6 +52,8 @@ _PERSONAL_KEYS = frozenset(
     }
 )
 _tracer = trace.get_tracer("tercet")
+_spans_sql = False
+_NO_SPAN: AbstractContextManager[None] = nullcontext()
 
 
 def _with_trace(_: Any, __: str, record: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -116,6 +118,16 @@ def instrument(engine: AsyncEngine) -> None:
 
     # The instrumentation names SQLAlchemy versions up to 2.0 and declines newer ones with a log line, though it works.
     SQLAlchemyInstrumentor().instrument(engine=engine.sync_engine, skip_dep_check=True)
+    global _spans_sql
+    _spans_sql = True
+
+
+def sql_span(statement: str) -> AbstractContextManager[Any]:
+    """The span of one statement that goes past SQLAlchemy, where SQL has spans at all."""
+    if not _spans_sql:
+        return _NO_SPAN
+    name, said = statement.split(maxsplit=1)[0], {"db.system": "postgresql", "db.statement": statement}
+    return _tracer.start_as_current_span(name, kind=SpanKind.CLIENT, attributes=said, record_exception=False)
 
 
 @contextmanager

@@ -16,12 +16,12 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from tercet_chassis import custom_fields, lists, patching, writing
-from tercet_chassis.bulk import copy_rows
+from tercet_chassis.bulk import Inserts, Way, way_of
 from tercet_chassis.context import Context, EventMeta
-from tercet_chassis.database import enter_tenant
+from tercet_chassis.database import Statements
 from tercet_chassis.entity import Custom, Entity, Linked, Owned, Searchable, columns_of, entity_of
 from tercet_chassis.errors import EtagMismatch, ResourceNotFound
-from tercet_chassis.faults import as_refusals, first_statement
+from tercet_chassis.faults import as_refusals
 from tercet_chassis.ids import new_id
 from tercet_chassis.outbox import Emission
 from tercet_chassis.principal import Principal
@@ -38,14 +38,19 @@ E = TypeVar("E", bound=Entity)
 class Tx:
     """One unit of work in one tenant. Handlers use it and never commit."""
 
-    def __init__(self, runtime: Runtime, session: AsyncSession, context: Context) -> None:
-        self.runtime, self.session = runtime, session
+    def __init__(self, runtime: Runtime, statements: Statements, context: Context) -> None:
+        self.runtime, self._statements = runtime, statements
+        self._session: AsyncSession | None = None
+        # Definitions of custom fields, by table.
+        self.custom_fields: dict[str, dict[str, Any]] = {}
+        self._inserts = Inserts()
+        # Messages of entities that change no more.
+        self._rendered: dict[int, Message] | None = None
         self._emissions: list[Emission] = []
         self._stamps = Stamps(runtime, context, runtime.clock.now())
         self._jobs: list[dict[str, Any]] = []
         self._after_commit: list[Callable[[], None]] = []
         self._now = self._stamps.now
-        session.sync_session.info["stamps"] = self._stamps
 
     # -- who and when -------------------------------------------------------------------------------------------------
     @property
@@ -86,6 +91,20 @@ class Tx:
         return self._now
 
     # -- reading ------------------------------------------------------------------------------------------------------
+    @property
+    def session(self) -> AsyncSession:
+        """The session of this transaction, made when it is first asked for; for store.py only."""
+        if self._session is None:
+            self._session = AsyncSession(self._statements.connection, expire_on_commit=False, autoflush=True)
+            self._session.sync_session.info["stamps"] = self._stamps
+        return self._session
+
+    async def fetch(self, statement: str, *values: Any) -> list[Any]:
+        """The rows of a statement in PostgreSQL's own words, with parameters $1, $2, …: for what runs thousands of
+        times a minute. It sees what was flushed; JSON comes as values and goes as text.
+        """
+        return await self._statements.fetch(statement, *values)
+
     async def find(self, entity: type[E], id: str | UUID, *, lock: bool = False) -> E | None:
         """The row in the caller's reach, or None. `lock` holds it until the end of the transaction."""
         try:
@@ -113,12 +132,16 @@ class Tx:
         """One page of a list: the request's filter, order, search and page token, the caller's reach, and more
         conditions on `view(entity)`.
         """
-        answer: Message = await lists.page(self, entity, request, response, where)
-        return answer
+        return await lists.page(self, entity, request, response, where)
 
     def render(self, entity: Entity) -> Message:
         """The entity as its message, nothing masked."""
-        return self.runtime.bindings.of(entity_of(entity)).render(entity)
+        message = None if self._rendered is None else self._rendered.get(id(entity))
+        if message is None:
+            message = self.runtime.bindings.of(entity_of(entity)).render(entity)
+            if self._rendered is not None:
+                self._rendered[id(entity)] = message
+        return message
 
     # -- writing ------------------------------------------------------------------------------------------------------
     def add(self, entity: E) -> E:
@@ -139,7 +162,9 @@ class Tx:
     async def flush(self) -> None:
         """Writes what has changed so far, so that later queries see it and unique keys are checked."""
         with as_refusals(self.runtime.unique_keys):
-            await self.session.flush()
+            if self._session is not None:
+                await self._session.flush()
+            await self._inserts.write(self._statements)
 
     async def create(self, entity: type[E], message: Message) -> E:
         """A new row from what a client sent; output-only fields are ignored, custom fields checked."""
@@ -156,37 +181,48 @@ class Tx:
         await patching.patch(self, entity, message, mask)
         return entity
 
-    async def bulk_insert(
-        self, entity: type[Entity], rows: Sequence[Mapping[str, Any]], *, audited: bool = False
-    ) -> None:
-        """Inserts many rows in one statement; no events come of it, and audit rows on demand. Keys are attribute
-        names.
+    def stage(self, entity: type[Entity], rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Has many rows inserted in one statement with what else the unit writes, at its end or its next flush; no
+        events and no audit rows come of it. Keys are attribute names. Gives the rows as they will stand.
+
+        Linked rows must be of identities that this transaction made, which nobody can have moved.
         """
-        if not rows:
-            return
-        stamped = [
-            {
-                "id": new_id(),
-                "create_time": self._now,
-                "update_time": self._now,
-                "row_version": 1,
-                **row,
-                "tenant_id": self.tenant_id,
-            }
-            for row in rows
-        ]
+        stamps = {"create_time": self._now, "update_time": self._now, "row_version": 1}
+        stamped = [{**stamps, **row, "tenant_id": self.tenant_id} for row in rows]
+        for row in stamped:
+            if "id" not in row:
+                row["id"] = new_id()
         binding = self.runtime.bindings.find(entity)
         if issubclass(entity, Searchable) and binding is not None:
             for row in stamped:
                 row.setdefault("search", index_words(binding.search_texts(row.get)))
+        self._inserts.add(way_of(entity.__table__), [columns_of(entity, row) for row in stamped])
+        return stamped
+
+    def stage_rows(self, way: Way, rows: Sequence[Mapping[str, Any]]) -> None:
+        """The same for a table that is no entity, and for what the chassis keeps beside the rows."""
+        self._inserts.add(way, rows)
+
+    async def bulk_insert(
+        self, entity: type[Entity], rows: Sequence[Mapping[str, Any]], *, audited: bool = False
+    ) -> list[dict[str, Any]]:
+        """Inserts many rows in one statement; no events come of it, and audit rows on demand. Keys are attribute
+        names. Gives the rows as they stand.
+        """
+        if not rows:
+            return []
         if issubclass(entity, Linked):
-            known = await self.session.run_sync(self._stamps.known_parties, {row["identity_id"] for row in stamped})
-            for row in stamped:
-                row["party_id"] = known.get(row["identity_id"], row["party_id"])
-        with as_refusals(self.runtime.unique_keys):
-            await copy_rows(self.session, entity, [columns_of(entity, row) for row in stamped])
+            known = await self.session.run_sync(self._stamps.known_parties, {row["identity_id"] for row in rows})
+            rows = [{**row, "party_id": known.get(row["identity_id"], row["party_id"])} for row in rows]
+        stamped = self.stage(entity, rows)
+        await self.flush()
         if audited:
-            self._stamps.record_bulk(entity, stamped)
+            self.record_created(entity, stamped)
+        return stamped
+
+    def record_created(self, entity: type[Entity], rows: Sequence[Mapping[str, Any]]) -> None:
+        """Audit rows of what was inserted past the session."""
+        self._stamps.record_bulk(entity, rows)
 
     # -- telling ------------------------------------------------------------------------------------------------------
     def emit(
@@ -212,29 +248,43 @@ class Tx:
         self._after_commit.append(action)
 
     # -- the boundary's part ------------------------------------------------------------------------------------------
-    async def enter(self) -> None:
-        """Begins: puts the tenant on the transaction."""
-        with first_statement():
-            await enter_tenant(self.session, self.context.tenant_id)
-
     @asynccontextmanager
     async def acting(self, context: Context) -> AsyncIterator[Tx]:
         """A unit of somebody else's inside this transaction: it commits with it, or not at all."""
         await self.flush()
-        inner = Tx(self.runtime, self.session, context)
+        inner = Tx(self.runtime, self._statements, context)
+        inner._session = self._session
+        if self._session is not None:
+            self._session.sync_session.info["stamps"] = inner._stamps
         try:
             yield inner
             await inner.finish()
         finally:
-            self.session.sync_session.info["stamps"] = self._stamps
+            self._session = inner._session
+            if self._session is not None:
+                self._session.sync_session.info["stamps"] = self._stamps
         self.after_commit(inner.committed)
+
+    async def settle(self) -> None:
+        """Flushes the session for the last time: from here on entities are as they will be committed."""
+        if self._session is not None:
+            with as_refusals(self.runtime.unique_keys):
+                await self._session.flush()
+        self._rendered = {}
 
     async def finish(self) -> None:
         """Flushes and writes events, jobs and audit rows; the caller commits."""
-        await self.flush()
+        if self._rendered is None:
+            await self.settle()
         await writing.write_jobs(self, self._jobs)
-        await writing.write_events(self, self._emissions)
-        await writing.write_audit(self, self._stamps.audit)
+        writing.stage_events(self, self._emissions)
+        writing.stage_audit(self, self._stamps.audit)
+        await self._inserts.write(self._statements)
+
+    async def close(self) -> None:
+        """Lets the session go, if there was one."""
+        if self._session is not None:
+            await self._session.close()
 
     def committed(self) -> None:
         """Wakes the relay and the job runner after the commit."""

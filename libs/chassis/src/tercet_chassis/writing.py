@@ -7,89 +7,61 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import orjson
-from google.protobuf.message import Message
-from sqlalchemy import text
-from sqlalchemy.dialects.postgresql import insert
 
-from tercet_chassis.bulk import copy_into
+from tercet_chassis.bulk import way_of
 from tercet_chassis.ids import new_id
-from tercet_chassis.outbox import Emission, OutboxRow, row_of
-from tercet_chassis.tables import jobs
+from tercet_chassis.outbox import Emission, row_of
+from tercet_chassis.tables import audit, audit_waiting, outbox
 
 if TYPE_CHECKING:
     from tercet_chassis.transaction import Tx
 
-# From so many on COPY pays, which the outbox, having no fence, takes directly.
-_MANY = 50
-_OUTBOX = ("tenant_id", "event_id", "subject", "resource_id", "version", "headers", "payload")
-_WRITE_OUTBOX = text(
-    "INSERT INTO outbox (tenant_id, event_id, subject, resource_id, version, headers, payload) "
-    "SELECT :tenant, * FROM unnest(CAST(:ids AS uuid[]), CAST(:subjects AS text[]), CAST(:resources AS uuid[]), "
-    "CAST(:versions AS bigint[]), CAST(:headers AS jsonb[]), CAST(:payloads AS bytea[]))"
-)
-_WRITE_AUDIT = text(
-    "INSERT INTO audit "
-    "(id, tenant_id, actor_kind, actor_id, method, request_id, resource_type, resource_id, action, changes) "
-    "SELECT a.id, :tenant, :actor_kind, :actor_id, :method, :request_id, a.type, a.resource, a.action, a.changes "
-    "FROM unnest(CAST(:ids AS uuid[]), CAST(:types AS text[]), CAST(:resources AS uuid[]), CAST(:actions AS text[]), "
-    "CAST(:changes AS jsonb[])) AS a(id, type, resource, action, changes)"
+_OUTBOX = way_of(outbox, leave=("id", "create_time", "publish_time"))
+_AUDIT = way_of(audit, leave=("create_time",))
+_WAITING = way_of(audit_waiting)
+_WRITE_JOBS = (
+    "INSERT INTO jobs (id, tenant_id, name, key, due_time, arguments) "
+    "SELECT j.id, $1, j.name, j.key, j.due, j.args "
+    "FROM unnest($2::uuid[], $3::text[], $4::text[], $5::timestamptz[], $6::jsonb[]) AS j(id, name, key, due, args) "
+    "ON CONFLICT (tenant_id, name, key) DO UPDATE SET due_time = excluded.due_time, arguments = excluded.arguments, "
+    "attempts = 0, retry_time = NULL, lease_time = NULL, state = 'WAITING', error = NULL"
 )
 
 
-async def write_events(tx: Tx, emissions: Sequence[Emission]) -> None:
+def stage_events(tx: Tx, emissions: Sequence[Emission]) -> None:
     """Outbox rows; each event shows its resource as it is after the flush."""
-    rows: list[OutboxRow] = []
-    rendered: dict[int, Message] = {}
+    rows = []
     for emission in emissions:
-        message = None
-        if emission.entity is not None:
-            message = rendered.get(id(emission.entity))
-            if message is None:
-                message = rendered[id(emission.entity)] = tx.render(emission.entity)
-        rows.append(row_of(emission, message, tx.context, tx.now(), tx.runtime.settings.service))
-    if len(rows) > _MANY:
-        records = [
-            (tx.tenant_id, r.event_id, r.subject, r.resource_id, r.version, orjson.dumps(r.headers).decode(), r.payload)
-            for r in rows
-        ]
-        await copy_into(tx.session, "outbox", _OUTBOX, records)
-    elif rows:
-        values = {
-            "tenant": tx.tenant_id,
-            "ids": [row.event_id for row in rows],
-            "subjects": [row.subject for row in rows],
-            "resources": [row.resource_id for row in rows],
-            "versions": [row.version for row in rows],
-            "headers": [orjson.dumps(row.headers).decode() for row in rows],
-            "payloads": [row.payload for row in rows],
-        }
-        await tx.session.execute(_WRITE_OUTBOX, values)
+        message = None if emission.entity is None else tx.render(emission.entity)
+        row = row_of(emission, message, tx.context, tx.now(), tx.runtime.settings.service)
+        rows.append({name: getattr(row, name) for name in row.__slots__} | {"tenant_id": tx.tenant_id})
+    tx.stage_rows(_OUTBOX, rows)
 
 
 async def write_jobs(tx: Tx, items: Sequence[Mapping[str, Any]]) -> None:
     """Job rows; the same key replaces the job that waits."""
-    for item in items:
-        due = {"due_time": item["due"], "arguments": item["arguments"]}
-        key = {"id": new_id(), "tenant_id": tx.tenant_id, "name": item["name"], "key": item["key"]}
-        fresh = {"attempts": 0, "retry_time": None, "lease_time": None, "state": "WAITING", "error": None}
-        row = insert(jobs).values(**key, **due)
-        keys = ["tenant_id", "name", "key"]
-        await tx.session.execute(row.on_conflict_do_update(index_elements=keys, set_={**due, **fresh}))
+    if items:
+        last = {(item["name"], item["key"]): item for item in items}
+        names, keys = zip(*last, strict=True)
+        arguments = [orjson.dumps(item["arguments"]).decode() for item in last.values()]
+        due = [item["due"] for item in last.values()]
+        await tx.fetch(_WRITE_JOBS, tx.tenant_id, [new_id() for _ in last], names, keys, due, arguments)
 
 
-async def write_audit(tx: Tx, rows: Sequence[tuple[str, UUID, str, bytes]]) -> None:
-    """Audit rows, not yet sealed."""
-    if rows:
-        values = {
-            "tenant": tx.tenant_id,
-            "actor_kind": tx.principal.kind,
-            "actor_id": tx.principal.subject,
-            "method": tx.context.method,
-            "request_id": tx.context.request_id,
-            "ids": [new_id() for _ in rows],
-            "types": [row[0] for row in rows],
-            "resources": [row[1] for row in rows],
-            "actions": [row[2] for row in rows],
-            "changes": [row[3].decode() for row in rows],
-        }
-        await tx.session.execute(_WRITE_AUDIT, values)
+def stage_audit(tx: Tx, rows: Sequence[tuple[str, UUID, str, bytes]]) -> None:
+    """Audit rows, and one row that has the sealer come for them."""
+    if not rows:
+        return
+    said = {
+        "tenant_id": tx.tenant_id,
+        "actor_kind": tx.principal.kind,
+        "actor_id": tx.principal.subject,
+        "method": tx.context.method,
+        "request_id": tx.context.request_id,
+    }
+    made = [
+        {**said, "id": new_id(), "resource_type": kind, "resource_id": resource, "action": action, "changes": changes}
+        for kind, resource, action, changes in rows
+    ]
+    tx.stage_rows(_AUDIT, made)
+    tx.stage_rows(_WAITING, [{"id": new_id(), "row_ids": orjson.dumps([str(row["id"]) for row in made])}])

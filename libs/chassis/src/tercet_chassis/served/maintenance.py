@@ -136,7 +136,7 @@ def _reading(tx: Tx) -> ClockReading:
 
 
 async def _seals(tx: Tx) -> Finding:
-    count, broken = await broken_seals(await tx.session.connection())
+    count, broken = await broken_seals(tx.runtime.database)
     return Finding(
         invariant="audit.chain_whole",
         holds=not broken,
