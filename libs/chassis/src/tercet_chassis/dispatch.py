@@ -42,7 +42,7 @@ GROUP = 200
 # So many are in hand at a time of each source.
 ROOM = 4 * GROUP
 # Events that follow each other so closely are handled together; one after a pause waits for nobody.
-GATHER = 0.05
+GATHER = 0.1
 
 
 @dataclass(slots=True)

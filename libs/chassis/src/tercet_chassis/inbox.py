@@ -10,8 +10,6 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import TextClause, text
-
 from tercet_chassis import telemetry
 from tercet_chassis.consumers import Consumer, Event
 from tercet_chassis.context import REPLAY
@@ -19,19 +17,17 @@ from tercet_chassis.transaction import Tx
 
 Work = tuple[Consumer, Sequence[Event[Any]]]
 
-_INBOX = text(
-    "INSERT INTO inbox (consumer, event_id) "
-    "SELECT * FROM unnest(CAST(:consumers AS text[]), CAST(:ids AS uuid[])) "
+_INBOX = (
+    "INSERT INTO inbox (consumer, event_id) SELECT * FROM unnest($1::text[], $2::uuid[]) "
     "ON CONFLICT DO NOTHING RETURNING consumer, event_id AS id"
 )
 # An announcement tells the same version again, for projections that were lost or built wrongly.
-_MARKS = text(
+_MARKS = (
     "INSERT INTO projection_marks AS m (consumer, tenant_id, resource_id, version) "
-    "SELECT told.consumer, :tenant, told.resource, told.version FROM unnest("
-    "CAST(:consumers AS text[]), CAST(:ids AS uuid[]), CAST(:versions AS bigint[])) "
-    "AS told(consumer, resource, version) "
+    "SELECT told.consumer, $4, told.resource, told.version "
+    "FROM unnest($1::text[], $2::uuid[], $3::bigint[]) AS told(consumer, resource, version) "
     "ON CONFLICT (consumer, tenant_id, resource_id) DO UPDATE SET version = excluded.version "
-    "WHERE m.version < excluded.version OR (:again AND m.version = excluded.version) "
+    "WHERE m.version < excluded.version OR ($5 AND m.version = excluded.version) "
     "RETURNING consumer, resource_id AS id"
 )
 
@@ -50,7 +46,7 @@ async def unhandled(tx: Tx, work: Sequence[Work]) -> list[Work]:
     return found
 
 
-async def _marked(tx: Tx, work: Sequence[Work], statement: TextClause) -> list[Work]:
+async def _marked(tx: Tx, work: Sequence[Work], statement: str) -> list[Work]:
     if not work:
         return []
     wanted: dict[tuple[str, UUID], Event[Any]] = {}
@@ -60,12 +56,11 @@ async def _marked(tx: Tx, work: Sequence[Work], statement: TextClause) -> list[W
             before = wanted.get(key)
             if before is None or before.meta.version < event.meta.version:
                 wanted[key] = event
-    values: dict[str, Any] = {"consumers": [name for name, _ in wanted], "ids": [id for _, id in wanted]}
+    values: list[Any] = [[name for name, _ in wanted], [id for _, id in wanted]]
     if statement is _MARKS:
         metas = [event.meta for event in wanted.values()]
-        values["versions"] = [meta.version for meta in metas]
-        values |= {"tenant": tx.tenant_id, "again": metas[0].origin == REPLAY}
-    new = {(row.consumer, row.id) for row in await tx.session.execute(statement, values)}
+        values += [[meta.version for meta in metas], tx.tenant_id, metas[0].origin == REPLAY]
+    new = {(row["consumer"], row["id"]) for row in await tx.fetch(statement, *values)}
     kept: dict[str, list[Event[Any]]] = {consumer.name: [] for consumer, _ in work}
     for key, event in wanted.items():
         if key in new:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -9,14 +10,15 @@ from uuid import UUID
 
 from tercet.leads.v1 import events_pb2 as leads
 from tercet.leads.v1.lead_service_pb2 import Lead
-from tercet.marketing.v1 import events_pb2 as events
+from tercet.marketing.v1 import events_pb2 as marketing
 from tercet.sales.v1 import events_pb2 as sales
 from tercet.sales.v1.customer_service_pb2 import Customer
 from tercet.sales.v1.value_service_pb2 import CustomerValue
-from tercet_chassis import Tx, effect, projection
+from tercet_chassis import Event, Tx, effect, projection
+from tercet_chassis.context import EventMeta
 from tercet_chassis.copies import apply_move
 from tercet_marketing.profiles import rules, store
-from tercet_marketing.profiles.model import ProfilePurchase, ProfileSource, ProfileValue, moment_text
+from tercet_marketing.profiles.model import ProfilePurchase, ProfileValue, moment_text
 from tercet_marketing.profiles.rules import Json
 
 
@@ -35,19 +37,17 @@ from tercet_marketing.profiles.rules import Json
     leads.LeadConverted,
     leads.LeadDeleted,
 )
-async def follow_lead(event: Any, tx: Tx) -> None:
-    """A lead tells who they are, how we met them and how far it has come."""
-    lead = event.lead
-    facts = {**_lead_facts(lead, tx), "removed": event.DESCRIPTOR.name == "LeadDeleted"}
-    await _contribute(tx, lead, facts)
+async def follow_lead(events: Sequence[Event[Any]], tx: Tx) -> None:
+    """Leads tell who somebody is, how we met them and how far it has come."""
+    told = [(event.message.lead, _lead_facts(event.message.lead, event.meta), event) for event in events]
+    await _contribute(tx, told)
 
 
 @projection(sales.CustomerCreated, sales.CustomerUpdated, sales.CustomerDeleted)
-async def follow_customer(event: Any, tx: Tx) -> None:
-    """A customer tells who they are and who looks after them."""
-    customer = event.customer
-    facts = {**_customer_facts(customer), "removed": event.DESCRIPTOR.name == "CustomerDeleted"}
-    await _contribute(tx, customer, facts)
+async def follow_customer(events: Sequence[Event[Any]], tx: Tx) -> None:
+    """Customers tell who somebody is and who looks after them."""
+    told = [(event.message.customer, _customer_facts(event.message.customer), event) for event in events]
+    await _contribute(tx, told)
 
 
 @projection(sales.TransactionRecorded)
@@ -55,7 +55,7 @@ async def follow_transaction(event: Any, tx: Tx) -> None:
     """A sale or reversal tells what they bought and kept."""
     told = event.transaction
     identity_id = UUID(told.identity_id)
-    await store.hold(tx, identity_id)
+    await store.hold(tx, [identity_id])
     values = {
         "identity_id": identity_id,
         "sale_id": UUID(told.sale_id),
@@ -66,7 +66,7 @@ async def follow_transaction(event: Any, tx: Tx) -> None:
     await store.kept(tx, ProfilePurchase, UUID(told.id), values)
     profile = await store.profile_for(tx, identity_id, UUID(told.party_id))
     if profile.take_purchases(rules.purchases_of(await store.purchases_of(tx, identity_id))):
-        tx.emit(events.ProfileUpdated, profile)
+        tx.emit(marketing.ProfileUpdated, profile)
 
 
 @projection(sales.CustomerValueChanged)
@@ -101,37 +101,37 @@ async def follow_moves(event: Any, tx: Tx) -> None:
         await _show_values(tx, party_id)
 
 
-async def _contribute(tx: Tx, resource: Lead | Customer, facts: Json) -> None:
-    identity_id, id_ = UUID(resource.identity_id), UUID(resource.id)
-    await store.hold(tx, identity_id)
-    row = await tx.session.get(ProfileSource, (tx.tenant_id, id_))
-    if row is not None and row.facts == facts:
-        return
-    # Leads come by the ten thousand: what is new has nothing beside it that would have to be read.
-    profile = await store.profile_of(tx, identity_id)
-    others = [] if profile is None else await store.other_sources(tx, identity_id, id_)
-    if row is None:
-        tx.add(ProfileSource(id=id_, identity_id=identity_id, facts=facts))
-    else:
-        row.facts = facts
-    if profile is None:
-        profile = store.new_profile(tx, identity_id, UUID(resource.party_id))
-    if profile.take_facts(rules.assembled([*others, facts])):
-        tx.emit(events.ProfileUpdated, profile)
+async def _contribute(tx: Tx, told: Sequence[tuple[Lead | Customer, Json, Event[Any]]]) -> None:
+    """Keeps what leads or customers contribute, and puts each profile that it changes together once."""
+    parts = await store.held_parts(tx, {UUID(resource.identity_id) for resource, _, _ in told})
+    touched: dict[UUID, UUID] = {}
+    for resource, facts, event in told:
+        facts["removed"] = event.meta.headers["ce-type"].endswith("Deleted")
+        identity_id = UUID(resource.identity_id)
+        if parts.contribute(identity_id, UUID(resource.id), facts):
+            touched[identity_id] = UUID(resource.party_id)
+    changed = []
+    for identity_id, party_id in touched.items():
+        profile = parts.profile(identity_id, party_id)
+        if profile.take_facts(rules.assembled(parts.facts_of(identity_id))):
+            changed.append(profile)
+    await parts.write()
+    for profile in changed:
+        tx.emit(marketing.ProfileUpdated, profile)
 
 
 async def _show_values(tx: Tx, party_id: UUID) -> None:
     values = rules.latest_values(await store.values_of(tx, party_id))
     for profile in await store.profiles_of_party(tx, party_id):
         if profile.take_values(values):
-            tx.emit(events.ProfileUpdated, profile)
+            tx.emit(marketing.ProfileUpdated, profile)
 
 
 def _moment(message: Any, name: str) -> datetime | None:
     return getattr(message, name).ToDatetime(tzinfo=UTC) if message.HasField(name) else None
 
 
-def _lead_facts(lead: Lead, tx: Tx) -> Json:
+def _lead_facts(lead: Lead, meta: EventMeta) -> Json:
     points = [
         _point("PHONE", lead.mobile),
         _point("PHONE", lead.phone),
@@ -139,7 +139,7 @@ def _lead_facts(lead: Lead, tx: Tx) -> Json:
         _point("ACCOUNT", lead.wechat, "wechat"),
         _point("ACCOUNT", lead.openid, "wechat_openid"),
     ]
-    first = _moment(lead, "occur_time") or _moment(lead, "create_time") or tx.event.record_time
+    first = _moment(lead, "occur_time") or _moment(lead, "create_time") or meta.record_time
     last = _moment(lead, "last_touch_time") or first
     first_touch = {"source_code": lead.source_code, "placement_id": lead.placement_id, "touch_time": moment_text(first)}
     last_touch = {"source_code": lead.last_source_code or lead.source_code, "touch_time": moment_text(max(first, last))}

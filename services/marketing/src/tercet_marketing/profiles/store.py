@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, text
+from sqlalchemy import ARRAY, Uuid, any_, literal, select
 
 from tercet_chassis import Tx, derived_id
-from tercet_chassis.entity import Entity, view
+from tercet_chassis.entity import Entity, untracked, view
 from tercet_chassis.money import Money
 from tercet_marketing.profiles.model import (
     Profile,
@@ -21,12 +22,86 @@ from tercet_marketing.profiles.model import (
     moment_text,
 )
 
-_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))")
+# Locks first: each statement sees what was committed before it.
+_HOLD = (
+    "SELECT count(pg_advisory_xact_lock(hashtextextended(concat('profile:', $1::text, ':', id), 0))) "
+    "FROM unnest($2::uuid[]) AS id"
+)
+_KNOWN = (
+    "SELECT identity_id FROM profile_sources WHERE identity_id = ANY($1) "
+    "UNION SELECT identity_id FROM profiles WHERE identity_id = ANY($1)"
+)
+_PARTIES = "SELECT identity, party FROM known_parties($1, $2)"
 
 
-async def hold(tx: Tx, identity_id: UUID) -> None:
-    """Makes others who tell something of the identity wait until the end of the transaction."""
-    await tx.session.execute(_LOCK, {"key": f"profile:{tx.tenant_id}:{identity_id}"})
+async def hold(tx: Tx, identities: Iterable[UUID]) -> None:
+    """Makes others who tell something of these identities wait until the end of the transaction."""
+    # In one order everywhere, so that two groups of events do not wait for each other.
+    await tx.fetch(_HOLD, str(tx.tenant_id), sorted(identities))
+
+
+class Parts:
+    """What profiles are put together from, of many identities at once; new rows are written together."""
+
+    def __init__(self, tx: Tx, sources: Iterable[ProfileSource], profiles: Iterable[Profile]) -> None:
+        self._tx = tx
+        self._sources: dict[UUID, dict[UUID, ProfileSource]] = defaultdict(dict)
+        for source in sources:
+            self._sources[source.identity_id][source.id] = source
+        self._profiles = {profile.identity_id: profile for profile in profiles}
+        self._new_sources: list[ProfileSource] = []
+        self._new_profiles: list[Profile] = []
+
+    def contribute(self, identity_id: UUID, id: UUID, facts: dict[str, Any]) -> bool:
+        """Keeps what a lead or customer tells; False when it told the same before."""
+        known = self._sources[identity_id].get(id)
+        if known is None:
+            made = untracked(ProfileSource)(id=id, identity_id=identity_id, facts=facts)
+            self._sources[identity_id][id] = made
+            self._new_sources.append(made)
+        elif known.facts == facts:
+            return False
+        else:
+            known.facts = facts
+        return True
+
+    def facts_of(self, identity_id: UUID) -> list[dict[str, Any]]:
+        """What every lead and customer of the identity tells."""
+        return [source.facts for source in self._sources[identity_id].values()]
+
+    def profile(self, identity_id: UUID, party_id: UUID) -> Profile:
+        """The identity's profile, made when there is none."""
+        found = self._profiles.get(identity_id)
+        if found is None:
+            found = self._profiles[identity_id] = _empty(untracked(Profile), self._tx, identity_id, party_id)
+            found.create_time = found.update_time = self._tx.now()
+            found.row_version = 1
+            self._new_profiles.append(found)
+        return found
+
+    async def write(self) -> None:
+        """Writes what is new; what has changed is written at the end of the transaction."""
+        tx, new = self._tx, self._new_profiles
+        if new:
+            # A party may have moved while the lead or customer that quotes it was on its way.
+            rows = await tx.fetch(_PARTIES, tx.tenant_id, [profile.identity_id for profile in new])
+            moved = {row["identity"]: row["party"] for row in rows}
+            for profile in new:
+                profile.party_id = moved.get(profile.identity_id, profile.party_id)
+        tx.stage(ProfileSource, [vars(source) for source in self._new_sources])
+        tx.stage(Profile, [vars(profile) for profile in new])
+
+
+async def held_parts(tx: Tx, identities: Collection[UUID]) -> Parts:
+    """The parts of these identities' profiles, held until the end of the transaction."""
+    await hold(tx, identities)
+    known = [row["identity_id"] for row in await tx.fetch(_KNOWN, list(identities))]
+    if not known:
+        return Parts(tx, [], [])
+    wanted = any_(literal(known, ARRAY(Uuid())))
+    sources = await tx.session.scalars(select(ProfileSource).where(ProfileSource.identity_id == wanted))
+    profiles = await tx.session.scalars(select(Profile).where(Profile.identity_id == wanted))
+    return Parts(tx, sources, profiles)
 
 
 async def profile_of(tx: Tx, identity_id: UUID) -> Profile | None:
@@ -36,12 +111,12 @@ async def profile_of(tx: Tx, identity_id: UUID) -> Profile | None:
 
 async def profile_for(tx: Tx, identity_id: UUID, party_id: UUID) -> Profile:
     """The identity's profile, made when there is none."""
-    return await profile_of(tx, identity_id) or new_profile(tx, identity_id, party_id)
+    return await profile_of(tx, identity_id) or tx.add(_empty(Profile, tx, identity_id, party_id))
 
 
-def new_profile(tx: Tx, identity_id: UUID, party_id: UUID) -> Profile:
-    """An empty profile; its id follows from the identity, so that one that is built anew has the same."""
-    made = Profile(
+def _empty(make: type[Profile], tx: Tx, identity_id: UUID, party_id: UUID) -> Profile:
+    # The id follows from the identity, so that a profile that is built anew has the same.
+    return make(
         id=derived_id("profile", tx.tenant_id, identity_id),
         identity_id=identity_id,
         party_id=party_id,
@@ -57,7 +132,6 @@ def new_profile(tx: Tx, identity_id: UUID, party_id: UUID) -> Profile:
         spent=[],
         values=[],
     )
-    return tx.add(made)
 
 
 async def profiles_of_party(tx: Tx, party_id: UUID) -> list[Profile]:
@@ -73,13 +147,6 @@ async def kept(tx: Tx, entity: type[Entity], id: UUID, values: dict[str, Any]) -
         return
     for name, value in values.items():
         setattr(row, name, value)
-
-
-async def other_sources(tx: Tx, identity_id: UUID, but_not: UUID) -> list[dict[str, Any]]:
-    """What other leads and customers contribute to the identity."""
-    rows = view(ProfileSource)
-    query = select(rows.c.facts).where(rows.c.identity_id == identity_id, rows.c.id != but_not).order_by(rows.c.id)
-    return list(await tx.session.scalars(query))
 
 
 async def purchases_of(tx: Tx, identity_id: UUID) -> list[tuple[str, datetime, Money]]:
