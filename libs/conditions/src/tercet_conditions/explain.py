@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +37,12 @@ class Leaf:
     found: Any
     words: str
 
+    def told(self, hidden: Collection[str] = ()) -> str:
+        """The words; of a hidden path only whether it fits."""
+        if isinstance(self.node, Compare) and self.node.path in hidden:
+            return f"{self.node.path} {'fits' if self.holds else 'does not fit'}"
+        return self.words
+
 
 @dataclass(frozen=True)
 class Explanation:
@@ -48,7 +54,11 @@ class Explanation:
 
     @property
     def because(self) -> str:
-        reasons = "; ".join(leaf.words for leaf in self.decisive) or "no condition is set"
+        return self.told()
+
+    def told(self, hidden: Collection[str] = ()) -> str:
+        """Why, to somebody from whom the values of these paths are hidden."""
+        reasons = "; ".join(leaf.told(hidden) for leaf in self.decisive) or "no condition is set"
         return f"{'in' if self.holds else 'out'}, because {reasons}"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from tercet_chassis.entity import Entity, Mapped, Searchable, column, index, unique
+from tercet_chassis.entity import Entity, Mapped, Owned, Searchable, column, index, unique
 from tercet_leads.assignment.errors import PoolNeeded
 from tercet_leads.assignment.rules import POOL, SellerFacts, place_name
 
@@ -34,16 +34,13 @@ class AssignmentRule(Entity):
             raise PoolNeeded()
 
 
-class Seller(Searchable, Entity):
+class Seller(Owned, Searchable, Entity):
     """An employee who may follow up leads; only `away` is set here, the rest is announced by the gateway."""
 
     __tablename__ = "sellers"
     __table_args__ = (index("sellers_by_owner", "owner_id"),)
 
     display_name: Mapped[str]
-    owner_id: Mapped[UUID | None]
-    unit_id: Mapped[UUID | None]
-    partner_party_id: Mapped[UUID | None]
     skills: Mapped[list[Any]] = column(default=list)
     territories: Mapped[list[Any]] = column(default=list)
     capacity: Mapped[int] = column(default=0)

@@ -172,23 +172,29 @@ class Step:
 
 
 def explain(
-    facts: Facts, rules: Sequence[Rule], sellers: Sequence[SellerFacts], board: Board
+    facts: Facts,
+    rules: Sequence[Rule],
+    sellers: Sequence[SellerFacts],
+    board: Board,
+    hidden: frozenset[str] = frozenset(),
 ) -> tuple[Decision, list[Step]]:
-    """What `decide` would answer, and every rule asked on the way. Changes nothing on the board."""
+    """What `decide` would answer, and every rule asked on the way, without the values of hidden paths. Changes nothing
+    on the board.
+    """
     dry = Board(dict(board.loads), dict(board.turns))
     decision = decide(facts, rules, sellers, dry)
     steps: list[Step] = []
     for rule in rules:
         judged = rule.condition.explain(facts)
         if not judged.holds:
-            steps.append(Step(rule.code, False, judged.because))
+            steps.append(Step(rule.code, False, judged.told(hidden)))
             continue
         verdicts = tuple(_verdict(rule, seller, facts, board) for seller in sellers) if rule.strategy != POOL else ()
         steps.append(
             Step(
                 rule.code,
                 True,
-                _outcome(rule, decision, verdicts),
+                _outcome(rule, decision, verdicts, named="display_name" not in hidden),
                 tuple(sorted(verdicts, key=lambda v: (not v.eligible, v.load))),
             )
         )
@@ -205,12 +211,12 @@ def _verdict(rule: Rule, seller: SellerFacts, facts: Facts, board: Board) -> Ver
     return Verdict(seller, not against, against or f"fits; has {load} open leads", load)
 
 
-def _outcome(rule: Rule, decision: Decision, verdicts: Sequence[Verdict]) -> str:
+def _outcome(rule: Rule, decision: Decision, verdicts: Sequence[Verdict], *, named: bool) -> str:
     if rule.strategy == POOL:
         return f"the lead goes into the pool {rule.pool_code}"
     if decision.rule_code != rule.code:
         return "nobody fits: the next rule is asked"
-    name = decision.seller.display_name if decision.seller else ""
+    name = decision.seller.display_name if decision.seller and named else "one seller"
     how = {ROUND_ROBIN: "it is their turn", LEAST_LOADED: "they have the least to do", FIRST: "they come first"}[
         rule.strategy
     ]

@@ -62,8 +62,10 @@ async def recognise_at_last(tx: Tx, lead: Lead) -> None:
     lead.party_id, lead.link_state = found.party_id, found.link_state
 
 
-def qualification_of(lead: Lead, known: dict[str, Any], book: Rulebook, reason: str) -> str:
-    """What a qualification is decided by: the rule, or a person with a reason. Refuses when neither holds."""
+def qualification_of(book: Rulebook, known: dict[str, Any], reason: str, hidden: frozenset[str]) -> str:
+    """What a qualification is decided by: the rule, or a person with a reason. Refuses when neither holds, without
+    the values of hidden paths.
+    """
     rule = book.qualification
     if rule is None:
         return MANUAL
@@ -71,7 +73,7 @@ def qualification_of(lead: Lead, known: dict[str, Any], book: Rulebook, reason: 
     if judged.holds:
         return rule.name
     if not reason:
-        raise QualificationNotMet(rule=rule.name, because=judged.because)
+        raise QualificationNotMet(rule=rule.name, because=judged.told(hidden))
     return f"{MANUAL} ({rule.name})"
 
 

@@ -9,7 +9,9 @@ from tercet.leads.v1 import events_pb2 as events
 from tercet.leads.v1 import lead_service_pb2 as pb
 from tercet_chassis import Tx
 from tercet_chassis.errors import PermissionMissing
+from tercet_chassis.showing import hidden_paths
 from tercet_leads.assignment import rules as assigning
+from tercet_leads.assignment.model import Seller
 from tercet_leads.leads import deciding, store
 from tercet_leads.leads.errors import LeadNotInPool, SellerUnknown
 from tercet_leads.leads.model import Lead
@@ -120,7 +122,8 @@ async def explain(tx: Tx, lead: Lead | None, draft: Submission | None) -> pb.Exp
     else:
         assert draft is not None
         known, unit_id = deciding.facts_of_draft(draft, book, tx.now()), draft.unit_id
-    decision, steps = assigning.explain(known, book.assignment, book.sellers, book.board)
+    hidden = await hidden_paths(tx, Lead) | await hidden_paths(tx, Seller)
+    decision, steps = assigning.explain(known, book.assignment, book.sellers, book.board, hidden)
     fallback = book.fallback(unit_id)
     response = pb.ExplainAssignmentResponse(
         owner_id=str(decision.seller.owner_id) if decision.seller else "",

@@ -13,6 +13,7 @@ from tercet.leads.v1 import events_pb2 as events
 from tercet.leads.v1 import lead_service_pb2 as pb
 from tercet.leads.v1 import seller_service_pb2 as sellers
 from tercet_chassis import Handlers, Refusal, Tx, invariant
+from tercet_chassis.showing import hidden_paths
 from tercet_chassis.validation import check
 from tercet_leads.assignment.model import Seller
 from tercet_leads.leads import deciding, following, owning, store
@@ -89,7 +90,8 @@ class LeadService(Handlers):
         lead = await tx.get(Lead, request.id, etag=request.etag, lock=True)
         judging_at(tx.now())
         book = await rulebook(tx)
-        rule = following.qualification_of(lead, deciding.facts(lead, book), book, request.reason)
+        hidden = await hidden_paths(tx, Lead)
+        rule = following.qualification_of(book, deciding.facts(lead, book), request.reason, hidden)
         lead.qualify(tx.now(), rule, request.reason)
         tx.emit(events.LeadQualified, lead, reason=request.reason)
         return lead

@@ -11,12 +11,10 @@ from zoneinfo import ZoneInfo
 from tercet_chassis.errors import ConditionInvalid, Violation
 from tercet_conditions import (
     Clock,
-    Compare,
     ConditionError,
     Explanation,
     Field,
     FieldType,
-    Leaf,
     Node,
     Schema,
     explain,
@@ -129,13 +127,6 @@ def judged(condition: str, facts: Facts, known: Schema, now: datetime, zone: Zon
     return explain(tree, facts, known, clock=Clock(lambda: now, zone)), tree
 
 
-def _words(leaf: Leaf, hidden: Hidden) -> str:
-    """What became of a term, without the value of a field that is masked for the reader."""
-    if isinstance(leaf.node, Compare) and leaf.node.path in hidden:
-        return f"{leaf.node.path} {'fits' if leaf.holds else 'does not fit'}"
-    return leaf.words
-
-
 def order_of(stages: Iterable[Stage]) -> list[Stage]:
     """Open stages in their order, then the others."""
     return sorted(stages, key=lambda stage: (stage.category != OPEN, stage.position, stage.code))
@@ -171,7 +162,7 @@ def missing(
             if not explanation.holds:
                 named = sorted(paths(tree))
                 where = f"opportunity.{named[0]}" if named else "opportunity"
-                why = "; ".join(_words(leaf, hidden) for leaf in explanation.decisive)
+                why = "; ".join(leaf.told(hidden) for leaf in explanation.decisive)
                 found.append(Violation(where, "GATE_NOT_MET", f"{stage.code}: {gate.message} ({why})"))
     return found
 
@@ -186,9 +177,7 @@ def verdicts(
             result.append(GradeVerdict(grade, True, ("it has no condition",)))
             continue
         explanation, _ = judged(grade.condition, facts, known, now, zone)
-        result.append(
-            GradeVerdict(grade, explanation.holds, tuple(_words(leaf, hidden) for leaf in explanation.leaves))
-        )
+        result.append(GradeVerdict(grade, explanation.holds, tuple(leaf.told(hidden) for leaf in explanation.leaves)))
     return result
 
 

@@ -13,6 +13,7 @@ from tercet.sales.v1 import opportunity_service_pb2 as pb
 from tercet.sales.v1 import pipeline_service_pb2 as pipeline_pb
 from tercet_chassis import Handlers, Tx, invariant
 from tercet_chassis.entity import view
+from tercet_chassis.showing import hidden_paths
 from tercet_sales.customers.store import reachable
 from tercet_sales.days import day_in
 from tercet_sales.opportunities import store
@@ -158,7 +159,8 @@ class OpportunityService(Handlers):
     async def _pass_gates(tx: Tx, opportunity: Opportunity, stages: list[Stage], target: Stage) -> None:
         way = on_the_way(stages, opportunity.stage_code, target)
         known = await store.condition_schema(tx)
-        lacking = missing(way, opportunity.facts(), known, tx.now(), store.zone(tx), await store.hidden_paths(tx))
+        hidden = await hidden_paths(tx, Opportunity)
+        lacking = missing(way, opportunity.facts(), known, tx.now(), store.zone(tx), hidden)
         if lacking:
             raise StageGatesNotMet.of(target.code, lacking)
 

@@ -15,6 +15,7 @@ from tercet_chassis import Tx, custom_fields
 from tercet_chassis.entity import view
 from tercet_chassis.errors import Violation
 from tercet_chassis.money import Money
+from tercet_chassis.showing import hidden_paths
 from tercet_conditions import Field, Schema
 from tercet_sales.amounts import check_amount
 from tercet_sales.catalogue.errors import ProductUnknown
@@ -90,16 +91,6 @@ async def condition_schema(tx: Tx) -> Schema:
     return schema(own)
 
 
-async def hidden_paths(tx: Tx) -> frozenset[str]:
-    """The paths of conditions whose values are masked for the caller: an explanation must not tell them either."""
-    masks = tx.principal.masks
-    if not masks:
-        return frozenset()
-    known = await custom_fields.definitions(tx, Opportunity)
-    own = {f"custom.{key}" for key, definition in known.items() if definition.get("personal_data", "") in masks}
-    return frozenset(own | ({"next_step"} if "FREE_TEXT" in masks else set()))
-
-
 def zone(tx: Tx) -> ZoneInfo:
     """The zone in which the caller's days are counted."""
     return ZoneInfo(tx.principal.zone or "UTC")
@@ -107,7 +98,7 @@ def zone(tx: Tx) -> ZoneInfo:
 
 async def judge_certainty(tx: Tx, opportunity: Opportunity) -> list[GradeVerdict]:
     """What the rules say of each grade."""
-    known, hidden = await condition_schema(tx), await hidden_paths(tx)
+    known, hidden = await condition_schema(tx), await hidden_paths(tx, Opportunity)
     return verdicts(await grades(tx), opportunity.facts(), known, tx.now(), zone(tx), hidden)
 
 
