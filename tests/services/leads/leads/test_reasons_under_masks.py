@@ -19,14 +19,9 @@ from tercet_chassis.testing import Client, refused
 from tercet_leads.assignment.consumers import remember_seller
 
 
-async def _employee(leads: Client, **values: str) -> Employee:
-    employee = Employee(
-        id=str(new_id()),
-        user_id=str(new_id()),
-        display_name="李明",
-        active=True,
-        **{"unit_id": str(new_id()), **values},
-    )
+async def _employee(leads: Client) -> Employee:
+    id, user_id, unit_id = (str(new_id()) for _ in range(3))
+    employee = Employee(id=id, user_id=user_id, unit_id=unit_id, display_name="李明", active=True)
     async with leads.transaction() as tx:
         await remember_seller(EmployeeCreated(employee=employee), tx)
     return employee

@@ -226,6 +226,8 @@ async def test_transitions_count_parties_between_periods(sales: Client) -> None:
         (CustomerValue.OCCASIONAL, CustomerValue.QUADRANT_UNSPECIFIED): 1,
         (CustomerValue.QUADRANT_UNSPECIFIED, CustomerValue.OCCASIONAL): 1,
     }
+    stranger = sales.as_(permissions={"sales.customer_value.read": "own"})
+    assert not (await stranger.GetValueTransitions(request)).transitions
 
 
 async def test_policies_are_complete_and_one_a_unit(sales: Client) -> None:

@@ -16,10 +16,12 @@ from tercet_chassis.transaction import Tx
 
 
 class AuditService(Handlers):
-    """Serves tercet.chassis.v1.AuditService."""
+    """Serves tercet.chassis.v1.AuditService. With a reach that is less than everything, people see what they did."""
 
     async def ListAuditEntries(self, request: ListAuditEntriesRequest, tx: Tx) -> ListAuditEntriesResponse:
         query = select(audit).where(audit.c.tenant_id == tx.tenant_id)
+        if "all" not in tx.principal.scopes(tx.context.permission):
+            query = query.where(audit.c.actor_id == tx.principal.subject)
         if request.resource_id:
             query = query.where(audit.c.resource_id == UUID(request.resource_id))
         rows, token = await newest_first(tx, query, audit.c.id, request.page_size, request.page_token)

@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from tercet_chassis import Tx
 from tercet_chassis.entity import view
 from tercet_chassis.ids import new_id
+from tercet_chassis.scopes import reach
 from tercet_sales.value.model import CustomerValue, ValuePolicy, ValueThreshold
 from tercet_sales.value.rules import Thresholds
 
@@ -116,10 +117,14 @@ async def keep_thresholds(tx: Tx, unit_id: UUID, start: date, currency: str, thr
 
 
 async def quadrants(tx: Tx, unit_id: UUID, start: date) -> dict[UUID, str]:
-    """The quadrant of each party of the unit in a period."""
+    """The quadrant of each party of the unit in a period, as far as the caller's reach goes."""
     values = view(CustomerValue)
     query = select(values.c.party_id, values.c.quadrant).where(
-        values.c.unit_id == unit_id, values.c.period_start_date == start, values.c.leading, values.c.order_count > 0
+        values.c.unit_id == unit_id,
+        values.c.period_start_date == start,
+        values.c.leading,
+        values.c.order_count > 0,
+        reach(CustomerValue, values.c, tx.principal, tx.context.permission),
     )
     return {row.party_id: row.quadrant or "QUADRANT_UNSPECIFIED" for row in await tx.session.execute(query)}
 
