@@ -144,6 +144,16 @@ async def test_merge_reaches_every_service_and_unmerge_leaves_no_trace(
             query = select(party_links.c.party_id).where(party_links.c.tenant_id == company.tenant_id)
             assert [str(party) for party in (await connection.execute(query)).scalars()] == [kept], name
 
+    # One of the two customers that the unit now has of the party goes into the other, and comes out with the party.
+    first, second = (lead["customer_id"] for lead in leads)
+    double = await admin.get("/v1/customers", filter="duplicate_of_id:*")
+    assert [(row["id"], row["duplicate_of_id"]) for row in double["customers"]] == [(second, first)]
+    await admin.post(f"/v1/customers/{first}:merge", {"other_id": second, "reason": "同一人"})
+    assert [row["id"] for row in (await admin.get("/v1/customers"))["customers"]] == [first]
+    deals = (await admin.get("/v1/opportunities"))["opportunities"]
+    assert {row["customer_id"] for row in deals} == {first}
+    await together.settled(20)
+
     await admin.post(f"/v1/parties/{kept}:unmerge", {"decision_id": decision["id"], "reason": "看错了"})
     await together.settled(20)
     for name in SERVICES:

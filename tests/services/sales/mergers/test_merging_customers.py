@@ -126,6 +126,8 @@ async def test_a_merge_moves_everything_and_fills_in_what_is_blank(leads: Client
     assert (gone.merged_into_id, gone.duplicate_of_id) == (first.id, "")
     assert await listed(sales) == [first.id]
     assert await listed(sales, f'merged_into_id = "{first.id}"') == [second.id]
+    assert await listed(sales, f'id = "{second.id}"') == [second.id]
+    assert await listed(sales, 'kind = "COMPANY" OR kind = "PERSON"') == [first.id]
     assert await broken(sales) == {"waiting": 0}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any, cast
 from uuid import UUID
@@ -16,11 +17,15 @@ from tercet.sales.v1 import events_pb2 as events
 from tercet.sales.v1.contact_service_pb2 import CreateContactRequest, UpdateContactRequest
 from tercet_chassis import Handlers, Tx, derived_id, invariant
 from tercet_chassis.entity import view
+from tercet_chassis.reading import Look
 from tercet_sales.customers import store
 from tercet_sales.customers.errors import ContactExists, CustomerExists
 from tercet_sales.customers.model import Contact, Customer, CustomerTransfer
 
 Finding = CheckInvariantsResponse.Finding
+# Who asks for a customer by its id gets it, as from GetCustomer.
+_STANDING = "NOT merged_into_id:*"
+_NAMES_JOINED = re.compile(r"\b(id|merged_into_id)\b")
 
 
 def _uuid(text: str) -> UUID | None:
@@ -122,10 +127,12 @@ class CustomerService(Handlers):
         customer.settle(region)
         return customer
 
-    async def ListCustomers(self, request: pb.ListCustomersRequest, tx: Tx) -> Message:
-        """Customers in the caller's reach; those that were joined into others only when the filter asks for them."""
-        where = [] if "merged_into_id" in request.filter else [view(Customer).c.merged_into_id.is_(None)]
-        return await tx.page(Customer, request, where=where, response=pb.ListCustomersResponse)
+    async def ListCustomers(self, request: pb.ListCustomersRequest, look: Look) -> Message:
+        """Customers in the caller's reach; those that were joined into others only when the filter names them."""
+        if not _NAMES_JOINED.search(request.filter):
+            # AND binds less than OR, and what a filter says wrong stays where it is.
+            request.filter = f"{request.filter} AND {_STANDING}" if request.filter.strip() else _STANDING
+        return await look.page(Customer, request, response=pb.ListCustomersResponse)
 
     async def UpdateCustomer(self, request: pb.UpdateCustomerRequest, tx: Tx) -> Customer:
         """Changes a customer. Refuses one that would have no name."""
