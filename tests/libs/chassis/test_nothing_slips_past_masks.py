@@ -18,7 +18,9 @@ from tercet.leads.v1.touch_service_pb2 import Touch
 from tercet.options.v1 import options_pb2
 from tercet.sales.v1 import activity_service_pb2 as activities
 from tercet.sales.v1 import contact_service_pb2 as pb
+from tercet_chassis.context import Context
 from tercet_chassis.masking import mask, shortened
+from tercet_chassis.showing import shown
 from tercet_chassis.testing import Client, refused
 
 NUMBER, HIDDEN = "13812345678", "138****5678"
@@ -86,6 +88,14 @@ async def test_free_words_of_a_masked_class_are_found_by_nobody_who_has_it_maske
     assert (list(page.activities), page.total_size) == ([], 0)
     with refused("CONDITION_INVALID"):
         await caller.ListActivities(activities.ListActivitiesRequest(order_by="title"))
+
+
+async def test_masks_leave_alone_what_a_process_goes_on_with(sut: Client) -> None:
+    going_on = contact(phones=[{"number": NUMBER}])
+    caller = sut.as_(masks=["PHONE"]).principal
+    seen = await shown(sut.running.runtime, going_on, Context(principal=caller, method="test"))
+    assert NUMBER not in str(seen)
+    assert going_on.phones[0].number == NUMBER
 
 
 def test_the_result_of_an_operation_is_masked_like_any_reply() -> None:

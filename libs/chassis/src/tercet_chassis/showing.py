@@ -19,12 +19,17 @@ if TYPE_CHECKING:
 
 
 async def shown(runtime: Runtime, reply: Message, context: Context) -> Message:
-    """The reply as the caller may see it."""
+    """The reply as the caller may see it. What was replied stays as it is: a process goes on with it, and others may
+    wait for it too.
+    """
     masks = context.principal.masks
-    if masks and holds_personal(reply.DESCRIPTOR.full_name):
-        own = await _own_fields(runtime, context)
-        mask(reply, masks, own=lambda full_name: own.get(full_name, {}))
-    return reply
+    if not masks or not holds_personal(reply.DESCRIPTOR.full_name):
+        return reply
+    own = await _own_fields(runtime, context)
+    seen = type(reply)()
+    seen.CopyFrom(reply)
+    mask(seen, masks, own=lambda full_name: own.get(full_name, {}))
+    return seen
 
 
 async def hidden_paths(tx: Tx, entity: type[Entity]) -> frozenset[str]:
