@@ -32,7 +32,7 @@ class FormValuesInvalid(InvalidArgument):
 
 
 class OptInTokenSpent(FailedPrecondition):
-    """The link was used, is too old, or was never sent."""
+    """The token was used, is too old, or never was one."""
 
-    text = "This link was used already or is too old; fill in the form again."
+    text = "This confirmation was used already or is too old; fill in the form again."
     field = "token"
