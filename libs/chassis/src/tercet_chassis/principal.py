@@ -24,7 +24,11 @@ def _id(value: Any) -> UUID | None:
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """One caller. `grants` pairs permission patterns (`leads.lead.*`) with a record scope; roles add up."""
+    """One caller. `grants` pairs permission patterns (`leads.lead.*`) with a record scope; roles add up.
+
+    `unit_ids` are all units that roles are held for. Where roles are held for different ones, `grant_units` says for
+    each grant which: whoever may work leads in one unit and orders in another may not work leads in both.
+    """
 
     tenant_id: UUID | None
     subject: str
@@ -33,6 +37,7 @@ class Principal:
     masks: frozenset[str] = frozenset()
     unit_id: UUID | None = None
     unit_ids: tuple[UUID, ...] = ()
+    grant_units: tuple[tuple[UUID, ...], ...] = ()
     partner_party_id: UUID | None = None
     name: str = ""
     locale: str = "en"
@@ -57,6 +62,16 @@ class Principal:
         """The record scopes in which the permission is held; empty when it is not held at all."""
         return _scopes(self.grants, permission)
 
+    def placed_grants(self) -> list[tuple[tuple[str, str], tuple[UUID, ...]]]:
+        """Each grant with the units that it is held for."""
+        return list(zip(self.grants, self.grant_units or (self.unit_ids,) * len(self.grants), strict=True))
+
+    def units(self, permission: str, scope: str) -> tuple[UUID, ...]:
+        """The units for which the permission is held with this scope."""
+        if not self.grant_units:
+            return self.unit_ids
+        return _units(self.grants, self.grant_units, permission, scope)
+
     def claims(self) -> dict[str, Any]:
         """As token claims; `from_claims` reads them back."""
         return {
@@ -64,6 +79,7 @@ class Principal:
             "sub": self.subject,
             "kind": self.kind,
             "grants": [list(grant) for grant in self.grants],
+            "grant_units": [[str(unit) for unit in units] for units in self.grant_units],
             "masks": sorted(self.masks),
             "unit": str(self.unit_id or ""),
             "units": [str(unit) for unit in self.unit_ids],
@@ -76,11 +92,16 @@ class Principal:
     @classmethod
     def from_claims(cls, claims: Mapping[str, Any]) -> Principal:
         """Reads verified claims; raises KeyError or ValueError when they are not ours."""
+        grants = tuple((str(pattern), str(scope)) for pattern, scope in claims["grants"])
+        grant_units = tuple(tuple(map(UUID, units)) for units in claims.get("grant_units", ()))
+        if grant_units and len(grant_units) != len(grants):
+            raise ValueError("units are named for each grant or for none")
         return cls(
             tenant_id=_id(claims.get("tenant")),
             subject=str(claims["sub"]),
             kind=str(claims["kind"]),
-            grants=tuple((str(pattern), str(scope)) for pattern, scope in claims["grants"]),
+            grants=grants,
+            grant_units=grant_units,
             masks=frozenset(claims.get("masks", ())),
             unit_id=_id(claims.get("unit")),
             unit_ids=tuple(UUID(unit) for unit in claims.get("units", ())),
@@ -95,3 +116,15 @@ class Principal:
 def _scopes(grants: tuple[tuple[str, str], ...], permission: str) -> frozenset[str]:
     held = frozenset(scope for pattern, scope in grants if fnmatchcase(permission, pattern))
     return EVERYTHING if "all" in held else held
+
+
+@lru_cache(maxsize=2_000)
+def _units(
+    grants: tuple[tuple[str, str], ...], grant_units: tuple[tuple[UUID, ...], ...], permission: str, scope: str
+) -> tuple[UUID, ...]:
+    held = (
+        units
+        for (pattern, reach), units in zip(grants, grant_units, strict=True)
+        if reach == scope and fnmatchcase(permission, pattern)
+    )
+    return tuple(dict.fromkeys(unit for units in held for unit in units))

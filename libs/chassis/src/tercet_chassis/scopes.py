@@ -21,16 +21,17 @@ def reach(entity: type[Entity], columns: Any, principal: Principal, permission: 
     if "all" in held or principal.is_system:
         return true()
     if issubclass(entity, Owned):
-        return _in_scopes(held, entity, columns, principal)
+        return _in_scopes(permission, entity, columns, principal)
     if issubclass(entity, OfParty):
         party = getattr(columns, entity.__party__)
-        return or_(false(), *(_about(party, one, held, principal) for one in _belonging(entity)))
+        return or_(false(), *(_about(party, one, permission, principal) for one in _belonging(entity)))
     # Configuration and catalogue rows belong to nobody: whoever holds the permission at all sees them.
     return true() if held else false()
 
 
-def _in_scopes(held: frozenset[str], entity: type[Entity], columns: Any, principal: Principal) -> ColumnElement[bool]:
-    return or_(false(), *(_one(scope, entity, columns, principal) for scope in sorted(held)))
+def _in_scopes(permission: str, entity: type[Entity], columns: Any, principal: Principal) -> ColumnElement[bool]:
+    held = sorted(principal.scopes(permission))
+    return or_(false(), *(_one(scope, entity, columns, principal, permission) for scope in held))
 
 
 @cache
@@ -51,29 +52,30 @@ def _entities(above: type[Entity]) -> Iterator[type[Entity]]:
         yield from _entities(one)
 
 
-def _about(party: Any, entity: type[Entity], held: frozenset[str], principal: Principal) -> ColumnElement[bool]:
+def _about(party: Any, entity: type[Entity], permission: str, principal: Principal) -> ColumnElement[bool]:
     rows = view(entity).alias()
-    return exists().where(rows.c.party_id == party, _in_scopes(held, entity, rows.c, principal))
+    return exists().where(rows.c.party_id == party, _in_scopes(permission, entity, rows.c, principal))
 
 
-def _one(scope: str, entity: type[Entity], columns: Any, principal: Principal) -> Any:
+def _one(scope: str, entity: type[Entity], columns: Any, principal: Principal, permission: str) -> Any:
+    held_for = principal.units(permission, scope)
     if scope == "own":
         return columns.owner_id == principal.user_id if principal.user_id else false()
     if scope == "unit":
-        return columns.unit_id.in_(principal.unit_ids)
+        return columns.unit_id.in_(held_for)
     if scope == "unit_below":
         roots = units.alias("roots")
         below = units.alias("below")
         inside = (
             select(below.c.id)
             .join(roots, and_(below.c.tenant_id == roots.c.tenant_id, below.c.path.startswith(roots.c.path)))
-            .where(roots.c.tenant_id == principal.tenant_id, roots.c.id.in_(principal.unit_ids))
+            .where(roots.c.tenant_id == principal.tenant_id, roots.c.id.in_(held_for))
         )
-        return or_(columns.unit_id.in_(principal.unit_ids), columns.unit_id.in_(inside))
+        return or_(columns.unit_id.in_(held_for), columns.unit_id.in_(inside))
     if scope == "partner":
         return columns.partner_party_id == principal.partner_party_id if principal.partner_party_id else false()
     if scope == "shared":
-        subjects = [principal.subject, *(str(unit) for unit in principal.unit_ids)]
+        subjects = [principal.subject, *(str(unit) for unit in held_for)]
         return exists().where(
             shares.c.tenant_id == principal.tenant_id,
             shares.c.resource_type == entity.__tablename__,

@@ -16,6 +16,7 @@ from tercet.gateway.v1.employee_service_pb2 import (
     ListEmployeesRequest,
     UpdateEmployeeRequest,
 )
+from tercet.gateway.v1.role_service_pb2 import CreateRoleRequest, Role
 from tercet.gateway.v1.unit_service_pb2 import CreateUnitRequest, ListUnitsRequest, MoveUnitRequest, Unit
 from tercet.gateway.v1.user_service_pb2 import (
     CreateUserRequest,
@@ -157,6 +158,34 @@ async def test_whoever_reaches_one_branch_keeps_to_it(company: Company) -> None:
     await chief.UpdateEmployee(UpdateEmployeeRequest(employee=Employee(id=own.id, unit_id=made.id)))
     self_only = company.admin.as_(permissions={"gateway.user.read": "own"}, user_id=UUID(company.admin_id))
     assert [user.id for user in (await self_only.ListUsers(ListUsersRequest())).users] == [company.admin_id]
+
+
+async def test_a_role_held_for_one_unit_gives_nothing_in_another(company: Company) -> None:
+    units = {}
+    for code in ("east", "west"):
+        unit = Unit(code=code, name=code, type=Unit.REGION, parent_id=company.root_id)
+        units[code] = (await company.admin.CreateUnit(CreateUnitRequest(unit=unit))).id
+        employee = Employee(unit_id=units[code], display_name=code)
+        await company.admin.CreateEmployee(CreateEmployeeRequest(employee=employee))
+        await company.user(f"{code}@shangqi.example", unit_id=units[code])
+    for code, permissions in (("people", ["gateway.employee.*"]), ("access", ["gateway.user.*"])):
+        role = Role(code=code, name=code)
+        for permission in permissions:
+            role.grants.add(permission=permission, scope=Role.UNIT_BELOW)
+        await company.admin.CreateRole(CreateRoleRequest(role=role))
+    await company.admin.settled()
+    both = User(email="both@shangqi.example", display_name="both", password=PASSWORD, unit_id=units["east"])
+    both = _with_role(_with_role(both, "people", unit_id=units["east"]), "access", unit_id=units["west"])
+    await company.admin.CreateUser(CreateUserRequest(user=both))
+    caller = await company.signed_in("both@shangqi.example")
+    assert set(caller.principal.unit_ids) == {UUID(units["east"]), UUID(units["west"])}
+    assert [one.display_name for one in (await caller.ListEmployees(ListEmployeesRequest())).employees] == ["east"]
+    assert [one.email for one in (await caller.ListUsers(ListUsersRequest())).users] == ["west@shangqi.example"]
+    with refused("UNIT_OUTSIDE_REACH", "unit_id"):
+        await caller.CreateEmployee(CreateEmployeeRequest(employee=Employee(unit_id=units["west"], display_name="甲")))
+    with refused("ROLE_BEYOND_OWN"):
+        friend = User(email="friend@shangqi.example", display_name="friend", unit_id=units["west"])
+        await caller.CreateUser(CreateUserRequest(user=_with_role(friend, "people", unit_id=units["west"])))
 
 
 async def test_nobody_shuts_themselves_out(company: Company) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from uuid import UUID
 
 from tercet_chassis import Tx
@@ -25,8 +25,13 @@ from tercet_gateway.users.model import ACTIVE, User
 _SIGN_IN, _NEW_KEY = "sign in again", "use a valid one; an administrator can make it"
 
 
-def _grants(held: Iterable[Role]) -> tuple[Grant, ...]:
-    return tuple(dict.fromkeys(grant for role in held for grant in role.held_grants()))
+def _placed(user: User, known: Mapping[str, Role]) -> dict[Grant, tuple[UUID, ...]]:
+    """Each grant with the units that some role gives it for."""
+    found: dict[Grant, dict[UUID, None]] = {}
+    for code, unit_id in user.assignments():
+        for grant in known[code].held_grants() if code in known else ():
+            found.setdefault(grant, {}).update({unit_id: None} if unit_id is not None else {})
+    return {grant: tuple(units) for grant, units in found.items()}
 
 
 def _masks(held: Iterable[Role]) -> frozenset[str]:
@@ -37,15 +42,19 @@ async def of_user(tx: Tx, tenant: Tenant, user: User) -> Principal:
     """A user with what all roles give; a mask of any role holds."""
     known = await roles.by_codes(tx, user.role_codes())
     held = [known[code] for code in user.role_codes() if code in known]
-    unit_ids = user.assigned_units() or ([user.unit_id] if user.unit_id else [])
+    unit_ids = tuple(user.assigned_units() or ([user.unit_id] if user.unit_id else []))
+    placed = _placed(user, known)
+    # The token says it for each grant only where it makes a difference, and stays short for everybody else.
+    everywhere = all(set(units) == set(unit_ids) for units in placed.values())
     return Principal(
         tenant_id=tx.tenant_id,
         subject=str(user.id),
         kind="user",
-        grants=_grants(held),
+        grants=tuple(placed),
+        grant_units=() if everywhere else tuple(placed.values()),
         masks=_masks(held),
         unit_id=user.unit_id or next(iter(unit_ids), None),
-        unit_ids=tuple(unit_ids),
+        unit_ids=unit_ids,
         partner_party_id=user.partner_party_id,
         name=user.display_name,
         locale=user.locale or tenant.locale,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC
 from typing import Any, cast
+from uuid import UUID
 
 from google.protobuf.empty_pb2 import Empty
 
@@ -227,15 +227,13 @@ async def _check_power(tx: Tx, key: ApiKey) -> None:
     if key.unit_id and unit is None:
         raise UnitUnknown(unit_id=key.unit_id)
     own = await units.existing(tx, list(tx.principal.unit_ids))
-    relation: Relation = "outside"
-    if unit is not None and unit.id in own:
-        relation = "same"
-    elif unit is not None and _below_one(unit.path, list(own.values())):
-        relation = "below"
-    check_giving(
-        tx.principal, narrowed(role.held_grants(), key.scopes), role.masks, Holding(relation, same_partner=False)
-    )
 
+    def holding(own_units: tuple[UUID, ...]) -> Holding:
+        relation: Relation = "outside"
+        if unit is not None and unit.id in own_units:
+            relation = "same"
+        elif unit is not None and any(is_within(unit.path, own[mine]) for mine in own_units if mine in own):
+            relation = "below"
+        return Holding(relation, same_partner=False)
 
-def _below_one(path: str, branches: Sequence[str]) -> bool:
-    return any(is_within(path, branch) for branch in branches)
+    check_giving(tx.principal, narrowed(role.held_grants(), key.scopes), role.masks, holding)

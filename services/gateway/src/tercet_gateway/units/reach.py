@@ -15,10 +15,11 @@ async def check_reach(tx: Tx, unit_id: UUID | None) -> None:
     held = tx.principal.scopes(tx.context.permission) if tx.context.permission else frozenset({"all"})
     if "all" in held or tx.principal.is_system:
         return
-    own = tx.principal.unit_ids
-    if unit_id is not None and unit_id in own and held & {"unit", "unit_below"}:
+    permission = tx.context.permission
+    if unit_id is not None and "unit" in held and unit_id in tx.principal.units(permission, "unit"):
         return
     if unit_id is not None and "unit_below" in held:
+        own = tx.principal.units(permission, "unit_below")
         paths = await store.existing(tx, [unit_id, *own])
         if unit_id in paths and any(is_within(paths[unit_id], paths[unit]) for unit in own if unit in paths):
             return

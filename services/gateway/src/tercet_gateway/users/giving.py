@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from uuid import UUID
 
 from tercet_chassis import Tx
+from tercet_chassis.principal import Principal
 from tercet_gateway.roles import store as roles
 from tercet_gateway.roles.errors import RoleBeyondOwn, RoleUnknown
 from tercet_gateway.roles.giving import check_giving
@@ -29,7 +31,9 @@ async def check_roles(tx: Tx, user: User) -> None:
         if role is None:
             raise RoleUnknown(role_code=assignment["role_code"])
         held_for = UUID(assignment["unit_id"]) if assignment.get("unit_id") else user.unit_id
-        check_giving(tx.principal, role.held_grants(), role.masks, _holding(tx, user, held_for, paths))
+        check_giving(
+            tx.principal, role.held_grants(), role.masks, partial(_holding, tx.principal, user, held_for, paths)
+        )
 
 
 async def check_outranks(tx: Tx, user: User) -> None:
@@ -43,14 +47,12 @@ async def check_outranks(tx: Tx, user: User) -> None:
         return
 
 
-def _holding(tx: Tx, user: User, unit_id: UUID | None, paths: dict[UUID, str]) -> Holding:
+def _holding(
+    giver: Principal, user: User, unit_id: UUID | None, paths: dict[UUID, str], own_units: tuple[UUID, ...]
+) -> Holding:
     relation: Relation = "outside"
-    if unit_id in tx.principal.unit_ids:
+    if unit_id in own_units:
         relation = "same"
-    elif unit_id is not None and any(
-        is_within(paths[unit_id], paths[own]) for own in tx.principal.unit_ids if own in paths
-    ):
+    elif unit_id is not None and any(is_within(paths[unit_id], paths[own]) for own in own_units if own in paths):
         relation = "below"
-    return Holding(
-        relation, user.partner_party_id is not None and user.partner_party_id == tx.principal.partner_party_id
-    )
+    return Holding(relation, user.partner_party_id is not None and user.partner_party_id == giver.partner_party_id)

@@ -43,8 +43,13 @@ class User(Owned, Searchable, Entity):
 
     def assigned_units(self) -> list[UUID]:
         """The units that the roles are held for, without repetition."""
-        named = (UUID(role["unit_id"]) if role.get("unit_id") else self.unit_id for role in self.roles)
-        return list(dict.fromkeys(unit for unit in named if unit is not None))
+        return list(dict.fromkeys(unit for _, unit in self.assignments() if unit is not None))
+
+    def assignments(self) -> list[tuple[str, UUID | None]]:
+        """Each role's code with the unit that it is held for: the user's own where none is named."""
+        return [
+            (role["role_code"], UUID(role["unit_id"]) if role.get("unit_id") else self.unit_id) for role in self.roles
+        ]
 
     def role_codes(self) -> list[str]:
         """The roles' codes."""
