@@ -19,7 +19,7 @@ from tercet_chassis.bulk import way_of
 from tercet_chassis.context import Context
 from tercet_chassis.contract import Access, Method
 from tercet_chassis.database import NOBODY
-from tercet_chassis.entity import Entity
+from tercet_chassis.entity import Entity, entity_of
 from tercet_chassis.errors import IdempotencyKeyReused, PermissionDenied, PermissionMissing, Refusal, Unauthenticated
 from tercet_chassis.faults import again_after_races, constraint_of, first_statement
 from tercet_chassis.tables import idempotency
@@ -180,10 +180,10 @@ def remember(tx: Tx, method: Method, replies: Sequence[tuple[str, bytes, bytes]]
 
 def as_message(tx: Tx, result: Any) -> Message:
     """An entity as its message after the flush; a message as it is."""
-    if isinstance(result, Entity):
-        return tx.render(result)
-    if not isinstance(result, Message):
+    if isinstance(result, Message):
+        return result
+    if not issubclass(entity_of(result), Entity):
         raise TypeError(
             f"{tx.context.method} answered {type(result).__name__}; a handler answers an entity or a message"
         )
-    return result
+    return tx.render(result)

@@ -66,6 +66,7 @@ async def recognise(tx: Tx, traces: Sequence[Trace]) -> list[Recognition]:
     """
     found, batch = await decide(tx, traces)
     await batch.write(tx)
+    await tx.flush()
     return found
 
 
@@ -204,7 +205,7 @@ class Batch:
         row["company_name"] = seen.company or row.get("company_name", "")
 
     async def write(self, tx: Tx) -> None:
-        """Writes parties, identities and keys."""
+        """Writes parties, identities and keys; new ones with the next flush."""
         for party_id, row in (*self._opened.items(), *self._grown.items()):
             profile = self._index.profiles[party_id]
             row.update(evidence=profile.to_json(), phones=phones_of(profile), emails=emails_of(profile))
@@ -216,12 +217,12 @@ class Batch:
             }
             for row in self._opened.values()
         ]
-        await store.insert(tx, Party, opened)
+        tx.stage(Party, opened)
         await store.update_parties(tx, sorted(self._grown.values(), key=lambda row: str(row["id"])))
-        await store.insert(tx, Identity, self._identities)
+        tx.stage(Identity, self._identities)
         fresh = [(number, party_id) for party_id, numbers in self._fresh.items() for number in numbers]
-        await store.add_keys(tx, fresh, fresh=True)
-        await store.add_keys(tx, self._more)
+        store.add_keys(tx, fresh, fresh=True)
+        store.add_keys(tx, self._more)
 
 
 __all__ = ["CONFIRMED", "UNRESOLVED", "Batch", "Candidate", "Recognition", "Trace", "candidates", "decide", "recognise"]

@@ -7,9 +7,10 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Text, and_, cast, delete, func, or_, select, text
+from sqlalchemy import and_, delete, func, or_, select, text
 
 from tercet_chassis import Tx
+from tercet_chassis.bulk import way_of
 from tercet_leads.identity.blocking import CROWDED, digest
 from tercet_leads.identity.errors import PartyMergedMeanwhile
 from tercet_leads.identity.evidence import Evidence
@@ -18,39 +19,29 @@ from tercet_leads.identity.model import MERGED, Identity, Party, PartyDecision, 
 # A batch with more keys holds off all others of its tenant: a lock for each would overflow the server's lock table.
 _FEW = 256
 # Few keys are a lock each, beside a share of the tenant's own lock, which many keys take for themselves.
-_LOCK_FEW = text(
-    "SELECT count(CASE WHEN k < 0 THEN pg_advisory_xact_lock_shared(:space, k) "
-    "ELSE pg_advisory_xact_lock(:space, k) END) "
-    "FROM (SELECT k FROM unnest(CAST(:locks AS int[])) AS k ORDER BY k) AS sorted"
+_LOCK_FEW = (
+    "SELECT count(CASE WHEN k < 0 THEN pg_advisory_xact_lock_shared($1::int, k) "
+    "ELSE pg_advisory_xact_lock($1::int, k) END) "
+    "FROM (SELECT k FROM unnest($2::int[]) AS k ORDER BY k) AS sorted"
 )
-_LOCK_MANY = text("SELECT pg_advisory_xact_lock(:space, -1)")
+_LOCK_MANY = "SELECT pg_advisory_xact_lock($1::int, -1)"
 # Of a crowded key only as many holders are read as tell that it is crowded.
-_HOLDERS = text(
-    "SELECT asked.key, held.party_id FROM unnest(CAST(:keys AS bigint[])) AS asked(key) CROSS JOIN LATERAL ("
-    "SELECT party_id FROM party_keys WHERE party_keys.key = asked.key LIMIT :limit) AS held"
+_HOLDERS = (
+    "SELECT asked.key, held.party_id FROM unnest($1::bigint[]) AS asked(key) CROSS JOIN LATERAL ("
+    "SELECT party_id FROM party_keys WHERE party_keys.key = asked.key LIMIT $2::int) AS held"
 )
-_ADD = (
-    "INSERT INTO party_keys (tenant_id, key, party_id) SELECT :tenant, k, p "
-    "FROM unnest(CAST(:keys AS bigint[]), CAST(:parties AS uuid[])) AS a(k, p)"
-)
-_ADD_FRESH_KEYS = text(_ADD)
-_ADD_KEYS = text(_ADD + " ON CONFLICT DO NOTHING")
-_UPDATE_PARTIES = text(
+_PROFILES = "SELECT id, evidence FROM parties WHERE id = ANY($1::uuid[])"
+_FRESH_KEYS, _MORE_KEYS = way_of(party_keys), way_of(party_keys, after="ON CONFLICT DO NOTHING")
+_UPDATE_PARTIES = (
     "UPDATE parties SET evidence = n.evidence, phones = n.phones, emails = n.emails, "
     "member_count = parties.member_count + n.joined, "
     "display_name = CASE WHEN n.display_name = '' THEN parties.display_name ELSE n.display_name END, "
     "company_name = CASE WHEN n.company_name = '' THEN parties.company_name ELSE n.company_name END, "
-    "row_version = parties.row_version + 1, update_time = :now "
-    "FROM unnest(CAST(:ids AS uuid[]), CAST(:evidence AS jsonb[]), CAST(:phones AS jsonb[]), "
-    "CAST(:emails AS jsonb[]), CAST(:joined AS int[]), "
-    "CAST(:names AS text[]), CAST(:companies AS text[])) "
+    "row_version = parties.row_version + 1, update_time = $8 "
+    "FROM unnest($1::uuid[], $2::jsonb[], $3::jsonb[], $4::jsonb[], $5::int[], $6::text[], $7::text[]) "
     "AS n(id, evidence, phones, emails, joined, display_name, company_name) "
     "WHERE parties.id = n.id AND parties.state = 'ACTIVE' RETURNING parties.id"
 )
-
-
-# One JSON document a statement: a batch has too many values for one parameter each to be quick.
-_INSERT = "INSERT INTO {table} SELECT r.* FROM json_populate_recordset(NULL::{table}, CAST(:rows AS json)) AS r"
 
 
 async def lock_keys(tx: Tx, digests: Collection[int]) -> None:
@@ -60,49 +51,39 @@ async def lock_keys(tx: Tx, digests: Collection[int]) -> None:
         return
     space = int.from_bytes(tx.tenant_id.bytes[-4:], "big", signed=True)
     if len(digests) > _FEW:
-        await tx.session.execute(_LOCK_MANY, {"space": space})
+        await tx.fetch(_LOCK_MANY, space)
     else:
         locks = sorted({key & 0x7FFFFFFF for key in digests})
-        await tx.session.execute(_LOCK_FEW, {"space": space, "locks": [-1, *locks]})
+        await tx.fetch(_LOCK_FEW, space, [-1, *locks])
 
 
 async def holders(tx: Tx, by_digest: Mapping[int, str]) -> list[tuple[str, UUID]]:
     """Which parties hold the keys, given by their digests; of a crowded key just enough of them to tell."""
     if not by_digest:
         return []
-    rows = await tx.session.execute(_HOLDERS, {"keys": list(by_digest), "limit": CROWDED + 1})
-    return [(by_digest[key], party_id) for key, party_id in rows.all()]
+    rows = await tx.fetch(_HOLDERS, list(by_digest), CROWDED + 1)
+    return [(by_digest[key], party_id) for key, party_id in rows]
 
 
 async def profiles(tx: Tx, party_ids: Sequence[UUID]) -> dict[UUID, Evidence]:
     """Profiles of parties."""
     if not party_ids:
         return {}
-    rows = await tx.session.execute(select(Party.id, cast(Party.evidence, Text)).where(Party.id.in_(party_ids)))
-    return {party_id: Evidence.from_json(orjson.loads(evidence)) for party_id, evidence in rows.all()}
+    return {id: Evidence.from_json(evidence) for id, evidence in await tx.fetch(_PROFILES, party_ids)}
 
 
-async def insert(tx: Tx, entity: type[Identity] | type[Party], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Writes many new rows in one statement. Keys are column names; what is left out is empty."""
-    if rows:
-        now = tx.now()
-        made = {"tenant_id": tx.tenant_id, "create_time": now, "update_time": now, "row_version": 1}
-        document = orjson.dumps([{**made, **row} for row in rows], default=str).decode()
-        await tx.session.execute(text(_INSERT.format(table=entity.__tablename__)), {"rows": document})
-
-
-async def add_keys(tx: Tx, pairs: Collection[tuple[int, UUID]], *, fresh: bool = False) -> None:
-    """Remembers that parties hold keys, given by their digests. `fresh` parties hold none yet, so nothing is looked up
-    before; no pair may stand there twice then."""
-    if pairs:
-        values = {"tenant": tx.tenant_id, "keys": [key for key, _ in pairs], "parties": [party for _, party in pairs]}
-        await tx.session.execute(_ADD_FRESH_KEYS if fresh else _ADD_KEYS, values)
+def add_keys(tx: Tx, pairs: Collection[tuple[int, UUID]], *, fresh: bool = False) -> None:
+    """Remembers from the next flush on that parties hold keys, given by their digests. `fresh` parties hold none yet,
+    so nothing is looked up before; no pair may stand there twice then."""
+    rows = [{"tenant_id": tx.tenant_id, "key": key, "party_id": party} for key, party in pairs]
+    tx.stage_rows(_FRESH_KEYS if fresh else _MORE_KEYS, rows)
 
 
 async def replace_keys(tx: Tx, party_id: UUID, keys: Sequence[str]) -> None:
     """Lets a party hold exactly these keys."""
     await tx.session.execute(delete(party_keys).where(party_keys.c.party_id == party_id))
-    await add_keys(tx, [(digest(key), party_id) for key in dict.fromkeys(keys)])
+    add_keys(tx, [(digest(key), party_id) for key in dict.fromkeys(keys)])
+    await tx.flush()
 
 
 async def update_parties(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -111,9 +92,9 @@ async def update_parties(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> None:
     if not rows:
         return
     as_json = {name: [orjson.dumps(row[name]).decode() for row in rows] for name in ("evidence", "phones", "emails")}
-    plain = {"ids": "id", "joined": "joined", "names": "display_name", "companies": "company_name"}
-    values = {parameter: [row[name] for row in rows] for parameter, name in plain.items()}
-    updated = set((await tx.session.execute(_UPDATE_PARTIES, {**as_json, **values, "now": tx.now()})).scalars())
+    plain = {name: [row[name] for row in rows] for name in ("joined", "display_name", "company_name")}
+    ids = [row["id"] for row in rows]
+    updated = {row[0] for row in await tx.fetch(_UPDATE_PARTIES, ids, *as_json.values(), *plain.values(), tx.now())}
     if missing := [row["id"] for row in rows if row["id"] not in updated]:
         raise PartyMergedMeanwhile(party_id=missing[0])
 

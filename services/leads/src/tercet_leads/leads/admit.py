@@ -18,7 +18,7 @@ from tercet_chassis.custom_fields import checked as checked_custom
 from tercet_chassis.entity import untracked
 from tercet_leads.customers import store as customer_store
 from tercet_leads.customers.rules import keeper
-from tercet_leads.identity.recognition import Recognition, Trace, recognise
+from tercet_leads.identity.recognition import Recognition, Trace, decide
 from tercet_leads.leads import deciding, store
 from tercet_leads.leads.intake import checked
 from tercet_leads.leads.model import Lead
@@ -33,8 +33,6 @@ from tercet_leads.sources.rules import NOWHERE, SourceFacts
 from tercet_leads.touches.model import Touch
 from tercet_leads.touches.store import leads_by_key
 
-# Up to so many go through the session; more in one statement a table.
-_SMALL = 3
 # Up to so many are calls that came together, each with its line in the audit; beyond it is a batch, whose touches tell.
 _CALLS = 20
 # After so many rows whoever else calls the service has a turn: an import must not keep sellers waiting.
@@ -53,6 +51,11 @@ class Admission:
     # The same delivery was admitted before; nothing was written.
     repeated: bool = False
     refusal: Refusal | None = None
+
+    @property
+    def new(self) -> bool:
+        """Whether it became a lead of its own."""
+        return self.lead is not None and not self.duplicate and not self.repeated
 
 
 @dataclass(slots=True)
@@ -159,8 +162,11 @@ async def _recognise(tx: Tx, items: Sequence[_Item]) -> None:
     for item in items:
         item.submission.id = item.submission.id or new_id()
     traces = [Trace(item.understood.seen, None, "lead", item.submission.id) for item in serious]
-    for item, recognition in zip(serious, await recognise(tx, traces) if traces else [], strict=True):
-        item.recognition = recognition
+    if traces:
+        found, batch = await decide(tx, traces)
+        await batch.write(tx)
+        for item, recognition in zip(serious, found, strict=True):
+            item.recognition = recognition
 
 
 class _Writing:
@@ -168,8 +174,7 @@ class _Writing:
 
     def __init__(self, tx: Tx, book: Rulebook, origin: str | None, size: int) -> None:
         self._tx, self._book, self._origin = tx, book, origin
-        self._small, self._audited = size <= _SMALL, size <= _CALLS
-        self._make = Lead if self._small else untracked(Lead)
+        self._audited = size <= _CALLS
         self._leads: dict[UUID, Lead] = {}
         self._touches: list[dict[str, Any]] = []
         self._moves: list[dict[str, Any]] = []
@@ -198,7 +203,7 @@ class _Writing:
             self._keys[item.submission.key] = item.admission
 
     def _open(self, item: _Item, customers: Sequence[customer_store.Standing]) -> Lead:
-        lead = _new_lead(self._tx, item, self._make)
+        lead = _new_lead(self._tx, item)
         known = keeper(customers, lead.unit_id) if lead.link_state in ("PROBABLE", "CONFIRMED") else None
         if known is not None:
             lead.existing_customer, lead.customer_id = True, known.customer_id
@@ -210,7 +215,7 @@ class _Writing:
             # Without any rule nobody expects a match: the lead waits in the pool and nothing went wrong.
             if outcome == deciding.UNMATCHED and self._book.assignment:
                 self._unmatched.add(lead.id)
-            if outcome != deciding.KEPT:
+            if outcome != deciding.KEPT and (lead.owner_id or lead.pool_code):
                 self._moves.append(_move(lead, self._tx))
         # Seller, customer and pool bring their unit along; what none of them took stays with whoever brought the lead.
         lead.unit_id = lead.unit_id or self._tx.principal.unit_id
@@ -267,24 +272,20 @@ class _Writing:
         return touch_id
 
     async def write(self) -> None:
-        """Writes leads, touches and moves, and tells what happened."""
+        """Writes leads, touches and moves, and tells what happened. What calls brought waits for the next flush."""
         tx, leads = self._tx, list(self._leads.values())
-        if self._small:
-            for lead in leads:
-                tx.session.add(lead)
-            tx.session.add_all([Touch(**row) for row in self._touches])
-            tx.session.add_all([PoolMove(**row) for row in self._moves])
-            # The touch's unique key and the lead's must be checked before events are rendered.
-            await tx.flush()
+        for lead in leads:
+            lead.create_time = lead.update_time = tx.now()
+            lead.row_version = 1
+        made = tx.stage(Lead, [vars(lead) for lead in leads])
+        # Touches and moves are only ever added and tell themselves who brought what when.
+        tx.stage(Touch, self._touches)
+        tx.stage(PoolMove, self._moves)
+        if self._audited:
+            tx.record_created(Lead, made)
         else:
-            for lead in leads:
-                lead.create_time = lead.update_time = tx.now()
-                lead.row_version = 1
-            await tx.bulk_insert(Lead, [vars(lead) for lead in leads], audited=self._audited)
-            await tx.bulk_insert(Touch, self._touches, audited=self._audited)
-            await tx.bulk_insert(PoolMove, self._moves, audited=self._audited)
-            if not self._audited:
-                await store.update_touched(tx, [lead for lead, _ in self._touched.values()], self._filled)
+            await tx.flush()
+            await store.update_touched(tx, [lead for lead, _ in self._touched.values()], self._filled)
         await placement_store.credit(tx, placement_store.LEAD, self._credits)
         for lead in leads:
             tx.emit(events.LeadCreated, lead, occur_time=lead.occur_time, origin=self._origin)
@@ -301,12 +302,14 @@ class _Writing:
             tx.emit(events.LeadTouched, lead, occur_time=lead.last_touch_time, origin=self._origin, touch_id=touch_id)
 
 
-def _new_lead(tx: Tx, item: _Item, make: type[Lead]) -> Lead:
+def _new_lead(tx: Tx, item: _Item) -> Lead:
     submission, understood, recognition = item.submission, item.understood, item.recognition
     occur_time = submission.occur_time or tx.now()
     own = new_id()
     assert submission.id is not None
     system, external_id = submission.external or (None, None)
+    # Nothing of it changes in this transaction once it is written, so no session need track it.
+    make: type[Lead] = untracked(Lead)
     return make(
         id=submission.id,
         identity_id=recognition.identity_id if recognition else own,

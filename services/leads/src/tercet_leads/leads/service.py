@@ -32,10 +32,13 @@ class LeadService(Handlers):
     """Serves tercet.leads.v1.LeadService."""
 
     # -- intake -------------------------------------------------------------------------------------------------------
-    async def CreateLead(self, requests: Sequence[pb.CreateLeadRequest], tx: Tx) -> list[Message | Refusal]:
+    async def CreateLead(self, requests: Sequence[pb.CreateLeadRequest], tx: Tx) -> list[Lead | Message | Refusal]:
         """Takes in one lead, and others that arrived with it. Refuses an empty one."""
         admissions = await admit(tx, [submission_of(request.lead, "API") for request in requests])
-        return [admission.refusal or await _answer(tx, admission) for admission in admissions]
+        return [
+            admission.refusal or (admission.lead if admission.new and admission.lead else await _answer(tx, admission))
+            for admission in admissions
+        ]
 
     async def BatchCreateLeads(self, request: pb.BatchCreateLeadsRequest, tx: Tx) -> pb.BatchCreateLeadsResponse:
         """Takes in many; a refused one stops no other."""
@@ -207,9 +210,9 @@ async def _answer(tx: Tx, admission: Admission) -> pb.Lead:
     lead = admission.lead
     if lead is None:
         return pb.Lead()
-    await tx.flush()
-    new = not admission.duplicate and not admission.repeated
-    if new or await tx.find(Lead, lead.id) is not None:
+    if not admission.new:
+        await tx.flush()
+    if admission.new or await tx.find(Lead, lead.id) is not None:
         message = tx.render(lead)
         assert isinstance(message, pb.Lead)
     else:

@@ -28,19 +28,19 @@ _CONFIGURATION = (
     "sellers",
     "pools",
 )
-_STAMP = text(
+_STAMP = (
     "SELECT "
     + ", ".join(
         f"(SELECT (count(*), sum(row_version), max(update_time))::text FROM fenced.{name})" for name in _CONFIGURATION
     )
     + ", (SELECT (count(*), max(update_time))::text FROM custom_fields "
-    + "WHERE tenant_id = :tenant AND resource_type = 'leads')"
+    + "WHERE tenant_id = $1 AND resource_type = 'leads')"
 )
 
 
 async def configuration_stamp(tx: Tx) -> tuple[str, ...]:
     """Changes whenever a row of intake's configuration does."""
-    return tuple((await tx.session.execute(_STAMP, {"tenant": tx.tenant_id})).one())
+    return tuple((await tx.fetch(_STAMP, tx.tenant_id))[0])
 
 
 async def open_leads(tx: Tx, party_ids: Sequence[UUID]) -> Mapping[UUID, Lead]:
