@@ -24,5 +24,5 @@ async def warn_and_recycle(tx: Tx) -> None:
             tx.emit(events.LeadRecycleWarned, lead)
     for lead in await store.due_for_recycling(tx, tx.now(), _BATCH):
         previous = lead.release(lead.pool_code, "not followed up in time")
-        owning.note(tx, lead, "RECYCLED", previous, "not followed up in time")
+        await owning.hand_over(tx, lead, "RECYCLED", previous, "not followed up in time")
         tx.emit(events.LeadRecycled, lead, previous_owner_id=previous)

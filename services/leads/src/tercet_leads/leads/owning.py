@@ -21,6 +21,7 @@ from tercet_leads.pools import store as pool_store
 from tercet_leads.pools.errors import ClaimTooSoon, PoolMissing
 from tercet_leads.pools.model import PoolMove
 from tercet_leads.scoring.facts import judging_at
+from tercet_leads.touches import store as touch_store
 
 _ASSIGN = "leads.lead.assign"
 
@@ -33,6 +34,18 @@ def note(tx: Tx, lead: Lead, kind: str, owner_id: UUID | None, reason: str) -> N
     move.unit_id, move.partner_party_id = lead.unit_id, lead.partner_party_id
     # Not by tx.add: a line about somebody else must not become the caller's.
     tx.session.add(move)
+
+
+async def hand_over(tx: Tx, lead: Lead, kind: str, owner_id: UUID | None, reason: str) -> None:
+    """Adds a line to the history, and the lead's touches go where it goes."""
+    note(tx, lead, kind, owner_id, reason)
+    await follow(tx, lead)
+
+
+async def follow(tx: Tx, lead: Lead) -> None:
+    """The lead's touches are whose it is."""
+    holder = {"owner_id": lead.owner_id, "unit_id": lead.unit_id, "partner_party_id": lead.partner_party_id}
+    await touch_store.follow(tx, lead.id, **holder)
 
 
 async def claim(tx: Tx, lead_id: str, for_owner: str) -> Lead:
@@ -57,7 +70,7 @@ async def claim(tx: Tx, lead_id: str, for_owner: str) -> Lead:
             raise ClaimTooSoon(free_time=free_time.isoformat())
     lead.claim(owner_id, tx.now())
     lead.recycle_time = pool.facts().recycle_time(tx.now())
-    note(tx, lead, "CLAIMED", owner_id, "")
+    await hand_over(tx, lead, "CLAIMED", owner_id, "")
     tx.emit(events.LeadClaimed, lead)
     return lead
 
@@ -70,7 +83,7 @@ async def release(tx: Tx, lead: Lead, reason: str, pool_code: str) -> Lead:
     if target not in book.pools:
         raise PoolMissing(pool_code=target or "(none)")
     previous = lead.release(target, reason)
-    note(tx, lead, "RELEASED", previous, reason)
+    await hand_over(tx, lead, "RELEASED", previous, reason)
     tx.emit(events.LeadPooled, lead, previous_owner_id=previous, reason=reason)
     return lead
 
@@ -99,7 +112,7 @@ async def assign(tx: Tx, lead: Lead, owner_id: UUID | None) -> Lead:
     lead.unit_id = lead.unit_id or seller.unit_id
     lead.pool_code = pool_code or lead.pool_code
     lead.recycle_time = book.recycle_time(lead.pool_code, tx.now())
-    note(tx, lead, "ASSIGNED", seller.owner_id, rule)
+    await hand_over(tx, lead, "ASSIGNED", seller.owner_id, rule)
     tx.emit(events.LeadAssigned, lead, previous_owner_id=previous)
     return lead
 

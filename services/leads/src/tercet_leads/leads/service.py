@@ -68,7 +68,10 @@ class LeadService(Handlers):
         """Changes a lead's data; it is cleaned, recognised and scored again. Refuses a converted one."""
         lead = await tx.get(Lead, request.lead.id, etag=request.lead.etag, lock=True)
         lead.check_not_converted()
+        held = (lead.unit_id, lead.partner_party_id)
         await tx.patch(lead, request.lead, request.update_mask)
+        if (lead.unit_id, lead.partner_party_id) != held:
+            await owning.follow(tx, lead)
         await following.understand_again(tx, lead)
         tx.emit(events.LeadUpdated, lead)
         return lead
@@ -110,7 +113,7 @@ class LeadService(Handlers):
         """Gives a lead back to marketing. Refuses one that nobody works on."""
         lead = await tx.get(Lead, request.id, etag=request.etag, lock=True)
         previous = lead.hand_back(request.reason)
-        owning.note(tx, lead, "RELEASED", previous, request.reason)
+        await owning.hand_over(tx, lead, "RELEASED", previous, request.reason)
         tx.emit(events.LeadReturned, lead, reason=request.reason, previous_owner_id=previous)
         return lead
 

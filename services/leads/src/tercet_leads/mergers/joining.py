@@ -9,7 +9,7 @@ from uuid import UUID
 from tercet.leads.v1 import events_pb2 as events
 from tercet.leads.v1.lead_merge_service_pb2 import LeadMerge as MergeMessage
 from tercet_chassis import Tx, new_id
-from tercet_leads.leads import following
+from tercet_leads.leads import following, owning
 from tercet_leads.leads.model import FOLLOWED, Lead
 from tercet_leads.mergers import rules, store
 from tercet_leads.mergers.model import LeadMerge
@@ -48,6 +48,7 @@ async def join(tx: Tx, lead: Lead, other: Lead, reason: str) -> LeadMerge:
     """Joins `other` into `lead`, both held."""
     merge = await planned(tx, lead, other, reason)
     lead.touch_count += await store.move_touches(tx, merge.touch_ids, other.id, lead.id)
+    await owning.follow(tx, lead)
     if other.last_touch_time > lead.last_touch_time:
         lead.last_touch_time, lead.last_source_code = other.last_touch_time, other.last_source_code
     rules.fill(lead, merge.filled)
@@ -71,6 +72,7 @@ async def part(tx: Tx, merge: LeadMerge, reason: str) -> LeadMerge:
     other = leads[merge.other_id]
     back = await store.move_touches(tx, merge.touch_ids, holder_id, other.id)
     other.part_again(back)
+    await owning.follow(tx, other)
     # The lead that stayed may have been deleted since.
     if (holder := leads.get(holder_id)) is not None:
         holder.touch_count -= back

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from tercet_chassis import Tx
 from tercet_chassis.entity import view
@@ -19,6 +19,15 @@ async def leads_by_key(tx: Tx, keys: Sequence[str]) -> Mapping[str, UUID]:
     touches = view(Touch)
     rows = await tx.session.execute(select(touches.c.key, touches.c.lead_id).where(touches.c.key.in_(keys)))
     return dict(rows.all())
+
+
+async def follow(
+    tx: Tx, lead_id: UUID, *, owner_id: UUID | None, unit_id: UUID | None, partner_party_id: UUID | None
+) -> None:
+    """A lead's touches are whose the lead is: who had it before sees them no longer."""
+    holder = {"owner_id": owner_id, "unit_id": unit_id, "partner_party_id": partner_party_id}
+    moved = update(Touch).where(Touch.lead_id == lead_id).values(holder)
+    await tx.session.execute(moved.execution_options(synchronize_session=False))
 
 
 async def of_lead(tx: Tx, lead_id: UUID) -> Sequence[Touch]:
