@@ -122,6 +122,16 @@ async def test_one_trace_from_the_caller_to_the_consumer(sut: Client, spans: InM
     assert headers["traceparent"].split("-")[1] == f"{trace_id:032x}"
 
 
+async def test_the_span_of_a_refused_event_does_not_quote_the_refusal(sut: Client, spans: InMemorySpanExporter) -> None:
+    spans.clear()
+    await create(sut, "refuse 欧阳晓晓")
+    await sut.settled()
+    tried = [span for span in spans.get_finished_spans() if span.name == "contacts.welcome"]
+    assert tried
+    assert "欧阳晓晓" not in "".join(span.to_json() for span in tried)
+    assert all(span.status.description == "ContactRefused" for span in tried)
+
+
 async def test_handled_events_and_calls_are_measured(sut: Client) -> None:
     def handled() -> float:
         return float(telemetry.HANDLED.labels("contacts.welcome")._sum.get())
@@ -147,6 +157,16 @@ def test_logs_hide_personal_values_however_deep() -> None:
     assert "a@b.c" not in str(hidden)
     assert hidden["event"] == "x"
     assert hidden["lead"]["id"] == 7
+
+
+def test_a_fault_is_logged_without_the_values_that_it_quotes() -> None:
+    id = "01a204e0-93ed-7656-a158-3d6835a814fa"
+    said = f"KeyError: '王芳 138 1234 5678' wang@example.com Key (mobile)=(+8613812345678) line 1024 of {id}"
+    for key in ("exception", "cause", "error"):
+        shown = telemetry.unspoken(None, "error", {"event": "x", key: said})[key]
+        assert not any(part in shown for part in ("王芳", "1234", "wang", "example"))
+        assert "KeyError" in shown
+        assert f"line 1024 of {id}" in shown
 
 
 async def test_database_errors_are_logged_without_their_values(sut: Client) -> None:

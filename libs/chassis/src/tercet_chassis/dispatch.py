@@ -168,7 +168,7 @@ class Dispatcher:
                 await self._put_off(delivery)
             return
         except Exception as fault:
-            log.info("consumer.group_split", size=len(group), cause=f"{type(fault).__name__}: {fault}"[:300])
+            log.info("consumer.group_split", size=len(group), cause=type(fault).__name__)
             half = len(group) // 2
             await self._settle(group[:half])
             await self._settle(group[half:])

@@ -163,7 +163,8 @@ class JobRunner:
         values: dict[str, Any] = {"error": error, "lease_time": None, "retry_time": func.clock_timestamp() + delay}
         if final:
             values["state"] = "FAILED"
-            log.error("job.given_up", job=row.name, error=error)
+            # The reason or the kind of fault; the words behind it may name somebody.
+            log.error("job.given_up", job=row.name, cause=error.partition(":")[0].partition("(")[0])
         async with self._runtime.database.connection() as connection:
             mine = (jobs.c.id == row.id) & (jobs.c.attempts == row.attempts)
             await connection.execute(update(jobs).where(mine).values(**values))

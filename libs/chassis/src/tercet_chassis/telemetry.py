@@ -5,6 +5,7 @@ personal values.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
@@ -51,6 +52,11 @@ _PERSONAL_KEYS = frozenset(
         "raw",
     }
 )
+_FAULTS = frozenset({"exception", "cause", "error"})
+# A number of eight digits or more that is no part of an id, something with an @ in it, Chinese characters.
+_QUOTED = re.compile(r"(?<![\w-])\+?\d(?:[ -]?\d){7,}(?![\w-])|[^\s@'\"]+@[^\s@'\"]+|[㐀-鿿豈-﫿]+")
+# A fault's words may quote a personal value; a span has its kind only.
+_SILENT: Mapping[str, Any] = {"record_exception": False, "set_status_on_exception": False}
 _tracer = trace.get_tracer("tercet")
 _spans_sql = False
 _NO_SPAN: AbstractContextManager[None] = nullcontext()
@@ -67,6 +73,13 @@ def redacted(_: Any, __: str, record: MutableMapping[str, Any]) -> MutableMappin
     """Hides values under keys that name personal data or secrets, however deep."""
     for key, value in record.items():
         record[key] = _hidden(key, value)
+    return record
+
+
+def unspoken(_: Any, __: str, record: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Takes numbers, mailboxes and Chinese words out of what faults say: they quote the value they choked on."""
+    for key in _FAULTS & record.keys():
+        record[key] = _QUOTED.sub("[hidden]", str(record[key]))
     return record
 
 
@@ -92,6 +105,7 @@ def start(settings: Settings, engine: AsyncEngine) -> None:
             _with_trace,
             redacted,
             structlog.processors.format_exc_info,
+            unspoken,
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(settings.log_level.upper())),
@@ -127,7 +141,7 @@ def sql_span(statement: str) -> AbstractContextManager[Any]:
     if not _spans_sql:
         return _NO_SPAN
     name, said = statement.split(maxsplit=1)[0], {"db.system": "postgresql", "db.statement": statement}
-    return _tracer.start_as_current_span(name, kind=SpanKind.CLIENT, attributes=said, record_exception=False)
+    return _tracer.start_as_current_span(name, kind=SpanKind.CLIENT, attributes=said, **_SILENT)
 
 
 @contextmanager
@@ -136,7 +150,7 @@ def server_span(method: str, metadata: Mapping[str, Any]) -> Iterator[Span]:
     parent = propagate.extract(
         {key: str(value) for key, value in metadata.items() if key in ("traceparent", "tracestate")}
     )
-    with _tracer.start_as_current_span(method, context=parent, kind=SpanKind.SERVER, record_exception=False) as span:
+    with _tracer.start_as_current_span(method, context=parent, kind=SpanKind.SERVER, **_SILENT) as span:
         yield span
 
 
@@ -148,14 +162,18 @@ def consumer_span(name: str, traceparents: Iterable[str]) -> Iterator[Span]:
         if traceparent.endswith("1"):
             origin = trace.get_current_span(propagate.extract({"traceparent": traceparent})).get_span_context()
             links.append(trace.Link(origin))
-    with _tracer.start_as_current_span(name, kind=SpanKind.CONSUMER, links=links) as span:
-        yield span
+    with _tracer.start_as_current_span(name, kind=SpanKind.CONSUMER, links=links, **_SILENT) as span:
+        try:
+            yield span
+        except Exception as fault:
+            span.set_status(Status(StatusCode.ERROR, type(fault).__name__))
+            raise
 
 
 @contextmanager
 def job_span(name: str) -> Iterator[Span]:
     """The span of one run of a job."""
-    with _tracer.start_as_current_span(f"job:{name}", kind=SpanKind.INTERNAL, record_exception=False) as span:
+    with _tracer.start_as_current_span(f"job:{name}", kind=SpanKind.INTERNAL, **_SILENT) as span:
         yield span
 
 
