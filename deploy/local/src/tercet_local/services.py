@@ -87,6 +87,7 @@ class Surroundings:
             "TERCET_LOG_LEVEL": self.log_level,
         }
         if service == "gateway":
+            environment["TERCET_ENCRYPTION_KEYS"] = f"local-1={self.folder.secret('encryption')}"
             environment["TERCET_HTTP_ADDRESS"] = f"{ports.HOST}:{self.ports['http']}"
         return environment
 

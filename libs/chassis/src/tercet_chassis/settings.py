@@ -22,6 +22,8 @@ class Settings:
     nats_url: str
     keys_dir: Path
     peers: Mapping[str, str] = field(default_factory=dict)
+    # What seals secrets at rest, `id=text` each of 32 characters or more: the first seals, all open.
+    encryption_keys: Mapping[str, str] = field(default_factory=dict)
     database_owner_url: str = ""
     grpc_address: str = "127.0.0.1:0"
     http_address: str = "127.0.0.1:8080"

@@ -12,6 +12,7 @@ from standardwebhooks import Webhook as Verifier
 from standardwebhooks import WebhookVerificationError
 
 from tercet_chassis.ids import new_id
+from tercet_gateway.webhooks.errors import EncryptionKeyTooShort, SecretSealedOtherwise
 from tercet_gateway.webhooks.model import DEAD, PENDING, Webhook, WebhookDelivery
 from tercet_gateway.webhooks.rules import (
     MOST_ATTEMPTS,
@@ -23,6 +24,7 @@ from tercet_gateway.webhooks.rules import (
     new_secret,
     signature,
 )
+from tercet_gateway.webhooks.sealing import Sealer
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 
@@ -63,11 +65,12 @@ def test_delivery_dies_after_its_last_attempt_and_can_be_revived() -> None:
 
 
 def test_two_secrets_sign_for_a_day_after_rotation() -> None:
-    hook = Webhook(secrets=[])
-    first = hook.rotate_secret(NOW)
-    second = hook.rotate_secret(NOW)
-    assert hook.signing_secrets(NOW + timedelta(hours=23)) == [second, first]
-    assert hook.signing_secrets(NOW + timedelta(hours=25)) == [second]
+    hook = Webhook(id=new_id(), secrets=[])
+    sealer = Sealer({}, b"own")
+    first = hook.rotate_secret(NOW, sealer.seal)
+    second = hook.rotate_secret(NOW, sealer.seal)
+    assert hook.signing_secrets(NOW + timedelta(hours=23), sealer.open) == [second, first]
+    assert hook.signing_secrets(NOW + timedelta(hours=25), sealer.open) == [second]
 
 
 def test_five_days_without_success_are_hopeless() -> None:
@@ -100,3 +103,35 @@ def test_only_who_reads_all_of_a_kind_is_told() -> None:
     assert may_hear([("*.*.read", "all")], "leads.lead.created")
     assert not may_hear([("leads.lead.read", "unit")], "leads.lead.created")
     assert not may_hear([("leads.lead.update", "all")], "leads.lead.created")
+
+
+OLD, NEW = "o" * 32, "n" * 32
+
+
+def test_a_sealed_secret_opens_only_for_its_own_row_and_unchanged() -> None:
+    sealer = Sealer({"k1": OLD}, b"own")
+    sealed = sealer.seal("whsec_x", "row")
+    assert "whsec_x" not in sealed
+    assert sealed != sealer.seal("whsec_x", "row")
+    assert sealer.open(sealed, "row") == "whsec_x"
+    turned = sealed[:-3] + ("A" if sealed[-3] != "A" else "B") + sealed[-2:]
+    for text, row in ((sealed, "another"), (turned, "row")):
+        with pytest.raises(SecretSealedOtherwise):
+            sealer.open(text, row)
+
+
+def test_a_new_key_seals_while_the_old_one_still_opens() -> None:
+    hook = Webhook(id=new_id(), secrets=[])
+    before, both, after = Sealer({"k1": OLD}, b"own"), Sealer({"k2": NEW, "k1": OLD}, b"own"), Sealer({"k2": NEW}, b"")
+    secret = hook.rotate_secret(NOW, before.seal)
+    assert hook.signing_secrets(NOW, both.open) == [secret]
+    with pytest.raises(SecretSealedOtherwise):
+        hook.signing_secrets(NOW, after.open)
+    hook.seal_anew(both.open, both.seal)
+    assert both.is_current(hook.secrets[0]["sealed"])
+    assert hook.signing_secrets(NOW, after.open) == [secret]
+
+
+def test_keys_that_are_too_short_are_refused() -> None:
+    with pytest.raises(EncryptionKeyTooShort):
+        Sealer({"k1": "short"}, b"own")

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
-from sqlalchemy import update
+from sqlalchemy import text, update
 from standardwebhooks import Webhook as Verifier
 
 from support.gateway import Company, found_company
@@ -20,7 +21,10 @@ from tercet.gateway.v1.role_service_pb2 import CreateRoleRequest, Role
 from tercet.gateway.v1.unit_service_pb2 import CreateUnitRequest, Unit
 from tercet.options.v1.options_pb2 import EMAIL, NAME
 from tercet_chassis.testing import Client, eventually, refused
+from tercet_gateway.webhooks import store
+from tercet_gateway.webhooks.jobs import seal_secrets_anew
 from tercet_gateway.webhooks.model import Webhook as Row
+from tercet_gateway.webhooks.sealing import Sealer
 
 
 @dataclass
@@ -259,6 +263,44 @@ async def test_five_days_of_failure_turn_it_off_and_say_so(company: Company, rec
     assert notice["data"]["webhook"]["disable_reason"] == "five days without a success"
     off = await company.admin.GetWebhook(pb.GetWebhookRequest(id=hook.id))
     assert off.state == pb.Webhook.DISABLED
+
+
+async def test_no_signing_secret_stands_in_clear(company: Company, receiver: Receiver) -> None:
+    hook = await _hook(company, receiver)
+    fresh = await company.admin.RotateWebhookSecret(pb.RotateWebhookSecretRequest(id=hook.id))
+    async with company.admin.transaction() as tx:
+        row = (await tx.session.execute(text("SELECT to_jsonb(w)::text FROM webhooks w"))).scalar_one()
+    for secret in (hook.secret, fresh.secret):
+        assert secret.removeprefix("whsec_") not in row
+    assert row.count('"sealed"') == 2
+
+
+async def test_secrets_come_under_the_newest_key_by_themselves(company: Company, receiver: Receiver) -> None:
+    hook = await _hook(company, receiver)
+    async with company.admin.transaction() as tx:
+        kept = await store.find(tx, UUID(hook.id))
+        assert kept is not None
+        old, row = kept.secrets[0]["sealed"], str(kept.id)
+        settings = replace(tx.runtime.settings, encryption_keys={"k2": "n" * 32})
+    sealer = Sealer(settings.encryption_keys, company.admin.running.runtime.secret)
+    runtime = company.admin.running.runtime
+    before, runtime.settings = runtime.settings, settings
+    try:
+        async with company.admin.transaction() as tx:
+            await seal_secrets_anew(tx)
+        async with company.admin.transaction() as tx:
+            kept = await store.find(tx, UUID(hook.id))
+            assert kept is not None
+            assert kept.secrets[0]["sealed"] != old
+            assert sealer.is_current(kept.secrets[0]["sealed"])
+            assert sealer.open(kept.secrets[0]["sealed"], row) == hook.secret
+    finally:
+        runtime.settings = before
+
+
+async def test_filter_on_the_tenant_s_own_fields_is_refused_in_words(company: Company, receiver: Receiver) -> None:
+    with refused("FILTER_NAMES_TENANTS_OWN", "webhook.filter"):
+        await _hook(company, receiver, "leads.lead.*", filter='custom.size = "large"')
 
 
 async def test_rotated_secret_signs_beside_the_old_one(company: Company, receiver: Receiver) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tercet_chassis.errors import FailedPrecondition, InvalidArgument
+from tercet_chassis.errors import FailedPrecondition, InvalidArgument, Unavailable
 
 
 class WebhookAddressForbidden(InvalidArgument):
@@ -61,3 +61,27 @@ class PeriodReversed(InvalidArgument):
 
     text = "The period ends before it begins; swap start_time and end_time."
     field = "end_time"
+
+
+class SecretSealedOtherwise(Unavailable):
+    """A signing secret cannot be opened with the keys that are set."""
+
+    text = (
+        "The signing secret is sealed under the key {key}, which does not open it. Name that key in"
+        " TERCET_ENCRYPTION_KEYS again, or rotate the secret of the webhook."
+    )
+
+
+class EncryptionKeyTooShort(FailedPrecondition):
+    """A key of the settings is too easily found out."""
+
+    text = "The key {key} in TERCET_ENCRYPTION_KEYS is too short; give {least} characters or more."
+
+
+class FilterNamesTenantsOwn(FilterDoesNotFit):
+    """The filter names a field that the tenant defined."""
+
+    text = (
+        "A webhook's filter cannot name {path}: only {service} knows the tenant's own fields. Leave it out, and judge"
+        " by `data` in what is told."
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cache, lru_cache
@@ -20,10 +21,12 @@ from tercet_chassis.contract import repeated, resource_field, rule_of, subject_o
 from tercet_chassis.masking import mask
 from tercet_chassis.principal import hides
 from tercet_conditions import Clock, ConditionError, Field, FieldType, Schema, compile_closure, parse_text
-from tercet_gateway.webhooks.errors import FilterDoesNotFit
+from tercet_gateway.webhooks.errors import FilterDoesNotFit, FilterNamesTenantsOwn
 from tercet_gateway.webhooks.rules import event_name
 
 _MONEY, _TIMESTAMP = "tercet.type.v1.Money", "google.protobuf.Timestamp"
+# Outside of quotes is not told apart: this only chooses the words of a refusal.
+_TENANTS_OWN = re.compile(r"\bcustom\.\w+")
 _INTEGERS = frozenset({FieldDescriptor.CPPTYPE_INT32, FieldDescriptor.CPPTYPE_UINT32})
 
 
@@ -81,6 +84,8 @@ def compiled(name: str, condition: str, masks: frozenset[str], zone: str) -> Cal
         tree = parse_text(condition, schema)
         holds = compile_closure(tree, schema, clock=Clock(lambda: moment[0], ZoneInfo(zone)))
     except (ConditionError, ValueError) as wrong:
+        if own := _TENANTS_OWN.search(condition):
+            raise FilterNamesTenantsOwn(path=own[0], service=name.partition(".")[0]) from wrong
         raise FilterDoesNotFit(event=name, detail=str(wrong)) from wrong
 
     def judge(resource: Any, now: datetime) -> bool:

@@ -16,6 +16,7 @@ from tercet_chassis.principal import Principal
 from tercet_gateway.webhooks import store
 from tercet_gateway.webhooks.model import ENABLED, PENDING
 from tercet_gateway.webhooks.rules import KEEP, is_hopeless
+from tercet_gateway.webhooks.sealing import sealer_of
 from tercet_gateway.webhooks.sending import Attempt, Outcome, Sender
 
 log = structlog.get_logger(__name__)
@@ -40,7 +41,7 @@ async def attempt_delivery(tx: Tx, delivery_id: str) -> None:
         url=hook.url,
         id=str(delivery.event_id),
         body=delivery.body.encode(),
-        secrets=hook.signing_secrets(tx.now()),
+        secrets=hook.signing_secrets(tx.now(), sealer_of(tx).open),
         allow_private=tx.runtime.settings.development,
     )
     tx.schedule(attempt_delivery, due=tx.now() + _LEASE, key=delivery_id, delivery_id=delivery_id)
@@ -92,3 +93,12 @@ async def turn_off(tx: Tx, webhook_id: UUID, reason: str) -> None:
 async def forget_deliveries(tx: Tx) -> None:
     """Removes deliveries older than two weeks."""
     await store.forget_older(tx, tx.now() - KEEP)
+
+
+@every(hours=6)
+async def seal_secrets_anew(tx: Tx) -> None:
+    """Brings signing secrets under the newest key of the settings, so that older keys can be taken out."""
+    sealer = sealer_of(tx)
+    for hook in await store.every(tx):
+        if any(not sealer.is_current(kept["sealed"]) for kept in hook.secrets):
+            hook.seal_anew(sealer.open, sealer.seal)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,11 +12,12 @@ from tercet_gateway.webhooks.errors import DeliveryWaits, WebhookIsOff
 from tercet_gateway.webhooks.rules import BOTH_SIGN, delay_after, new_secret
 
 ENABLED, DISABLED = "ENABLED", "DISABLED"
+Seal = Callable[[str, str], str]  # (text, the row's id) -> text
 PENDING, DELIVERED, DEAD = "PENDING", "DELIVERED", "DEAD"
 
 
 class Webhook(Searchable, Entity):
-    """An address that is told what happens. `secrets` holds `{secret, until}`, the newest first."""
+    """An address that is told what happens. `secrets` holds `{sealed, until}`, the newest first, never in clear."""
 
     __tablename__ = "webhooks"
     __table_args__ = (unique("webhooks_by_name", "name", field="webhook.name"), index("webhooks_by_state", "state"))
@@ -31,21 +33,27 @@ class Webhook(Searchable, Entity):
     success_time: Mapped[datetime | None]
     secrets: Mapped[list[Any]] = column(default=list)
 
-    def rotate_secret(self, now: datetime) -> str:
+    def rotate_secret(self, now: datetime, seal: Seal) -> str:
         """A new secret; the one before signs for a day beside it."""
         fresh = new_secret()
         until = (now + BOTH_SIGN).isoformat()
         before = (self.secrets or [])[:1]
-        self.secrets = [{"secret": fresh, "until": None}, *({**old, "until": until} for old in before)]
+        sealed = {"sealed": seal(fresh, str(self.id)), "until": None}
+        self.secrets = [sealed, *({**old, "until": until} for old in before)]
         return fresh
 
-    def signing_secrets(self, now: datetime) -> list[str]:
+    def signing_secrets(self, now: datetime, unseal: Seal) -> list[str]:
         """The secrets that sign now."""
         return [
-            kept["secret"]
+            unseal(kept["sealed"], str(self.id))
             for kept in self.secrets
             if kept["until"] is None or datetime.fromisoformat(kept["until"]) > now
         ]
+
+    def seal_anew(self, unseal: Seal, seal: Seal) -> None:
+        """The same secrets under the key that seals now."""
+        own = str(self.id)
+        self.secrets = [{**kept, "sealed": seal(unseal(kept["sealed"], own), own)} for kept in self.secrets]
 
     def enable(self) -> None:
         """On again, with a clean slate."""

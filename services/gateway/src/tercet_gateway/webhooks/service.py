@@ -20,6 +20,7 @@ from tercet_gateway.webhooks.events import compiled, known_events
 from tercet_gateway.webhooks.jobs import attempt_delivery, turn_off
 from tercet_gateway.webhooks.model import Webhook, WebhookDelivery
 from tercet_gateway.webhooks.rules import chosen, may_hear
+from tercet_gateway.webhooks.sealing import sealer_of
 
 MOST_REPLAYED = 5_000
 
@@ -30,7 +31,7 @@ class WebhookService(Handlers):
     async def CreateWebhook(self, request: pb.CreateWebhookRequest, tx: Tx) -> pb.Webhook:
         """Makes a webhook and shows its secret once. Refuses addresses, patterns, filters and roles that do not do."""
         hook = await tx.create(Webhook, request.webhook)
-        secret = hook.rotate_secret(tx.now())
+        secret = hook.rotate_secret(tx.now(), sealer_of(tx).seal)
         await tx.flush()
         await _check(tx, hook)
         return _shown(tx, hook, secret)
@@ -68,7 +69,7 @@ class WebhookService(Handlers):
         """A new secret, shown once; the old one signs for a day beside it."""
         hook = await tx.get(Webhook, request.id, etag=request.etag)
         await _check_power(tx, hook)
-        secret = hook.rotate_secret(tx.now())
+        secret = hook.rotate_secret(tx.now(), sealer_of(tx).seal)
         await tx.flush()
         return _shown(tx, hook, secret)
 

@@ -20,6 +20,11 @@ async def enabled(tx: Tx) -> Sequence[Webhook]:
     return (await tx.session.scalars(select(Webhook).where(Webhook.state == ENABLED).order_by(Webhook.id))).all()
 
 
+async def every(tx: Tx) -> Sequence[Webhook]:
+    """All webhooks."""
+    return (await tx.session.scalars(select(Webhook).order_by(Webhook.id))).all()
+
+
 async def find(tx: Tx, id: UUID) -> Webhook | None:
     """The webhook."""
     return (await tx.session.scalars(select(Webhook).where(Webhook.id == id))).one_or_none()
