@@ -10,6 +10,7 @@ from uuid import UUID
 from tercet.sales.v1 import opportunity_service_pb2 as pb
 from tercet_chassis import Tx
 from tercet_chassis.entity import view
+from tercet_chassis.scopes import reach
 from tercet_sales.opportunities import store
 from tercet_sales.opportunities.model import Opportunity
 from tercet_sales.opportunities.rules import OPEN
@@ -46,7 +47,9 @@ async def priorities_of(
     if owner_id is None:
         return []
     v = view(Opportunity)
-    where: list[Any] = [v.c.owner_id == owner_id, v.c.state == OPEN]
+    # The day's worklist is asked for with another permission; opportunities are shown as far as one may read them.
+    seen = reach(Opportunity, v.c, tx.principal, "sales.opportunity.read")
+    where: list[Any] = [v.c.owner_id == owner_id, v.c.state == OPEN, seen]
     if unplanned:
         where.append(v.c.next_step_date.is_(None) | (v.c.next_step_date <= today))
     request = pb.ListOpportunitiesRequest(page_size=MOST, order_by="probability desc")
