@@ -17,7 +17,7 @@ from tercet_protos import import_all
 
 from tercet_chassis.errors import Violation
 from tercet_gateway.edge.codec import Decoder, Encoder
-from tercet_gateway.edge.codec.encoder import map_entry
+from tercet_gateway.edge.codec.encoder import input_only, map_entry
 
 from .sample_contract import sample, sample_set
 
@@ -105,6 +105,8 @@ def fill(draw: Draw, message: Any, depth: int) -> None:
             message.Pack(sample("GetBookRequest")(id=draw.choice(WORDS)))
         case _:
             for field in kind.fields:
+                if input_only(field):
+                    continue  # it goes in and never comes out
                 if draw.random() < (0.25 if field.message_type is None else 0.3 + depth / 4):
                     continue
                 fill_field(draw, message, field, depth)
@@ -133,9 +135,14 @@ def fill_field(draw: Draw, message: Any, field: FieldDescriptor, depth: int) -> 
 
 
 def without_nulls(value: Any, message: Any) -> Any:
-    """Ours shows unset fields as null where protobuf leaves them out; a FieldMask keeps the proto's names."""
+    """Ours shows unset fields as null where protobuf leaves them out, and never what is for input only; a FieldMask
+    keeps the proto's names.
+    """
     shown = {}
     for field in message.DESCRIPTOR.fields:
+        if input_only(field):
+            assert field.name not in value
+            continue
         if field.has_presence and not message.HasField(field.name):
             assert value[field.name] is None
             continue

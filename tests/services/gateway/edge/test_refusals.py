@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import httpx2
+import orjson
 import pytest
 
 from .library import Library
@@ -103,6 +105,19 @@ async def test_media_type_and_headers_have_limits(client: httpx2.AsyncClient) ->
     assert (answer.status_code, answer.json()["reason"]) == (415, "MEDIA_TYPE_NOT_SUPPORTED")
     answer = await client.get("/v1/books", headers={"X-Long": "x" * 40_000})
     assert answer.status_code == 431
+
+
+@pytest.mark.parametrize("request_line", [b"NONSENSE\r\n", b"GET /v1/books?q=" + b"x" * 70_000 + b" HTTP/1.1\r\n"])
+async def test_what_is_no_http_is_refused_with_problem_details(edge_url: str, request_line: bytes) -> None:
+    host, _, port = edge_url.removeprefix("http://").partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(request_line + b"Host: here\r\n\r\n")
+    answer = await reader.read()
+    writer.close()
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert b"content-type: application/problem+json" in head
+    assert orjson.loads(body)["reason"] == "HTTP_INVALID"
 
 
 async def test_body_without_length_is_counted_as_it_comes(client: httpx2.AsyncClient) -> None:

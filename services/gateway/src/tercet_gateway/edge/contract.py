@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from google.api import annotations_pb2
@@ -45,9 +46,9 @@ class Binding:
         return "/" + "/".join(parts) + (f":{self.action}" if self.action else "")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class PublicMethod:
-    """An RPC that REST offers."""
+    """An RPC that REST offers. What follows from it is worked out once: every request asks."""
 
     descriptor: MethodDescriptor
     package: str
@@ -56,55 +57,55 @@ class PublicMethod:
     request: type[Message]
     response: type[Message]
 
-    @property
+    @cached_property
     def name(self) -> str:
         """`CreateLead`."""
         return str(self.descriptor.name)
 
-    @property
+    @cached_property
     def full_name(self) -> str:
         """`tercet.leads.v1.LeadService.CreateLead`."""
         return str(self.descriptor.full_name)
 
-    @property
+    @cached_property
     def takes(self) -> Descriptor:
         """The request's type."""
         return self.descriptor.input_type
 
-    @property
+    @cached_property
     def gives(self) -> Descriptor:
         """The answer's type."""
         return self.descriptor.output_type
 
-    @property
+    @cached_property
     def wire_path(self) -> str:
         """`/tercet.leads.v1.LeadService/CreateLead`."""
         assert self.descriptor.containing_service is not None
         return f"/{self.descriptor.containing_service.full_name}/{self.name}"
 
-    @property
+    @cached_property
     def every_service(self) -> bool:
         """Whether every service serves it, so that the path names the service."""
         return self.package == CHASSIS_PACKAGE
 
-    @property
+    @cached_property
     def reads(self) -> bool:
         """Whether a call changes nothing."""
         return all(binding.verb == "GET" for binding in self.bindings)
 
-    @property
+    @cached_property
     def creates(self) -> bool:
         """Whether a success is 201: a standard Create."""
         first = self.bindings[0]
         return self.name.startswith("Create") and first.verb == "POST" and not first.action
 
-    @property
+    @cached_property
     def rate_class(self) -> str:
         """Which limit counts a call."""
         given = options_pb2.RateClass.Name(self.rule.rate_class)
         return given if self.rule.rate_class else "READ" if self.reads else "WRITE"
 
-    @property
+    @cached_property
     def streams(self) -> bool:
         """Whether the answer is a stream of messages."""
         return bool(self.descriptor.server_streaming)

@@ -8,6 +8,7 @@ from typing import Any
 
 import grpc
 from opentelemetry import propagate, trace
+from opentelemetry.context import Context
 
 from tercet_chassis.errors import Refusal
 from tercet_gateway.edge import problems
@@ -29,6 +30,9 @@ API: Headers = [
     (b"cache-control", b"no-store"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 ]
+_TRACE = ("traceparent", "tracestate")
+_tracer = trace.get_tracer("tercet.edge")
+_NO_PARENT = Context()
 _HSTS = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 
 
@@ -68,13 +72,11 @@ class Exchange:
 
     def begin_trace(self, name: str) -> trace.Span:
         """Starts the span of this exchange as a child of the caller's, and names what goes on to the services."""
-        given = {
-            key: value.decode("latin-1")
-            for key in ("traceparent", "tracestate")
-            if (value := self.headers.get(key.encode()))
-        }
-        parent = propagate.extract(given)
-        span = trace.get_tracer("tercet.edge").start_span(name, context=parent, kind=trace.SpanKind.SERVER)
+        parent = _NO_PARENT
+        if b"traceparent" in self.headers:
+            given = {key: self.headers.get(key.encode(), b"").decode("latin-1") for key in _TRACE}
+            parent = propagate.extract({key: value for key, value in given.items() if value})
+        span = _tracer.start_span(name, context=parent, kind=trace.SpanKind.SERVER)
         context = span.get_span_context()
         if context.is_valid and not isinstance(span, trace.NonRecordingSpan):
             self.traceparent = f"00-{context.trace_id:032x}-{context.span_id:016x}-{int(context.trace_flags):02x}"

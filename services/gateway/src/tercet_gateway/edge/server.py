@@ -30,6 +30,7 @@ from tercet_gateway.edge.gate import Gate
 from tercet_gateway.edge.health import Health
 from tercet_gateway.edge.limits import Limiter
 from tercet_gateway.edge.problems import Problem
+from tercet_gateway.edge.protocol import Protocol
 from tercet_gateway.edge.refusals import HeadersTooLarge, MethodNotAllowed, PathNotFound
 from tercet_gateway.edge.router import Router
 from tercet_gateway.edge.routes import Tools
@@ -166,7 +167,7 @@ async def serve_http(
     listener = _bound(settings.http_address)
     edge = create_app(settings, contract)
     config = uvicorn.Config(
-        edge, http="httptools", ws="none", lifespan="on", access_log=False, log_config=None,
+        edge, http=Protocol, ws="none", lifespan="on", access_log=False, log_config=None,
         server_header=False, proxy_headers=True, forwarded_allow_ips=settings.trusted_proxies,
         timeout_graceful_shutdown=20, timeout_keep_alive=30, backlog=2048,
     )  # fmt: skip

@@ -1,6 +1,7 @@
 """Message -> JSON-ready dict, by a function generated for each message type: one dict literal, no reflection.
 
-Every field is present, in the proto's name: defaults as they are, unset optional fields and messages as null.
+Every field is present, in the proto's name: defaults as they are, unset optional fields and messages as null. Fields
+that are for input only, such as passwords, are left out.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import keyword
 from collections.abc import Callable
 from typing import Any
 
+from google.api import field_behavior_pb2
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message_factory import GetMessageClass
 
@@ -47,7 +49,8 @@ class Encoder:
         elif descriptor.full_name in wellknown.WRAPPERS:
             self._compile(name, f"return {self._one(descriptor.fields_by_name['value'], 'm.value')}")
         else:
-            lines = "".join(f"\n  {field.name!r}: {self._field(field)}," for field in descriptor.fields)
+            shown = (field for field in descriptor.fields if not input_only(field))
+            lines = "".join(f"\n  {field.name!r}: {self._field(field)}," for field in shown)
             self._compile(name, f"return {{{lines}\n }}")
         return name
 
@@ -95,7 +98,7 @@ class Encoder:
         name = f"n_{full_name.replace('.', '_')}"
         self._names.setdefault(name, {number: value.name for number, value in values.items()})
         # A newer service may send a value that this release does not know: its number is better than a failure.
-        return f"{name}.get({source}, {source})"
+        return f"{name}.get(e := {source}, e)"
 
     def _any(self, message: Any) -> dict[str, Any]:
         """A packed message as an object with its type in `@type`; only the type when this release does not know it."""
@@ -120,6 +123,11 @@ def unpacked(message: Any) -> Any | None:
 def access(variable: str, name: str) -> str:
     """Source text that reads a field, also when its name is a word of Python."""
     return f"getattr({variable}, {name!r})" if keyword.iskeyword(name) else f"{variable}.{name}"
+
+
+def input_only(field: FieldDescriptor) -> bool:
+    """Whether clients write the field and nobody reads it."""
+    return field_behavior_pb2.INPUT_ONLY in field.GetOptions().Extensions[field_behavior_pb2.field_behavior]
 
 
 def map_entry(field: FieldDescriptor) -> Descriptor | None:

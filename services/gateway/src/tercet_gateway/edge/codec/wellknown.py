@@ -7,6 +7,7 @@ import binascii
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from google.protobuf.internal.type_checkers import ToShortestFloat
@@ -36,8 +37,14 @@ class Malformed(ValueError):
 
 def timestamp_text(value: Any) -> str:
     """RFC 3339 in UTC with 0, 3, 6 or 9 decimals."""
-    text = (_EPOCH + timedelta(0, value.seconds)).isoformat()
-    return f"{text}{_fraction(value.nanos)}Z" if value.nanos else f"{text}Z"
+    nanos = value.nanos
+    return f"{_second(value.seconds)}{_fraction(nanos)}Z" if nanos else f"{_second(value.seconds)}Z"
+
+
+# The times of one resource, and of those that came together, lie in the same few seconds.
+@lru_cache(maxsize=8_192)
+def _second(seconds: int) -> str:
+    return (_EPOCH + timedelta(0, seconds)).isoformat()
 
 
 def duration_text(value: Any) -> str:
@@ -48,11 +55,9 @@ def duration_text(value: Any) -> str:
 
 
 def _fraction(nanos: int) -> str:
-    if nanos % 1_000_000 == 0:
-        return f".{nanos // 1_000_000:03d}"
-    if nanos % 1_000 == 0:
-        return f".{nanos // 1_000:06d}"
-    return f".{nanos:09d}"
+    if nanos % 1_000:
+        return f".{nanos:09d}"
+    return f".{nanos // 1_000:06d}" if nanos % 1_000_000 else f".{nanos // 1_000_000:03d}"
 
 
 def mask_text(value: Any) -> str:

@@ -90,6 +90,8 @@ class Components:
         shown = described(shown, self._comments.of(field.full_name))
         if field_behavior_pb2.OUTPUT_ONLY in behaviors(field):
             shown["readOnly"] = True
+        if field_behavior_pb2.INPUT_ONLY in behaviors(field):
+            shown["writeOnly"] = True
         if field_behavior_pb2.IMMUTABLE in behaviors(field):
             shown["x-immutable"] = True
         extensions: Any = field.GetOptions().Extensions
