@@ -9,7 +9,7 @@ import pytest
 from support.gateway import Company
 from support.leads import company as company_name
 from support.leads import mobile, person
-from support.rest import Person
+from support.rest import Person, signed_in
 from support.servers import Servers
 from support.tables import connected
 from tercet_chassis.testing import Together, eventually
@@ -75,6 +75,19 @@ async def house(admin: Person, company: Company, servers: Servers, together: Tog
 
 async def test_a_whole_house_is_found_whole(house: House) -> None:
     assert await house.broken() == {}
+
+
+async def test_checking_takes_one_permission_for_the_whole_tenant(house: House, servers: Servers) -> None:
+    people = []
+    for code, scope in (("checker", "ALL"), ("half", "UNIT")):
+        grants = [{"permission": "chassis.check.read", "scope": scope}]
+        await house.admin.post("/v1/roles", {"code": code, "name": code, "grants": grants})
+        await house.company.user(f"{code}@flows.example", code)
+        people.append(await signed_in(house.admin.http, house.company, f"{code}@flows.example"))
+    checker, half = people
+    assert await House(checker, house.company, servers).broken() == {}
+    refusal = await half.send("GET", "/v1/leads/check")
+    assert (refusal.status_code, refusal.json()["reason"]) == (403, "CHECK_IS_WHOLE")
 
 
 BREAKS: dict[str, tuple[str, str, str]] = {

@@ -25,7 +25,11 @@ def check(
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:
-    """Check the invariants of every service, and that their numbers agree. Exit code 1 when one is broken."""
+    """Check the invariants of every service, and that their numbers agree. Exit code 1 when one is broken.
+
+    Whoever is signed in needs the permission `chassis.check.read` for all records and no other; the sample roles
+    `admin` and `auditor` have it.
+    """
     api = Api(url)
     _until_idle(api, wait)
     findings: list[dict[str, Any]] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -27,9 +28,10 @@ from tercet_chassis.calls import Calls
 from tercet_chassis.context import REPLAY
 from tercet_chassis.contract import message_class, resource_field
 from tercet_chassis.entity import Entity
-from tercet_chassis.errors import FailedPrecondition, InvalidArgument
+from tercet_chassis.errors import FailedPrecondition, InvalidArgument, PermissionDenied
 from tercet_chassis.handlers import Handlers
 from tercet_chassis.outbox import timestamp
+from tercet_chassis.principal import Principal
 from tercet_chassis.process import Process
 from tercet_chassis.served.reconciliation import events_applied, links_fact, parties_agree, resources_kept
 from tercet_chassis.service import among_services
@@ -56,13 +58,28 @@ class ClockIsReal(FailedPrecondition):
     text = "Business time is real here; it can be moved in development only."
 
 
+class CheckIsWhole(PermissionDenied):
+    """The permission is held for part of the tenant only."""
+
+    text = "Checks look at the whole tenant; ask an administrator for a role with chassis.check.read for all records."
+
+
 class MaintenanceService(Handlers):
     """Serves tercet.chassis.v1.MaintenanceService."""
 
     async def CheckInvariants(self, request: CheckInvariantsRequest, calls: Calls) -> CheckInvariantsResponse:
-        """What this service can see alone in one transaction, then what it must ask others about."""
-        answer = CheckInvariantsResponse()
+        """What this service can see alone in one transaction, then what it must ask others about. Refuses whoever may
+        check only part of the tenant.
+
+        It looks as the service itself: whoever may check need not be allowed to read all that is compared, and is told
+        no more of it than ids.
+        """
+        if "all" not in calls.context.principal.scopes(calls.context.permission):
+            raise CheckIsWhole
         runtime = calls.runtime
+        itself = Principal.system(runtime.settings.service, calls.context.tenant_id)
+        calls = Calls(runtime, replace(calls.context, principal=itself))
+        answer = CheckInvariantsResponse()
         async with runtime.transaction(calls.context) as tx:
             answer.findings.extend([await _seals(tx), await _dead_letters(tx), await _failed_jobs(tx)])
             answer.findings.append(await resources_kept(tx))
