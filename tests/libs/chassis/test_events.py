@@ -248,6 +248,16 @@ async def test_nothing_is_lost_when_the_broker_is_killed(
     assert sorted(greeted) == sorted(f"K{number}" for number in range(60))
 
 
+async def test_a_consumer_that_the_broker_forgot_is_made_again(sut: Client, happenings: Happenings) -> None:
+    await create(sut, "before")
+    await sut.settled()
+    await sut.running.runtime.broker.jetstream.delete_consumer("TERCET_SALES", "tercet-sales")
+    await create(sut, "after")
+    await eventually(lambda: _count(happenings, 2))
+    await sut.settled()
+    assert [note for note, _ in await happenings("welcome")] == ["before", "after"]
+
+
 async def test_what_the_stream_may_have_lost_is_published_again(sut: Client, happenings: Happenings) -> None:
     await create(sut)
     await sut.settled()
