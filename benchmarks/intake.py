@@ -86,8 +86,10 @@ async def _import(client: Client, content: bytes) -> tuple[pb.Import, float]:
     wanted = pb.Import(file_id=file_id, country_code="CN", time_zone="Asia/Shanghai")
     made = await client.CreateImport(pb.CreateImportRequest(lead_import=wanted))
     began = time.perf_counter()
+    # An import that fails is tried again and again; that would be no measurement.
+    latest = began + 180
     operation = await client.RunImport(pb.RunImportRequest(id=made.id))
-    while operation.state == Operation.State.RUNNING:
+    while operation.state == Operation.State.RUNNING and time.perf_counter() < latest:
         await asyncio.sleep(0.02)
         operation = await client.GetOperation(GetOperationRequest(id=operation.id), timeout=60)
     took = time.perf_counter() - began
@@ -176,7 +178,7 @@ async def run(options: argparse.Namespace, folder: Path) -> None:
             await together.stop()
 
 
-async def _nothing() -> int:
+async def _nothing(*_: object) -> int:
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -9,9 +10,9 @@ from tercet.leads.v1 import events_pb2 as events
 from tercet_chassis import Tx, new_id
 from tercet_chassis.context import IMPORT, LIVE
 from tercet_leads.identity.profiles import forget
-from tercet_leads.imports import store
-from tercet_leads.imports.mapping import Mapped, Mapper
+from tercet_leads.imports import preparing, store
 from tercet_leads.imports.model import Import, ImportRowError
+from tercet_leads.imports.preparing import Plan, Prepared, Preparer
 from tercet_leads.imports.tables import Row
 from tercet_leads.leads import deciding
 from tercet_leads.leads.admit import admit
@@ -32,39 +33,33 @@ _PROBLEMS = {
 }
 
 
-def mapper_of(item: Import, tx: Tx) -> Mapper:
-    """The mapper of one import."""
-    return Mapper(item.header, item.columns, item.zone, tx.now())
-
-
-def submission_of(item: Import, row: Row, mapped: Mapped) -> Submission:
-    """A row on its way into `admit`."""
-    values = mapped.values
-    if item.country_code:
-        values.setdefault("country_code", item.country_code)
-    return Submission(
-        values=values,
-        raw=mapped.raw,
-        entry="IMPORT",
-        kind=mapped.kind,
-        external=(item.external_system, mapped.external_id) if item.external_system and mapped.external_id else None,
-        owner_id=item.lead_owner_id,
-        unit_id=item.lead_unit_id,
-        partner_party_id=item.partner_party_id,
-        source_given=mapped.source or item.source_code,
-        occur_time=mapped.occur_time,
-        longitude=mapped.longitude,
-        latitude=mapped.latitude,
-        interests=mapped.interests,
-        custom=mapped.custom,
-        key=item.row_key(row.number),
-        flags=mapped.flags,
+def plan_of(item: Import, tx: Tx) -> Plan:
+    """How the rows of one import are read."""
+    shown = tx.runtime.bindings.of(Lead).search_texts(lambda name: name)
+    return Plan(
+        import_id=str(item.id),
+        header=tuple(item.header),
+        columns=tuple(dict(column) for column in item.columns),
+        zone=item.zone.key,
+        country_code=item.country_code,
+        searched=tuple((name, personal) for personal, name in shown),
     )
+
+
+def submission_of(item: Import, row: Row, prepared: Prepared) -> Submission:
+    """A row on its way into `admit`, with what the import says of all its rows."""
+    made = preparing.submission_of(prepared)
+    made.external = (item.external_system, made.external[1]) if item.external_system and made.external else None
+    made.owner_id, made.unit_id = item.lead_owner_id, item.lead_unit_id
+    made.partner_party_id = item.partner_party_id
+    made.source_given = made.source_given or item.source_code
+    made.key = item.row_key(row.number)
+    return made
 
 
 def problem_of(row: Row, width: int) -> tuple[str, str]:
     """Why a row cannot be taken as it stands: reason and sentence, both empty when it can."""
-    reason = row.problem or ("ROW_TOO_WIDE" if any(cell.strip() for cell in row.cells[width:]) else "")
+    reason = preparing.problem_of(row, width)
     return reason, _PROBLEMS.get(reason, "")
 
 
@@ -75,18 +70,20 @@ async def begin(tx: Tx, import_id: str) -> Import:
     return item
 
 
-async def take(tx: Tx, import_id: str, rows: list[Row]) -> dict[str, int]:
-    """Takes in one chunk of rows and keeps those that are refused. Answers the counts."""
+async def take(
+    tx: Tx, import_id: str, rows: list[Row], prepared: Sequence[Prepared | None] | None = None
+) -> dict[str, int]:
+    """Takes in one chunk of rows, prepared before or here, and keeps those that are refused. Answers the counts."""
     item = await tx.get(Import, import_id, lock=True)
-    mapper = mapper_of(item, tx)
+    prepared = prepared or Preparer(plan_of(item, tx)).rows(rows, tx.now())
     refused: list[dict[str, Any]] = []
     taken: list[tuple[Row, Submission]] = []
-    for row in rows:
-        reason, message = problem_of(row, len(item.header))
-        if reason:
+    for row, found in zip(rows, prepared, strict=True):
+        if found is None:
+            reason, message = problem_of(row, len(item.header))
             refused.append(_refused(item, row, reason, message, ""))
         else:
-            taken.append((row, submission_of(item, row, mapper.row(row.cells))))
+            taken.append((row, submission_of(item, row, found)))
     admissions = await admit(tx, [submission for _, submission in taken], origin=LIVE if item.automations else IMPORT)
     for (row, _), admission in zip(taken, admissions, strict=True):
         if admission.refusal is not None:

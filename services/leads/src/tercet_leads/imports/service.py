@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
+from contextlib import aclosing
 from functools import partial
 
 from tercet.leads.v1 import import_service_pb2 as pb
 from tercet.leads.v1.lead_service_pb2 import Lead
 from tercet_chassis import Handlers, Process, Refusal, Tx
-from tercet_leads.imports import reading, running, store
+from tercet_leads.imports import ahead, reading, running, store
 from tercet_leads.imports.mapping import harmless
 from tercet_leads.imports.model import Import, ImportRowError
+from tercet_leads.imports.preparing import Preparer
 from tercet_leads.leads.draft import draft_of
 from tercet_leads.leads.intake import checked
 from tercet_leads.leads.rulebook import rulebook
@@ -57,19 +59,22 @@ class ImportService(Handlers):
         message = tx.render(item)
         assert isinstance(message, pb.Import)
         response.lead_import.CopyFrom(message)
-        mapper = running.mapper_of(item, tx)
+        preparer = Preparer(running.plan_of(item, tx))
         unknown: set[str] = set()
         for row in await reading.first_rows(tx, item, request.rows or _PREVIEW):
             shown = response.rows.add(row_number=row.number, cells=row.cells)
-            shown.reason, shown.message = running.problem_of(row, len(item.header))
-            if shown.reason:
+            (prepared,) = preparer.rows([row], tx.now())
+            if prepared is None:
+                shown.reason, shown.message = running.problem_of(row, len(item.header))
                 continue
-            submission = running.submission_of(item, row, mapper.row(row.cells))
+            submission = running.submission_of(item, row, prepared)
             source = book.sources.find(submission.source_given) if submission.source_given else None
             if submission.source_given and source is None:
                 unknown.add(submission.source_given)
             try:
-                lead, _ = draft_of(checked(submission), tx.now(), source.code if source else UNKNOWN)
+                if submission.understood is None:
+                    checked(submission)
+                lead, _ = draft_of(submission, tx.now(), source.code if source else UNKNOWN)
             except Refusal as refused:
                 shown.reason, shown.message = refused.reason, refused.message
                 continue
@@ -86,10 +91,11 @@ class ImportService(Handlers):
         unit = partial(process.runtime.transaction, process.context)
         await process.step("begin", running.begin, request.id)
         done = 0
-        async for rows in reading.chunks(unit, request.id, running.ROWS_A_STEP):
-            await process.step(f"rows {done}", running.take, request.id, rows)
-            done += len(rows)
-            await process.progress(done, 0, f"{done} rows")
+        async with aclosing(ahead.chunks(unit, request.id, running.ROWS_A_STEP)) as chunks:
+            async for rows, prepared in chunks:
+                await process.step(f"rows {done}", running.take, request.id, rows, prepared)
+                done += len(rows)
+                await process.progress(done, 0, f"{done} rows")
         item = await process.step("end", running.end, request.id)
         result = pb.RunImportResult()
         result.lead_import.CopyFrom(item)

@@ -7,18 +7,22 @@ qualified and given to somebody. What the submissions said is kept with the touc
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
+
+import orjson
 
 from tercet.leads.v1 import events_pb2 as events
 from tercet_chassis import Refusal, Tx, new_id
 from tercet_chassis.custom_fields import checked as checked_custom
 from tercet_chassis.entity import untracked
+from tercet_chassis.search import index_words
 from tercet_leads.customers import store as customer_store
 from tercet_leads.customers.rules import keeper
-from tercet_leads.identity.recognition import Recognition, Trace, decide
+from tercet_leads.identity.recognition import Batch, Recognition, Trace, decide
 from tercet_leads.leads import deciding, store
 from tercet_leads.leads.intake import checked
 from tercet_leads.leads.model import Lead
@@ -81,19 +85,38 @@ async def admit(tx: Tx, batch: Sequence[Submission], *, origin: str | None = Non
     admissions = [Admission() for _ in batch]
     await _answer_repeated(tx, batch, admissions)
     items = await _understand(tx, book, batch, admissions)
-    await _recognise(tx, items)
+    decided = await _recognise(tx, items)
     parties = [item.recognition.party_id for item in items if item.recognition and not item.recognition.is_new_party]
-    open_leads = dict(await store.open_leads(tx, parties))
+    open_leads = dict(await (store.open_rows if len(items) > _CALLS else store.open_leads)(tx, parties))
     customers = await customer_store.of_parties(tx, parties)
-    if len(items) > _CALLS:
-        await store.let_go(tx, open_leads.values())
     writing = _Writing(tx, book, origin, len(items))
-    for number, item in enumerate(items):
-        if number % _BREATH == _BREATH - 1:
-            await asyncio.sleep(0)
-        writing.take(item, open_leads, customers)
+    async with _meanwhile(_keep(tx, decided, len(items))):
+        for number, item in enumerate(items):
+            if number % _BREATH == _BREATH - 1:
+                await asyncio.sleep(0)
+            writing.take(item, open_leads, customers)
     await writing.write()
     return admissions
+
+
+async def _keep(tx: Tx, decided: Batch, size: int) -> None:
+    """Writes who is who; what calls brought waits for the next flush."""
+    await decided.write(tx)
+    if size > _CALLS:
+        await tx.flush()
+
+
+@asynccontextmanager
+async def _meanwhile(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Lets the database do `work` while the block, which asks it nothing, decides."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    except BaseException:
+        # The block's fault is the one to tell; the transaction must only be free before it is rolled back.
+        await asyncio.wait([task])
+        raise
+    await task
 
 
 async def _answer_repeated(tx: Tx, batch: Sequence[Submission], admissions: list[Admission]) -> None:
@@ -125,7 +148,8 @@ async def _understand(tx: Tx, book: Rulebook, batch: Sequence[Submission], admis
         if number % _BREATH == _BREATH - 1:
             await asyncio.sleep(0)
         try:
-            checked(submission)
+            if submission.understood is None:
+                checked(submission)
             if submission.custom:
                 submission.custom = await checked_custom(tx, Lead, submission.custom)
         except Refusal as refused:
@@ -142,7 +166,7 @@ async def _understand(tx: Tx, book: Rulebook, batch: Sequence[Submission], admis
             flags.append("source_ended")
         if submission.placement_id and placement is None:
             flags.append("placement_unknown")
-        understood = understand(submission.values, submission.kind)
+        understood = submission.understood or understand(submission.values, submission.kind)
         items.append(_Item(submission, admission, understood, source or NOWHERE, placement, None, tuple(flags)))
     if unknown:
         anywhere = await source_store.ensure_unknown(tx)
@@ -156,17 +180,18 @@ async def _understand(tx: Tx, book: Rulebook, batch: Sequence[Submission], admis
     return items
 
 
-async def _recognise(tx: Tx, items: Sequence[_Item]) -> None:
-    """Junk is nobody: it gets a trace of its own, so that it draws no real party towards it."""
+async def _recognise(tx: Tx, items: Sequence[_Item]) -> Batch:
+    """Junk is nobody: it gets a trace of its own, so that it draws no real party towards it. What was decided is still
+    to be written.
+    """
     serious = [item for item in items if not item.understood.junk]
     for item in items:
         item.submission.id = item.submission.id or new_id()
     traces = [Trace(item.understood.seen, None, "lead", item.submission.id) for item in serious]
-    if traces:
-        found, batch = await decide(tx, traces)
-        await batch.write(tx)
-        for item, recognition in zip(serious, found, strict=True):
-            item.recognition = recognition
+    found, decided = await decide(tx, traces)
+    for item, recognition in zip(serious, found, strict=True):
+        item.recognition = recognition
+    return decided
 
 
 class _Writing:
@@ -180,7 +205,8 @@ class _Writing:
         self._moves: list[dict[str, Any]] = []
         self._credits: list[tuple[UUID, UUID]] = []
         self._touched: dict[UUID, tuple[Lead, UUID]] = {}
-        self._filled: set[UUID] = set()
+        # Search words of leads that are new here, and those that were added to leads that were there.
+        self._words: dict[UUID, list[str]] = {}
         self._unmatched: set[UUID] = set()
         self._keys: dict[str, Admission] = {}
 
@@ -220,6 +246,7 @@ class _Writing:
         # Seller, customer and pool bring their unit along; what none of them took stays with whoever brought the lead.
         lead.unit_id = lead.unit_id or self._tx.principal.unit_id
         self._leads[lead.id] = lead
+        self._words[lead.id] = self._words_of(item.understood, item.understood.values)
         if lead.placement_id and lead.state != "JUNK":
             self._credits.append((lead.placement_id, lead.id))
         item.admission.lead = lead
@@ -237,12 +264,25 @@ class _Writing:
         for name, value in filled.items():
             setattr(lead, name, value)
         if filled:
-            self._filled.add(lead.id)
+            self._words.setdefault(lead.id, []).extend(self._words_of(item.understood, filled))
         deciding.score(lead, self._book, now, None, item.submission.entry)
         item.admission.lead, item.admission.duplicate = lead, True
         touch_id = self._keep_touch(lead, item, filled)
         if lead.id not in self._leads:
             self._touched[lead.id] = (lead, touch_id)
+
+    def _words_of(self, understood: Understood, values: Mapping[str, Any]) -> list[str]:
+        """The words of these of its values; those that a batch goes through the session with are made there."""
+        if self._audited:
+            return []
+        if understood.words is not None:
+            return [words for name, words in understood.words.items() if values.get(name)]
+        return index_words(self._tx.runtime.bindings.of(Lead).search_texts(values.get))
+
+    def _raw(self, submission: Submission) -> Any:
+        if isinstance(submission.raw, bytes):
+            return orjson.loads(submission.raw) if self._audited else submission.raw
+        return submission.raw
 
     def _keep_touch(self, lead: Lead, item: _Item, filled: dict[str, Any] | None) -> UUID:
         submission = item.submission
@@ -262,7 +302,7 @@ class _Writing:
                 "placement_id": item.placement.id if item.placement else None,
                 "campaign_id": submission.campaign_id or (item.placement.campaign_id if item.placement else None),
                 "occur_time": submission.occur_time or self._tx.now(),
-                "raw": submission.raw,
+                "raw": self._raw(submission),
                 "flags": [*item.flags, *item.understood.flags],
                 "duplicate": filled is not None,
                 "filled": filled or {},
@@ -277,7 +317,10 @@ class _Writing:
         for lead in leads:
             lead.create_time = lead.update_time = tx.now()
             lead.row_version = 1
-        made = tx.stage(Lead, [vars(lead) for lead in leads])
+        rows = [vars(lead) for lead in leads]
+        if not self._audited:
+            rows = [row | {"search": self._words[row["id"]]} for row in rows]
+        made = tx.stage(Lead, rows)
         # Touches and moves are only ever added and tell themselves who brought what when.
         tx.stage(Touch, self._touches)
         tx.stage(PoolMove, self._moves)
@@ -285,7 +328,7 @@ class _Writing:
             tx.record_created(Lead, made)
         else:
             await tx.flush()
-            await store.update_touched(tx, [lead for lead, _ in self._touched.values()], self._filled)
+            await store.update_touched(tx, [lead for lead, _ in self._touched.values()], self._words)
         await placement_store.credit(tx, placement_store.LEAD, self._credits)
         for lead in leads:
             tx.emit(events.LeadCreated, lead, occur_time=lead.occur_time, origin=self._origin)

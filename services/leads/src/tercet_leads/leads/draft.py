@@ -13,7 +13,7 @@ _NOBODY = UUID(int=0)
 
 def draft_of(submission: Submission, now: datetime, source_code: str) -> tuple[Lead, Understood]:
     """The lead as intake would make it, outside any transaction, and what cleaning understood."""
-    understood = understand(submission.values, submission.kind)
+    understood = submission.understood or understand(submission.values, submission.kind)
     lead = Lead(
         identity_id=_NOBODY,
         party_id=_NOBODY,

@@ -62,10 +62,12 @@ IDENTIFYING = tuple(name for name in CLEANED if name not in ("job_title", "remar
 
 @dataclass(slots=True)
 class Submission:
-    """One raw submission on its way in. `values` are texts by lead field, `raw` everything exactly as it came."""
+    """One raw submission on its way in. `values` are texts by lead field, `raw` everything exactly as it came, which
+    may be JSON already.
+    """
 
     values: dict[str, str]
-    raw: dict[str, Any]
+    raw: dict[str, Any] | bytes
     entry: str = "API"
     kind: str = ""
     id: UUID | None = None
@@ -86,6 +88,8 @@ class Submission:
     key: str | None = None
     # What was odd about it before cleaning.
     flags: list[str] = field(default_factory=list)
+    # What cleaning made of it, where that was done and found sound beforehand; `values` are then left out.
+    understood: Understood | None = None
 
 
 @dataclass(slots=True)

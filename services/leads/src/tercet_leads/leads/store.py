@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
 import orjson
-from sqlalchemy import func, or_, select, text, tuple_
+from sqlalchemy import TextClause, func, or_, select, text, tuple_
+from sqlalchemy.dialects.postgresql import dialect
 
 from tercet_chassis import Tx
-from tercet_chassis.entity import view
+from tercet_chassis.entity import untracked, view
 from tercet_chassis.scopes import reach
-from tercet_chassis.search import index_words
 from tercet_leads.identity.model import Party
 from tercet_leads.leads.model import FOLLOWED, Lead
 from tercet_leads.leads.rules import TEXT_FIELDS
@@ -57,6 +57,24 @@ async def open_leads(tx: Tx, party_ids: Sequence[UUID]) -> Mapping[UUID, Lead]:
     found: dict[UUID, Lead] = {}
     for lead in await tx.session.scalars(query):
         found.setdefault(lead.party_id, lead)
+    return found
+
+
+async def open_rows(tx: Tx, party_ids: Sequence[UUID]) -> Mapping[UUID, Lead]:
+    """The same for a large batch: leads that no session watches, to be written by `update_touched`."""
+    if not party_ids:
+        return {}
+    query = (
+        select(*_SHOWN)
+        .where(Lead.party_id.in_(set(party_ids)), Lead.state.in_(FOLLOWED))
+        .order_by(Lead.id)
+        .with_for_update()
+    )
+    make = untracked(Lead)
+    found: dict[UUID, Lead] = {}
+    for row in await tx.session.execute(query):
+        if row.party_id not in found:
+            found[row.party_id] = make(**row._mapping)
     return found
 
 
@@ -185,45 +203,45 @@ async def party_names(tx: Tx, party_ids: Sequence[UUID]) -> Mapping[UUID, str]:
     }
 
 
-async def let_go(tx: Tx, leads: Iterable[Lead]) -> None:
-    """Takes leads out of the session, which would write each of them in a statement of its own."""
-    for lead in leads:
-        tx.session.expunge(lead)
+async def update_touched(tx: Tx, leads: Sequence[Lead], words: Mapping[UUID, Sequence[str]]) -> None:
+    """Writes what touches changed on leads that this transaction holds and no session watches, in two statements.
 
-
-async def update_touched(tx: Tx, leads: Sequence[Lead], filled: Collection[UUID]) -> None:
-    """Writes what touches changed on leads that this transaction holds and the session let go, in one statement.
-
-    Search words are made anew for those in which a field was `filled`. No audit rows come of it: the touch is the
-    record.
+    `words` to search by are added to leads whose empty fields a touch filled. No audit rows come of it: the touch is
+    the record.
     """
-    if not leads:
-        return
-    binding = tx.runtime.bindings.of(Lead)
-    rows, words = [], []
     for lead in leads:
         lead.row_version += 1
         lead.update_time = tx.now()
-        row = {name: getattr(lead, name) for name in _TOUCHED} | {"id": lead.id}
-        rows.append(row)
-        if lead.id in filled:
-            words.append({"id": lead.id, "words": index_words(binding.search_texts(row.get))})
-    await tx.session.execute(_UPDATE_TOUCHED, {"rows": orjson.dumps(rows, default=str).decode()})
-    if words:
-        await tx.session.execute(_UPDATE_WORDS, {"rows": orjson.dumps(words, default=str).decode()})
+    filled = [lead for lead in leads if lead.id in words]
+    counted = [lead for lead in leads if lead.id not in words]
+    for names, some, statement in ((_FILLED, filled, _UPDATE_FILLED), (_COUNTED, counted, _UPDATE_COUNTED)):
+        if some:
+            rows = [{name: value for name in names if (value := getattr(lead, name)) is not None} for lead in some]
+            for row in rows:
+                row["words"] = _BETWEEN.join(words.get(row["id"], ()))
+            await tx.session.execute(statement, {"rows": orjson.dumps(rows, default=str).decode()})
 
 
-_TOUCHED = (
-    *TEXT_FIELDS,
-    *("touch_count", "last_touch_time", "last_source_code", "score", "grade", "contributions", "score_time"),
+# Words are letters and digits, so the unit separator stands in none.
+_BETWEEN = "\x1f"
+_DIALECT = dialect()  # type: ignore[no-untyped-call]
+_SHOWN = [column for column in Lead.__table__.columns if column.name != "search"]
+_COUNTED = (
+    *("id", "touch_count", "last_touch_time", "last_source_code", "score", "grade", "contributions", "score_time"),
     *("row_version", "update_time"),
 )
-_UPDATE_TOUCHED = text(
-    "UPDATE leads SET "
-    + ", ".join(f"{name} = n.{name}" for name in _TOUCHED)
-    + " FROM json_populate_recordset(NULL::leads, CAST(:rows AS json)) AS n WHERE leads.id = n.id"
-)
-_UPDATE_WORDS = text(
-    "UPDATE leads SET search = array_to_tsvector(ARRAY(SELECT json_array_elements_text(n.row -> 'words'))) "
-    "FROM json_array_elements(CAST(:rows AS json)) AS n(row) WHERE leads.id = CAST(n.row ->> 'id' AS uuid)"
-)
+_FILLED = (*_COUNTED, *TEXT_FIELDS)
+
+
+def _update(names: Sequence[str], more: str = "") -> TextClause:
+    table = Lead.__table__.columns
+    shapes = ", ".join(f"{name} {table[name].type.compile(_DIALECT)}" for name in names)
+    changes = ", ".join(f"{name} = n.{name}" for name in names if name != "id")
+    return text(
+        f"UPDATE leads SET {changes}{more} FROM json_to_recordset(CAST(:rows AS json)) AS n({shapes}, words text) "
+        "WHERE leads.id = n.id"
+    )
+
+
+_UPDATE_COUNTED = _update(_COUNTED)
+_UPDATE_FILLED = _update(_FILLED, ", search = leads.search || array_to_tsvector(string_to_array(n.words, chr(31)))")
