@@ -20,7 +20,9 @@ from tercet_chassis.principal import hides
 OwnFields = Callable[[str], Mapping[str, str] | None]
 
 _CLASSES = frozenset(options_pb2.PersonalData.keys())
-_MAILBOX = re.compile(r"[^@\s]+@[^@\s]+")
+# A day is known from half of its digits, and of what came as a whole any part may be somebody's number.
+_WHOLLY = frozenset({"BIRTH_DATE", "RAW"})
+_MAILBOX = re.compile(r"[\w.+%-]{1,64}@[\w-]+(\.[\w-]+)+")
 _ANY, _STRUCT = "google.protobuf.Any", "google.protobuf.Struct"
 
 
@@ -117,7 +119,7 @@ class _Masking:
         for key, personal in known.items():
             if key in custom.fields and hides(self.masks, personal):
                 text = custom.fields[key].string_value
-                if text and personal != "BIRTH_DATE":
+                if text and personal not in _WHOLLY:
                     custom.fields[key].string_value = shortened(text)
                 else:
                     del custom.fields[key]
@@ -147,8 +149,7 @@ class _Masking:
 
 
 def _hide(message: Message, field: Any, value: Any, personal: str) -> None:
-    # A day is known from half of its digits.
-    if field.type != FieldDescriptor.TYPE_STRING or personal == "BIRTH_DATE":
+    if field.type != FieldDescriptor.TYPE_STRING or personal in _WHOLLY:
         message.ClearField(field.name)
     elif repeated(field):
         value[:] = [shortened(text) for text in value]

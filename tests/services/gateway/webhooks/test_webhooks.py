@@ -368,3 +368,23 @@ async def test_another_tenant_s_webhook_and_deliveries_are_not_found(
             await call
     await company.admin.DeleteWebhook(pb.DeleteWebhookRequest(id=made.id))
     assert await _deliveries(company) == []
+
+
+async def test_whoever_reads_deliveries_reads_in_them_only_what_they_may_read(
+    company: Company, receiver: Receiver
+) -> None:
+    await _hook(company, receiver, "gateway.user.created")
+    await company.user("liming@shangqi.example", "seller")
+    [told] = await _states(company, pb.WebhookDelivery.DELIVERED)
+    assert "liming" in told.body
+    permissions = {"gateway.webhook_delivery.read": "all", "gateway.webhook.*": "all", "gateway.user.read": "unit"}
+    operator = company.admin.as_(permissions=permissions)
+    for shown in (
+        await operator.GetWebhookDelivery(pb.GetWebhookDeliveryRequest(id=told.id)),
+        *(await operator.ListWebhookDeliveries(pb.ListWebhookDeliveriesRequest())).webhook_deliveries,
+        await operator.RetryWebhookDelivery(pb.RetryWebhookDeliveryRequest(id=told.id)),
+    ):
+        assert (shown.id, shown.body) == (told.id, "")
+    masked = company.admin.as_(masks=["PHONE"])
+    shown = await masked.GetWebhookDelivery(pb.GetWebhookDeliveryRequest(id=told.id))
+    assert "liming" not in shown.body

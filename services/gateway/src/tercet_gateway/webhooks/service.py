@@ -90,14 +90,36 @@ class WebhookService(Handlers):
             _again(tx, delivery)
         return pb.ReplayWebhookResponse(count=len(found))
 
-    async def RetryWebhookDelivery(self, request: pb.RetryWebhookDeliveryRequest, tx: Tx) -> WebhookDelivery:
+    async def GetWebhookDelivery(self, request: pb.GetWebhookDeliveryRequest, tx: Tx) -> pb.WebhookDelivery:
+        """One delivery, with its body for whoever may read what it tells of."""
+        return _told(tx, cast(pb.WebhookDelivery, tx.render(await tx.get(WebhookDelivery, request.id))))
+
+    async def ListWebhookDeliveries(
+        self, request: pb.ListWebhookDeliveriesRequest, tx: Tx
+    ) -> pb.ListWebhookDeliveriesResponse:
+        """A page of deliveries, each with its body for whoever may read what it tells of."""
+        answer = await tx.page(WebhookDelivery, request, response=pb.ListWebhookDeliveriesResponse)
+        page = cast(pb.ListWebhookDeliveriesResponse, answer)
+        for delivery in page.webhook_deliveries:
+            _told(tx, delivery)
+        return page
+
+    async def RetryWebhookDelivery(self, request: pb.RetryWebhookDeliveryRequest, tx: Tx) -> pb.WebhookDelivery:
         """Sends one delivery again. Refuses one that still waits, and while the webhook is off."""
         delivery = await tx.get(WebhookDelivery, request.id, etag=request.etag, lock=True)
         hook = await store.find(tx, delivery.webhook_id)
         if hook is not None:
             hook.check_enabled()
         _again(tx, delivery)
-        return delivery
+        await tx.flush()
+        return _told(tx, cast(pb.WebhookDelivery, tx.render(delivery)))
+
+
+def _told(tx: Tx, delivery: pb.WebhookDelivery) -> pb.WebhookDelivery:
+    """Without its body for a caller who could not hear the event themselves."""
+    if not may_hear(tx.principal.grants, delivery.event_name):
+        delivery.ClearField("body")
+    return delivery
 
 
 def _again(tx: Tx, delivery: WebhookDelivery) -> None:
