@@ -1,8 +1,8 @@
 """Many calls of one method at once: those of one caller that arrive while a transaction runs share the next one.
 
-A busy integration then pays one commit, one look at the rules and one round of queries for a dozen calls; a single call
-waits for nobody. When the shared transaction fails, every call of it is run again alone, so that none suffers for
-another.
+A busy integration then pays one commit, one look at the rules and one round of queries for a dozen calls; a caller with
+one call at a time waits for nobody. When the shared transaction fails, every call of it is run again alone, so that
+none suffers for another.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ GroupHandler = Callable[[Sequence[Any], Tx], Awaitable[Sequence[Any]]]
 Outcome = Message | Exception
 # Beyond this a group gains little, and whoever came first waits longer.
 LARGEST = 20
+# Seconds that a group of writes waits for as many calls as there were of late, and that a line is remembered.
+LINGER, CALM = 0.006, 0.05
 
 
 @dataclass(slots=True, eq=False)
@@ -61,6 +63,29 @@ class _Line:
     method: Method
     handler: GroupHandler
     waiting: list[_Call] = field(default_factory=list)
+    _wanted: int = 0
+    _enough: asyncio.Future[None] | None = None
+
+    def join(self, call: _Call) -> None:
+        """Puts a call at the end."""
+        self.waiting.append(call)
+        if len(self.waiting) >= self._wanted:
+            self._wake()
+
+    async def gather(self, wanted: int, seconds: float) -> bool:
+        """Waits until so many calls wait, at most so long; whether any does."""
+        if len(self.waiting) < wanted:
+            loop = asyncio.get_running_loop()
+            self._wanted, self._enough = wanted, loop.create_future()
+            timer = loop.call_later(seconds, self._wake)
+            await self._enough
+            timer.cancel()
+            self._enough = None
+        return bool(self.waiting)
+
+    def _wake(self) -> None:
+        if self._enough is not None and not self._enough.done():
+            self._enough.set_result(None)
 
 
 class Groups:
@@ -80,7 +105,7 @@ class Groups:
         call.digest = hashlib.sha256(call.body).digest()
         line = self._lines.get(key)
         if line is not None:
-            line.waiting.append(call)
+            line.join(call)
         else:
             self._lines[key] = line = _Line(method, handler, [call])
             task = asyncio.create_task(self._serve(key, line))
@@ -90,9 +115,14 @@ class Groups:
 
     async def _serve(self, key: tuple[str, Principal], line: _Line) -> None:
         try:
-            while line.waiting:
+            crowd = 1
+            while await line.gather(1, CALM):
+                if not line.method.reads:
+                    await line.gather(crowd, LINGER)
                 group, line.waiting = line.waiting[:LARGEST], line.waiting[LARGEST:]
                 await self._answer(line, group)
+                # Callers come back with their next calls: as many as of late are worth a moment, one by itself is not.
+                crowd = min((crowd + len(group) + len(line.waiting)) // 2, LARGEST)
         finally:
             del self._lines[key]
 

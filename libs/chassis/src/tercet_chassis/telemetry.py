@@ -58,6 +58,7 @@ _QUOTED = re.compile(r"(?<![\w-])\+?\d(?:[ -]?\d){7,}(?![\w-])|[^\s@'\"]+@[^\s@'
 # A fault's words may quote a personal value; a span has its kind only.
 _SILENT: Mapping[str, Any] = {"record_exception": False, "set_status_on_exception": False}
 _tracer = trace.get_tracer("tercet")
+_TRACE_HEADERS = ("traceparent", "tracestate")
 _spans_sql = False
 _NO_SPAN: AbstractContextManager[None] = nullcontext()
 
@@ -147,9 +148,7 @@ def sql_span(statement: str) -> AbstractContextManager[Any]:
 @contextmanager
 def server_span(method: str, metadata: Mapping[str, Any]) -> Iterator[Span]:
     """The span of one call, child of the caller's."""
-    parent = propagate.extract(
-        {key: str(value) for key, value in metadata.items() if key in ("traceparent", "tracestate")}
-    )
+    parent = propagate.extract({key: str(metadata[key]) for key in _TRACE_HEADERS if key in metadata})
     with _tracer.start_as_current_span(method, context=parent, kind=SpanKind.SERVER, **_SILENT) as span:
         yield span
 
@@ -179,9 +178,10 @@ def job_span(name: str) -> Iterator[Span]:
 
 def traceparent() -> str:
     """The current trace as a header, empty when there is none."""
-    carrier: dict[str, str] = {}
-    propagate.inject(carrier)
-    return carrier.get("traceparent", "")
+    context = trace.get_current_span().get_span_context()
+    if not context.is_valid:
+        return ""
+    return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
 
 
 def trace_id(span: Span) -> str:

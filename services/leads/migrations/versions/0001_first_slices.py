@@ -97,7 +97,6 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('identities_pk'))
     )
     op.fence('identities')
-    op.create_index('identities_by_origin', 'identities', ['tenant_id', 'origin_id'], unique=False, postgresql_where=None)
     op.create_index('identities_by_party', 'identities', ['tenant_id', 'party_id', 'create_time'], unique=False, postgresql_where=None)
     op.create_table('import_errors',
     sa.Column('tenant_id', sa.Uuid(), nullable=False),
@@ -639,7 +638,6 @@ def downgrade() -> None:
     op.unfence('import_errors')
     op.drop_table('import_errors')
     op.drop_index('identities_by_party', table_name='identities', postgresql_where=None)
-    op.drop_index('identities_by_origin', table_name='identities', postgresql_where=None)
     op.unfence('identities')
     op.drop_table('identities')
     op.unfence('grade_scales')

@@ -42,10 +42,7 @@ class Identity(OfParty, Entity):
     may."""
 
     __tablename__ = "identities"
-    __table_args__ = (
-        index("identities_by_party", "party_id", "create_time"),
-        index("identities_by_origin", "origin_id"),
-    )
+    __table_args__ = (index("identities_by_party", "party_id", "create_time"),)
 
     party_id: Mapped[UUID]
     kind: Mapped[str]

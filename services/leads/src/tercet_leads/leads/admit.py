@@ -169,8 +169,9 @@ async def _understand(tx: Tx, book: Rulebook, batch: Sequence[Submission], admis
         understood = submission.understood or understand(submission.values, submission.kind)
         items.append(_Item(submission, admission, understood, source or NOWHERE, placement, None, tuple(flags)))
     if unknown:
-        anywhere = await source_store.ensure_unknown(tx)
-        for code in await source_store.note_unknown(tx, unknown, day):
+        fresh = await source_store.note_unknown(tx, unknown, day)
+        anywhere = await source_store.ensure_unknown(tx) if fresh else None
+        for code in fresh:
             tx.emit(events.SourceUnknownSeen, anywhere, given_code=code)
     used = {
         item.source.code for item in items if item.source is not NOWHERE and item.source.code not in book.used_sources

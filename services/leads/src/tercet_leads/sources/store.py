@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -12,9 +13,18 @@ from sqlalchemy.dialects.postgresql import insert
 from tercet_chassis import Tx
 from tercet_chassis.entity import view
 from tercet_chassis.ids import new_id
-from tercet_leads.sources.model import Source, UnknownSource
+from tercet_leads.sources.model import Source
 from tercet_leads.sources.rules import UNKNOWN
 from tercet_leads.touches.model import Touch
+
+_NOTE = (
+    "INSERT INTO unknown_sources (tenant_id, id, create_time, update_time, row_version, code, day) "
+    "SELECT $1, n.id, $5, $5, 1, n.code, $4 FROM unnest($2::uuid[], $3::text[]) AS n(id, code) "
+    "ON CONFLICT DO NOTHING RETURNING code"
+)
+# What this process saw written down: tenant, day and code.
+_noted: set[tuple[UUID, date, str]] = set()
+_MOST_NOTED = 10_000
 
 
 async def by_code(tx: Tx, code: str) -> Source | None:
@@ -78,23 +88,20 @@ async def ensure_unknown(tx: Tx) -> Source:
     return made
 
 
-async def note_unknown(tx: Tx, codes: Sequence[str], day: date) -> list[str]:
-    """Those of the codes that come for the first time that day."""
-    rows = [
-        {
-            "tenant_id": tx.tenant_id,
-            "id": new_id(),
-            "create_time": tx.now(),
-            "update_time": tx.now(),
-            "row_version": 1,
-            "code": c,
-            "day": day,
-        }
-        for c in sorted(set(codes))
-    ]
-    table: Any = UnknownSource.__table__
-    fresh = await tx.session.execute(insert(table).values(rows).on_conflict_do_nothing().returning(table.c.code))
-    return list(fresh.scalars())
+async def note_unknown(tx: Tx, codes: Collection[str], day: date) -> list[str]:
+    """Those of the codes that come for the first time that day; nothing is asked or written once that is known."""
+    fresh = sorted({code for code in codes if (tx.tenant_id, day, code) not in _noted})
+    if not fresh:
+        return []
+    rows = await tx.fetch(_NOTE, tx.tenant_id, [new_id() for _ in fresh], fresh, day, tx.now())
+
+    def remember() -> None:
+        if len(_noted) > _MOST_NOTED:
+            _noted.clear()
+        _noted.update((tx.tenant_id, day, code) for code in fresh)
+
+    tx.after_commit(remember)
+    return [row[0] for row in rows]
 
 
 async def unknown_codes(tx: Tx) -> Sequence[Any]:
