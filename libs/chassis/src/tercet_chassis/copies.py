@@ -8,13 +8,14 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, delete, update
+from sqlalchemy import delete
 from sqlalchemy.dialects.postgresql import insert
 
 from tercet_chassis.consumers import EVERY_ORIGIN, Consumer
 from tercet_chassis.contract import has_message, message_class
 from tercet_chassis.entity import Entity, Linked
-from tercet_chassis.tables import LINK_PARTY, tenants, units
+from tercet_chassis.known import apply_move as apply_move
+from tercet_chassis.tables import tenants, units
 from tercet_chassis.transaction import Tx
 
 
@@ -67,22 +68,6 @@ async def move_party_members(event: Any, tx: Tx) -> None:
     # In one order everywhere, so that two events do not wait for each other.
     for move in sorted(event.moves, key=lambda move: move.identity_id):
         await apply_move(tx, UUID(move.identity_id), UUID(move.to_party_id), int(move.version))
-
-
-async def apply_move(tx: Tx, identity_id: UUID, party_id: UUID, version: int) -> bool:
-    """Puts one identity under a party in this whole service; False when a newer move is known already."""
-    values = {"tenant": tx.tenant_id, "identity": identity_id, "party": party_id, "version": version}
-    if not (await tx.session.execute(LINK_PARTY, values)).scalar_one():
-        return False
-    for entity in tx.runtime.linked_entities:
-        table = entity.__table__
-        change = (
-            update(table)
-            .where(table.c.identity_id == bindparam("identity"), table.c.party_id != bindparam("party"))
-            .values(party_id=bindparam("party"), row_version=table.c.row_version + 1, update_time=tx.now())
-        )
-        await tx.session.execute(change, {"identity": identity_id, "party": party_id})
-    return True
 
 
 def built_in_consumers() -> list[Consumer]:

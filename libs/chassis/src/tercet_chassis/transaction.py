@@ -23,6 +23,7 @@ from tercet_chassis.entity import Custom, Entity, Linked, Owned, Searchable, col
 from tercet_chassis.errors import EtagMismatch, ResourceNotFound
 from tercet_chassis.faults import as_refusals
 from tercet_chassis.ids import new_id
+from tercet_chassis.known import Known
 from tercet_chassis.outbox import Emission
 from tercet_chassis.principal import Principal
 from tercet_chassis.scopes import reach
@@ -85,6 +86,11 @@ class Tx:
         if self.context.event is None:
             raise RuntimeError("only a consumer has an event")
         return self.context.event
+
+    @property
+    def known(self) -> Known:
+        """What the service knows of tenant, units, parties and files."""
+        return Known(self)
 
     def now(self) -> datetime:
         """Business time, the same through the whole transaction."""

@@ -6,25 +6,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
-
 from tercet.leads.v1.events_pb2 import PartyMembersMoved
 from tercet_chassis import Tx
-from tercet_chassis.copies import apply_move
-from tercet_chassis.tables import party_links
 
 
 async def newest_parties(tx: Tx, event: PartyMembersMoved) -> dict[UUID, UUID]:
     """The party of every identity that moved, by the newest move that is known, which may be newer than this one."""
     found: dict[UUID, UUID] = {}
     for move in sorted(event.moves, key=lambda item: item.identity_id):
-        identity_id, to_party_id = UUID(move.identity_id), UUID(move.to_party_id)
-        # Applying it here too locks the identity's link: whoever handles another move of it waits, and reads this one.
-        await apply_move(tx, identity_id, to_party_id, int(move.version))
-        query = select(party_links.c.party_id).where(
-            party_links.c.tenant_id == tx.tenant_id, party_links.c.identity_id == identity_id
-        )
-        found[identity_id] = await tx.session.scalar(query) or to_party_id
+        identity_id = UUID(move.identity_id)
+        found[identity_id] = await tx.known.follow_move(identity_id, UUID(move.to_party_id), int(move.version))
     return found
 
 

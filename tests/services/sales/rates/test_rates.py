@@ -89,8 +89,8 @@ async def test_a_unit_reports_in_its_own_currency_else_in_the_tenants(sales: Cli
     await sales.know_unit(tokyo, reporting_currency="JPY")
     used = await rate(sales, "CNY", "JPY", "2026-01-05", "21.5")
     async with sales.transaction() as tx:
-        assert await store.reporting_currency(tx, tokyo) == "JPY"
-        assert await store.reporting_currency(tx, new_id()) == "CNY"
+        assert (await tx.known.zone_and_currency(tokyo))[1] == "JPY"
+        assert (await tx.known.zone_and_currency(new_id()))[1] == "CNY"
         day = date(2026, 1, 6)
         assert await store.in_reporting(tx, Money.of("100", "CNY"), tokyo, day) == (
             Money.of(2150, "JPY"),

@@ -5,16 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
-from uuid import UUID
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert
 
 from tercet.chassis.v1.file_service_pb2 import DownloadFileRequest, File, FileChunk, GetFileRequest, UploadFileRequest
 from tercet_chassis.context import Context
-from tercet_chassis.errors import InvalidArgument, ResourceNotFound
+from tercet_chassis.errors import InvalidArgument
 from tercet_chassis.handlers import Handlers
 from tercet_chassis.ids import new_id
-from tercet_chassis.outbox import timestamp
+from tercet_chassis.stored_files import chunk, readable, stored
 from tercet_chassis.tables import file_chunks, files
 from tercet_chassis.transaction import Tx
 
@@ -58,7 +57,7 @@ class FileService(Handlers):
             await readable(tx, request.id)
         while True:
             async with runtime.transaction(calls.context) as tx:
-                content = await _chunk(tx, request.id, sequence)
+                content = await chunk(tx, request.id, sequence)
             if content is None:
                 return
             yield FileChunk(content=content)
@@ -113,43 +112,3 @@ class _Upload:
             values = {"tenant_id": tx.tenant_id, "file_id": self._id, "sequence": self._sequence, "content": content}
             await tx.session.execute(insert(file_chunks).values(values))
         self._sequence += 1
-
-
-async def readable(tx: Tx, id: str) -> File:
-    """The same for the caller: people see the files that they brought; services and whoever holds the wildcard see
-    all.
-    """
-    seen = tx.principal.is_system or "all" in tx.principal.scopes("chassis.file.read")
-    return await stored(tx, id, owner=None if seen else tx.principal.subject)
-
-
-async def stored(tx: Tx, id: str, *, owner: str | None = None) -> File:
-    """What is known of a file of this tenant, of one owner's when one is named; refuses with NOT_FOUND."""
-    mine = [files.c.owner == owner] if owner is not None else []
-    query = select(files).where(files.c.tenant_id == tx.tenant_id, files.c.id == UUID(id), *mine)
-    row = (await tx.session.execute(query)).first()
-    if row is None:
-        raise ResourceNotFound(type="File", id=id)
-    return File(
-        id=str(row.id),
-        name=row.name,
-        media_type=row.media_type,
-        size=row.size,
-        sha256=bytes(row.sha256).hex(),
-        create_time=timestamp(row.create_time),
-    )
-
-
-async def read(tx: Tx, id: str) -> AsyncIterator[bytes]:
-    """A file's bytes, a chunk of at most 1 MiB at a time."""
-    sequence = 0
-    while (content := await _chunk(tx, id, sequence)) is not None:
-        yield content
-        sequence += 1
-
-
-async def _chunk(tx: Tx, id: str, sequence: int) -> bytes | None:
-    mine = (file_chunks.c.tenant_id == tx.tenant_id) & (file_chunks.c.file_id == UUID(id))
-    query = select(file_chunks.c.content).where(mine, file_chunks.c.sequence == sequence)
-    content = (await tx.session.execute(query)).scalar()
-    return None if content is None else bytes(content)

@@ -9,7 +9,6 @@ from uuid import UUID
 from tercet.leads.v1 import events_pb2 as events
 from tercet.leads.v1.identity_service_pb2 import PartyMove
 from tercet_chassis import Tx
-from tercet_chassis.copies import apply_move
 from tercet_chassis.ids import new_id
 from tercet_leads.identity.model import Identity, PartyDecision
 
@@ -43,7 +42,7 @@ async def decide(
     )
     await tx.flush()
     for move in moves:
-        await apply_move(tx, move["identity_id"], move["to_party_id"], move["version"])
+        await tx.known.follow_move(move["identity_id"], move["to_party_id"], move["version"])
     if told:
         tx.emit(
             events.PartyMembersMoved, None, moves=[PartyMove(**move) for move in told], decision_id=str(decision.id)

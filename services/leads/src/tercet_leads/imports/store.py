@@ -12,8 +12,6 @@ from tercet.chassis.v1.file_service_pb2 import File
 from tercet_chassis import Tx
 from tercet_chassis.entity import view
 from tercet_chassis.scopes import reach
-from tercet_chassis.served.files import read, readable, stored
-from tercet_chassis.tables import file_chunks
 from tercet_leads.imports.model import Import, ImportRowError
 from tercet_leads.leads.model import Lead
 from tercet_leads.pools.model import PoolMove
@@ -24,12 +22,12 @@ _MOST_ERRORS = 100_000
 
 async def file_of(tx: Tx, file_id: UUID) -> File:
     """What is known of the uploaded file. Refuses with NOT_FOUND."""
-    return await stored(tx, str(file_id))
+    return await tx.known.file(file_id)
 
 
 async def check_file(tx: Tx, file_id: UUID) -> None:
     """Refuses, as not found, a file that somebody else brought."""
-    await readable(tx, str(file_id))
+    await tx.known.callers_file(file_id)
 
 
 def errors_seen(tx: Tx) -> list[ColumnElement[bool]]:
@@ -41,19 +39,13 @@ def errors_seen(tx: Tx) -> list[ColumnElement[bool]]:
 
 async def piece(tx: Tx, file_id: UUID, sequence: int) -> bytes | None:
     """One piece of the file, from 0; None after the last."""
-    mine = (
-        file_chunks.c.tenant_id == tx.tenant_id,
-        file_chunks.c.file_id == file_id,
-        file_chunks.c.sequence == sequence,
-    )
-    content = await tx.session.scalar(select(file_chunks.c.content).where(*mine))
-    return None if content is None else bytes(content)
+    return await tx.known.file_piece(file_id, sequence)
 
 
 async def head(tx: Tx, file_id: UUID, size: int) -> bytes:
     """The first bytes of the file."""
     found = bytearray()
-    async for piece in read(tx, str(file_id)):
+    async for piece in tx.known.file_pieces(file_id):
         found += piece
         if len(found) >= size:
             break

@@ -16,7 +16,6 @@ from tercet.sales.v1.customer_service_pb2 import Customer
 from tercet.sales.v1.value_service_pb2 import CustomerValue
 from tercet_chassis import Event, Tx, effect, projection
 from tercet_chassis.context import EventMeta
-from tercet_chassis.copies import apply_move
 from tercet_marketing.profiles import rules, store
 from tercet_marketing.profiles.model import ProfilePurchase, ProfileValue, moment_text
 from tercet_marketing.profiles.rules import Json
@@ -95,7 +94,7 @@ async def follow_moves(event: Any, tx: Tx) -> None:
     parties: set[UUID] = set()
     for move in event.moves:
         # Applied here too, so that what follows reads the newest move, whoever hears of it first.
-        await apply_move(tx, UUID(move.identity_id), UUID(move.to_party_id), int(move.version))
+        await tx.known.follow_move(UUID(move.identity_id), UUID(move.to_party_id), int(move.version))
         parties |= {UUID(party) for party in (move.from_party_id, move.to_party_id) if party}
     for party_id in sorted(parties):
         await _show_values(tx, party_id)

@@ -6,12 +6,11 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import func, literal, select, text, update
+from sqlalchemy import select, text, update
 
 from tercet_chassis import Tx
 from tercet_chassis.entity import view
 from tercet_chassis.money import Money
-from tercet_chassis.tables import units
 from tercet_sales.catalogue.model import Price, PriceBook, Product
 from tercet_sales.catalogue.rules import Buyer, PriceAsk, PriceFacts, Resolution, days_meet, resolve_all
 from tercet_sales.customers.model import Customer
@@ -59,24 +58,6 @@ async def overlapping(tx: Tx, price: Price) -> Price | None:
     return next((other for other in others if days_meet(days, (other.start_date, other.end_date))), None)
 
 
-async def unit_line(tx: Tx, unit_id: UUID | None) -> tuple[UUID, ...]:
-    """The unit and those above it, nearest first; of an unknown unit only itself."""
-    if unit_id is None:
-        return ()
-    own = select(units.c.path).where(units.c.tenant_id == tx.tenant_id, units.c.id == unit_id).scalar_subquery()
-    query = (
-        select(units.c.id)
-        .where(
-            units.c.tenant_id == tx.tenant_id,
-            own.startswith(units.c.path),
-            units.c.id != unit_id,
-            units.c.path != literal(""),
-        )
-        .order_by(func.length(units.c.path).desc(), units.c.id)
-    )
-    return (unit_id, *(await tx.session.scalars(query)).all())
-
-
 async def prices_of(tx: Tx, product_codes: Iterable[str], currency: str) -> list[PriceFacts]:
     """Every price of these products in that currency, with its book."""
     query = (
@@ -105,7 +86,7 @@ async def resolutions(
 
     Two queries in all.
     """
-    line = await unit_line(tx, unit_id or (customer.unit_id if customer else None))
+    line = await tx.known.unit_line(unit_id or (customer.unit_id if customer else None))
     buyer = Buyer(customer.party_id if customer else None, customer.grade_code if customer else None, line)
     prices = await prices_of(tx, (ask.product_code for ask in asks), currency)
     return resolve_all(asks, prices, buyer, day)

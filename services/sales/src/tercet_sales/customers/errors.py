@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tercet_chassis.errors import AlreadyExists, FailedPrecondition, InvalidArgument, Violation
+from tercet_chassis.errors import AlreadyExists, FailedPrecondition, InvalidArgument, PermissionDenied, Violation
 
 
 class CustomerNameMissing(InvalidArgument):
@@ -62,3 +62,10 @@ class PrimaryTwice(InvalidArgument):
     """Two entries are marked as the one to try first."""
 
     text = "Only one of {kind} can be the primary one; unmark the others."
+
+
+class SellerUnitOutOfReach(PermissionDenied):
+    """Somebody sells in the name of a unit that is not theirs."""
+
+    text = "You may not sell for unit {unit_id}; leave it out for the customer's unit, or name one that you work for."
+    field = "seller_unit_id"

@@ -47,7 +47,7 @@ class CustomerService(Handlers):
         """Adds a customer. Refuses a party that the unit has already, and a customer without a name."""
         given = request.customer
         unit_id = _uuid(given.unit_id) or tx.principal.unit_id
-        party_id = _uuid(given.party_id or given.identity_id)
+        party_id = await self._party(given, tx)
         if party_id is not None:
             await store.lock_pair(tx, party_id, unit_id)
             existing = await store.customer_of(tx, party_id, unit_id)
@@ -59,9 +59,16 @@ class CustomerService(Handlers):
         tx.emit(events.CustomerCreated, customer)
         return customer
 
+    @staticmethod
+    async def _party(given: pb.Customer, tx: Tx) -> UUID | None:
+        """Who the customer is held to be today: what the caller read may be older than a merge."""
+        moved = await tx.known.party_of(UUID(given.identity_id)) if given.identity_id else None
+        return moved or _uuid(given.party_id or given.identity_id)
+
     async def EnsureCustomer(self, request: pb.EnsureCustomerRequest, tx: Tx) -> pb.EnsureCustomerResponse:
         """Answers the unit's customer of the party, made when there is none. Refuses a customer without a name."""
-        party_id, unit_id, customer_id = UUID(request.party_id), UUID(request.unit_id), UUID(request.customer_id)
+        unit_id, customer_id = UUID(request.unit_id), UUID(request.customer_id)
+        party_id = await tx.known.party_of(UUID(request.identity_id)) or UUID(request.party_id)
         await store.lock_pair(tx, party_id, unit_id)
         # By id first: the party may have moved since the first call, the id that the caller chose has not.
         named = await store.by_id(tx, customer_id)

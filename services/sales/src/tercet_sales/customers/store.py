@@ -10,8 +10,7 @@ from sqlalchemy import func, select, text, update
 
 from tercet_chassis import Tx
 from tercet_chassis.entity import view
-from tercet_chassis.tables import tenants
-from tercet_sales.customers.errors import CustomerMerged, CustomerUnknown
+from tercet_sales.customers.errors import CustomerMerged, CustomerUnknown, SellerUnitOutOfReach
 from tercet_sales.customers.model import Contact, Customer
 from tercet_sales.customers.rules import DEFAULT_REGION
 
@@ -81,7 +80,7 @@ async def mark_used(tx: Tx, customer_id: UUID) -> None:
 
 async def region(tx: Tx) -> str:
     """The tenant's country: phone numbers without a prefix are read as its."""
-    return str(await tx.session.scalar(select(tenants.c.region).where(tenants.c.id == tx.tenant_id)) or DEFAULT_REGION)
+    return await tx.known.region() or DEFAULT_REGION
 
 
 async def contact_count(tx: Tx, customer_id: UUID) -> int:
@@ -155,3 +154,11 @@ async def hints(tx: Tx, party_ids: Sequence[UUID]) -> Sequence[Any]:
         .order_by(customers.c.party_id, customers.c.unit_id, customers.c.id)
     )
     return (await tx.session.execute(query)).all()
+
+
+async def check_seller(tx: Tx, unit_id: UUID | None, customer: Customer | None) -> None:
+    """Refuses to sell for a unit out of the caller's reach. Who has a customer in reach may sell for its unit."""
+    if unit_id is None or (customer is not None and unit_id == customer.unit_id):
+        return
+    if not await tx.known.may_act_for(unit_id):
+        raise SellerUnitOutOfReach(unit_id=unit_id)

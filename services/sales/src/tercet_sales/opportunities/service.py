@@ -14,7 +14,8 @@ from tercet.sales.v1 import pipeline_service_pb2 as pipeline_pb
 from tercet_chassis import Handlers, Tx, invariant
 from tercet_chassis.entity import view
 from tercet_chassis.showing import hidden_paths
-from tercet_sales.customers.store import reachable
+from tercet_sales.customers.model import Customer
+from tercet_sales.customers.store import check_seller, reachable
 from tercet_sales.days import day_in
 from tercet_sales.opportunities import store
 from tercet_sales.opportunities.errors import (
@@ -59,6 +60,7 @@ class OpportunityService(Handlers):
 
     async def _create(self, given: pb.Opportunity, tx: Tx) -> Opportunity:
         customer = await reachable(tx, given.customer_id)
+        await check_seller(tx, _uuid(given.seller_unit_id), customer)
         owner_id, unit_id = _uuid(given.owner_id), _uuid(given.unit_id)
         # The pipeline first: making the standard one writes rows, and a half-made opportunity must not be among them.
         pipeline = await store.pipeline_for(
@@ -72,11 +74,14 @@ class OpportunityService(Handlers):
         opportunity = await tx.get(Opportunity, request.opportunity.id, etag=request.opportunity.etag)
         opportunity.check_open()
         amount, unit = opportunity.expected_amount, opportunity.seller_unit_id or opportunity.unit_id
-        before = store.products_in(opportunity)
+        before, seller = store.products_in(opportunity), opportunity.seller_unit_id
         await tx.patch(opportunity, request.opportunity, request.update_mask)
         with tx.session.no_autoflush:
             # What a lead brought may be no product; only what is new has to be one.
             await store.check_products(tx, store.products_in(opportunity) - before)
+            if opportunity.seller_unit_id != seller:
+                customer = await tx.find(Customer, opportunity.customer_id)
+                await check_seller(tx, opportunity.seller_unit_id, customer)
             changed = (amount, unit) != (opportunity.expected_amount, opportunity.seller_unit_id or opportunity.unit_id)
             await store.settle(tx, opportunity, amount_changed=changed)
         if tx.session.is_modified(opportunity):

@@ -19,7 +19,7 @@ from tercet_chassis.showing import hidden_paths
 from tercet_conditions import Field, Schema
 from tercet_sales.amounts import check_amount
 from tercet_sales.catalogue.errors import ProductUnknown
-from tercet_sales.catalogue.store import products_by_code, unit_line
+from tercet_sales.catalogue.store import products_by_code
 from tercet_sales.customers.errors import CustomerUnknown
 from tercet_sales.customers.model import Customer
 from tercet_sales.customers.store import by_id as customer_by_id
@@ -151,7 +151,7 @@ async def pipeline_for(tx: Tx, code: str | None, unit_id: UUID | None) -> Pipeli
     by_unit: dict[UUID | None, Pipeline] = {}
     for pipeline in active:
         by_unit.setdefault(pipeline.served_unit_id, pipeline)
-    for unit in await unit_line(tx, unit_id) if len(by_unit) > 1 or None not in by_unit else ():
+    for unit in await tx.known.unit_line(unit_id) if len(by_unit) > 1 or None not in by_unit else ():
         if unit in by_unit:
             return by_unit[unit]
     general = {pipeline.code: pipeline for pipeline in active if pipeline.served_unit_id is None}

@@ -157,9 +157,10 @@ class OrderService(Handlers):
         return order
 
     async def _write(self, message: Any, tx: Tx) -> _Written:
+        offered_by: UUID | None = None
         if message.quote_id:
-            message = await self._follow(message, tx)
-        prepared = await pricing.prepare(tx, message)
+            message, offered_by = await self._follow(message, tx)
+        prepared = await pricing.prepare(tx, message, offered_by=offered_by)
         filled, faults = prepared.message, prepared.faults
         if not filled.lines:
             faults.append(Violation("lines", "LINES_MISSING", "Name at least one product that is ordered."))
@@ -188,8 +189,10 @@ class OrderService(Handlers):
         return _Written(filled, prepared.customer, priced, prepared.unit.day(tx.now()).year)
 
     @staticmethod
-    async def _follow(given: Any, tx: Tx) -> Any:
-        """Takes over an accepted quote. The quote is held, so two orders of it cannot be made at once."""
+    async def _follow(given: Any, tx: Tx) -> tuple[Any, UUID]:
+        """Takes over an accepted quote and says who offered it. The quote is held, so two orders of it cannot be made
+        at once.
+        """
         message = OrderMessage()
         message.CopyFrom(given)
         quote = await tx.get(Quote, message.quote_id, lock=True)
@@ -215,7 +218,7 @@ class OrderService(Handlers):
             message.prices_include_tax = offered.prices_include_tax
             if not message.adjustments:
                 message.adjustments.extend(offered.adjustments)
-        return message
+        return message, quote.seller_unit_id
 
     @staticmethod
     async def _hold(order: Order, tx: Tx) -> pricing.UnitFacts:

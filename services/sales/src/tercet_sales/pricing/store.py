@@ -21,10 +21,11 @@ from tercet_chassis import Tx
 from tercet_chassis.entity import Entity, view
 from tercet_chassis.errors import Violation
 from tercet_chassis.money import Money
-from tercet_chassis.tables import tenants, units
 from tercet_sales.catalogue import store as catalogue
 from tercet_sales.catalogue.rules import PriceAsk
+from tercet_sales.customers.errors import SellerUnitOutOfReach
 from tercet_sales.customers.model import Customer
+from tercet_sales.customers.store import check_seller
 from tercet_sales.party_moves import moved, newest_parties
 from tercet_sales.pricing import rules
 from tercet_sales.pricing.rules import Json, Priced, ProductFacts, Terms
@@ -62,30 +63,19 @@ async def lock(tx: Tx, *key: object, shared: bool = False) -> None:
 
 async def unit_facts(tx: Tx, unit_id: UUID | None) -> UnitFacts:
     """Zone and currency of the unit; the tenant's while the unit is not known here yet."""
-    if unit_id is not None:
-        query = select(units.c.zone, units.c.reporting_currency).where(
-            units.c.tenant_id == tx.tenant_id, units.c.id == unit_id
-        )
-        row = (await tx.session.execute(query)).one_or_none()
-        if row is not None and row.zone and row.reporting_currency:
-            return UnitFacts(row.zone, row.reporting_currency)
-    row = (
-        await tx.session.execute(
-            select(tenants.c.zone, tenants.c.reporting_currency).where(tenants.c.id == tx.tenant_id)
-        )
-    ).one()
-    return UnitFacts(row.zone, row.reporting_currency)
+    return UnitFacts(*await tx.known.zone_and_currency(unit_id))
 
 
-async def prepare(tx: Tx, message: Any) -> Prepared:
+async def prepare(tx: Tx, message: Any, *, offered_by: UUID | None = None) -> Prepared:
     """Fills in a copy of the deal what the customer and the caller say: buyer, seller, owner, zone.
 
-    Violations are collected, not raised.
+    Violations are collected, not raised. A unit that made the offer already may sell, whoever follows it.
     """
     filled = type(message)()
     filled.CopyFrom(message)
     faults: list[Violation] = []
     customer = await _customer(tx, filled, faults)
+    await _check_seller(tx, filled, customer, offered_by, faults)
     if customer is not None:
         defaults = {
             "identity_id": customer.identity_id,
@@ -133,6 +123,16 @@ async def _customer(tx: Tx, message: Any, faults: list[Violation]) -> Customer |
         text_ = f"Customer {customer.id} was joined into {customer.merged_into_id}; name that one."
         faults.append(Violation("customer_id", "CUSTOMER_MERGED", text_))
     return customer
+
+
+async def _check_seller(
+    tx: Tx, message: Any, customer: Customer | None, offered_by: UUID | None, faults: list[Violation]
+) -> None:
+    unit_id = UUID(message.seller_unit_id) if message.seller_unit_id else None
+    try:
+        await check_seller(tx, None if unit_id == offered_by else unit_id, customer)
+    except SellerUnitOutOfReach as refusal:
+        faults.append(Violation("seller_unit_id", refusal.reason, refusal.message))
 
 
 def _fill(message: Any, defaults: dict[str, Any]) -> None:

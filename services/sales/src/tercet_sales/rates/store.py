@@ -11,7 +11,6 @@ from sqlalchemy import select
 from tercet_chassis import Tx
 from tercet_chassis.entity import view
 from tercet_chassis.money import Money
-from tercet_chassis.tables import tenants, units
 from tercet_sales.rates.model import CurrencyRate
 from tercet_sales.rates.rules import backwards, convert
 
@@ -45,19 +44,6 @@ async def rate_on(tx: Tx, from_currency: str, to_currency: str, day: date) -> tu
     return None if found is None else (found[0], found[1])
 
 
-async def reporting_currency(tx: Tx, unit_id: UUID | None) -> str:
-    """The currency in which a unit reports: its own, else the tenant's."""
-    if unit_id is not None:
-        query = select(units.c.reporting_currency).where(units.c.tenant_id == tx.tenant_id, units.c.id == unit_id)
-        own = await tx.session.scalar(query)
-        if own:
-            return str(own)
-    return str(
-        await tx.session.scalar(select(tenants.c.reporting_currency).where(tenants.c.id == tx.tenant_id))
-        or FALLBACK_CURRENCY
-    )
-
-
 async def in_reporting(
     tx: Tx, money: Money | None, unit_id: UUID | None, day: date
 ) -> tuple[Money | None, UUID | None]:
@@ -67,6 +53,7 @@ async def in_reporting(
     """
     if money is None:
         return None, None
-    target = await reporting_currency(tx, unit_id)
+    _, target = await tx.known.zone_and_currency(unit_id)
+    target = target or FALLBACK_CURRENCY
     found = await rate_on(tx, money.currency, target, day)
     return (None, None) if found is None else (convert(money, target, found[1]), found[0])

@@ -13,6 +13,7 @@ from tercet_chassis import Tx, new_id
 from tercet_chassis.errors import Refusal
 from tercet_chassis.money import Money
 from tercet_sales.customers.model import Customer
+from tercet_sales.customers.store import check_seller
 from tercet_sales.pricing.store import UnitFacts, lock, unit_facts
 from tercet_sales.rates.rules import convert
 from tercet_sales.rates.store import rate_on
@@ -39,6 +40,8 @@ class Intake:
     customers: dict[str, Customer]
     left: dict[UUID, Decimal]
     units: dict[UUID, UnitFacts] = field(default_factory=dict)
+    # Units that the caller may sell for.
+    sellers: set[UUID] = field(default_factory=set)
     rates: dict[tuple[str, str, str], tuple[UUID | None, Decimal] | None] = field(default_factory=dict)
 
 
@@ -109,6 +112,8 @@ async def _transaction(intake: Intake, receipt: Any) -> Transaction:
         if left.currency != amount.currency or left < amount:
             raise ReceiptReturnsTooMuch(left=left, amount=amount)
     buyer = _buyer(intake, receipt, sale)
+    if sale is None and receipt.seller_unit_id:
+        await _check_seller(intake, buyer["unit_id"], intake.customers.get(receipt.customer_id))
     reporting, rate_id = await _reporting(intake, amount, buyer["unit_id"], moment)
     sign = 1 if sale is None else -1
     return Transaction(
@@ -146,6 +151,13 @@ def _buyer(intake: Intake, receipt: Any, sale: Transaction | None) -> dict[str, 
     if buyer["unit_id"] is None:
         raise ReceiptUnitMissing
     return buyer
+
+
+async def _check_seller(intake: Intake, unit_id: UUID, customer: Customer | None) -> None:
+    if unit_id not in intake.sellers:
+        await check_seller(intake.tx, unit_id, customer)
+        if customer is None or customer.unit_id != unit_id:
+            intake.sellers.add(unit_id)
 
 
 async def _reporting(intake: Intake, amount: Money, unit_id: UUID, moment: Any) -> tuple[Money, UUID | None]:

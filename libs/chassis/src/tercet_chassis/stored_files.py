@@ -1,0 +1,58 @@
+"""Files that lie beside a service's rows, as they are read: what is known of one, and its bytes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from sqlalchemy import select
+
+from tercet.chassis.v1.file_service_pb2 import File
+from tercet_chassis.errors import ResourceNotFound
+from tercet_chassis.outbox import timestamp
+from tercet_chassis.tables import file_chunks, files
+
+if TYPE_CHECKING:
+    from tercet_chassis.transaction import Tx
+
+
+async def readable(tx: Tx, id: str) -> File:
+    """What the caller may know of a file: people see the files that they brought; services and whoever holds the
+    wildcard see all.
+    """
+    seen = tx.principal.is_system or "all" in tx.principal.scopes("chassis.file.read")
+    return await stored(tx, id, owner=None if seen else tx.principal.subject)
+
+
+async def stored(tx: Tx, id: str, *, owner: str | None = None) -> File:
+    """What is known of a file of this tenant, of one owner's when one is named; refuses with NOT_FOUND."""
+    mine = [files.c.owner == owner] if owner is not None else []
+    query = select(files).where(files.c.tenant_id == tx.tenant_id, files.c.id == UUID(id), *mine)
+    row = (await tx.session.execute(query)).first()
+    if row is None:
+        raise ResourceNotFound(type="File", id=id)
+    return File(
+        id=str(row.id),
+        name=row.name,
+        media_type=row.media_type,
+        size=row.size,
+        sha256=bytes(row.sha256).hex(),
+        create_time=timestamp(row.create_time),
+    )
+
+
+async def read(tx: Tx, id: str) -> AsyncIterator[bytes]:
+    """A file's bytes, a chunk of at most 1 MiB at a time."""
+    sequence = 0
+    while (content := await chunk(tx, id, sequence)) is not None:
+        yield content
+        sequence += 1
+
+
+async def chunk(tx: Tx, id: str, sequence: int) -> bytes | None:
+    """One chunk of a file, from 0; None after the last."""
+    mine = (file_chunks.c.tenant_id == tx.tenant_id) & (file_chunks.c.file_id == UUID(id))
+    query = select(file_chunks.c.content).where(mine, file_chunks.c.sequence == sequence)
+    content = (await tx.session.execute(query)).scalar()
+    return None if content is None else bytes(content)
