@@ -179,8 +179,9 @@ async def test_a_file_is_seen_by_whoever_brought_it_and_by_administrators(sut: C
     for client in (owner, sut):
         assert await client.GetFile(files.GetFileRequest(id=made.id)) == made
         assert await download(client, made.id)
-    with refused("RESOURCE_NOT_FOUND"):
-        await colleague.GetFile(files.GetFileRequest(id=made.id))
+    for stranger in (colleague, sut.as_(masks=["PHONE"])):
+        with refused("RESOURCE_NOT_FOUND"):
+            await stranger.GetFile(files.GetFileRequest(id=made.id))
     with pytest.raises(grpc.aio.AioRpcError) as failure:
         await download(colleague, made.id)
     assert failure.value.code() == grpc.StatusCode.NOT_FOUND

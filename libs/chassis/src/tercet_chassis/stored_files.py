@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 
 
 async def readable(tx: Tx, id: str) -> File:
-    """What the caller may know of a file: people see the files that they brought; services and whoever holds the
-    wildcard see all.
+    """What the caller may know of a file: people see the files that they brought; services and whoever may read every
+    file and has nothing masked see all, since a file's bytes cannot be masked.
     """
-    seen = tx.principal.is_system or "all" in tx.principal.scopes("chassis.file.read")
+    everything = "all" in tx.principal.scopes("chassis.file.read") and not tx.principal.masks
+    seen = tx.principal.is_system or everything
     return await stored(tx, id, owner=None if seen else tx.principal.subject)
 
 
