@@ -128,7 +128,8 @@ async def _statements(dsn: str, *, begin: bool) -> None:
             await connection.execute("SELECT pg_stat_statements_reset()")
             return
         for row in await connection.fetch(
-            "SELECT calls, total_exec_time t, rows, wal_bytes / 1024 w, left(regexp_replace(query, '\\s+', ' ', 'g'), 110) q "
+            "SELECT calls, total_exec_time t, rows, wal_bytes / 1024 w, "
+            "left(regexp_replace(query, '\\s+', ' ', 'g'), 110) q "
             "FROM pg_stat_statements WHERE total_exec_time > 20 ORDER BY 2 DESC LIMIT 30"
         ):
             print(
