@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tercet_chassis.main import run
     from tercet_chassis.money import Money
     from tercet_chassis.process import Process
+    from tercet_chassis.reading import Look
     from tercet_chassis.service import Service, invariant
     from tercet_chassis.transaction import Tx
 
@@ -26,6 +27,7 @@ __all__ = [
     "Calls",
     "Event",
     "Handlers",
+    "Look",
     "Money",
     "NotYet",
     "Parts",
@@ -52,6 +54,7 @@ _HOMES = {
     "main": ("run",),
     "money": ("Money",),
     "process": ("Process",),
+    "reading": ("Look",),
     "service": ("Service", "invariant"),
     "transaction": ("Tx",),
 }

@@ -10,12 +10,9 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from sqlalchemy import select
-
 from tercet_chassis.entity import Entity
 from tercet_chassis.errors import InvalidArgument, Violation
 from tercet_chassis.principal import hides
-from tercet_chassis.tables import custom_fields
 from tercet_conditions import Field, FieldType
 
 if TYPE_CHECKING:
@@ -26,6 +23,7 @@ if TYPE_CHECKING:
 TYPES = ("TEXT", "INTEGER", "DECIMAL", "BOOLEAN", "DATE", "TIME", "CHOICE", "CHOICES")
 _LONGEST_TEXT = 4_000
 _DEFINITIONS = "SELECT key, definition FROM custom_fields WHERE tenant_id = $1 AND resource_type = $2"
+_OF_TENANT = "SELECT resource_type, key, definition FROM custom_fields WHERE tenant_id = $1"
 _FIELD_TYPES = {
     "TEXT": FieldType.TEXT,
     "INTEGER": FieldType.INTEGER,
@@ -55,11 +53,9 @@ async def definitions(reading: Reading, entity: type[Entity]) -> Mapping[str, Ma
 
 async def of_tenant(runtime: Runtime, tenant_id: UUID) -> Mapping[str, Mapping[str, Mapping[str, Any]]]:
     """The tenant's definitions for every kind of resource, by table and key."""
-    columns = (custom_fields.c.resource_type, custom_fields.c.key, custom_fields.c.definition)
     found: dict[str, dict[str, Any]] = {}
-    async with runtime.database.connection() as connection:
-        for row in await connection.execute(select(*columns).where(custom_fields.c.tenant_id == tenant_id)):
-            found.setdefault(row.resource_type, {})[row.key] = row.definition
+    for table, key, definition in await runtime.readers.fetch(tenant_id, _OF_TENANT, tenant_id):
+        found.setdefault(table, {})[key] = definition
     return found
 
 
