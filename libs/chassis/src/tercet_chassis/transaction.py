@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
+import orjson
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.message import Message
 from sqlalchemy import select
@@ -270,6 +271,10 @@ class Tx:
             if self._session is not None:
                 self._session.sync_session.info["stamps"] = self._stamps
         self.after_commit(inner.committed)
+
+    def audit(self, kind: str, id: UUID, action: str, changes: Mapping[str, Any]) -> None:
+        """Records what no flush sees: a change beside the rows. `changes` holds no personal values."""
+        self._stamps.audit.append((kind, id, action, orjson.dumps(changes)))
 
     async def settle(self) -> None:
         """Flushes the session for the last time: from here on entities are as they will be committed."""

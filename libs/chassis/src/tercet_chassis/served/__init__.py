@@ -8,6 +8,7 @@ from tercet_chassis.served.files import FileService
 from tercet_chassis.served.maintenance import MaintenanceService
 from tercet_chassis.served.operations import OperationService
 from tercet_chassis.served.reconciliation import ReconciliationService
+from tercet_chassis.served.shares import ShareService
 
 CHASSIS_HANDLERS: dict[str, Handlers] = {
     type(handlers).__name__: handlers
@@ -19,5 +20,6 @@ CHASSIS_HANDLERS: dict[str, Handlers] = {
         MaintenanceService(),
         OperationService(),
         ReconciliationService(),
+        ShareService(),
     )
 }
