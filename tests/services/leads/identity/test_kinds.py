@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from support.leads import make
@@ -19,7 +21,7 @@ from tercet.leads.v1.lead_service_pb2 import GetLeadRequest, Lead, UpdateLeadReq
 from tercet_chassis.testing import Client
 
 SHARED = {"mobile": "13812341234", "email": "office@yunshan-net.cn"}
-COMPANY = {"kind": Lead.COMPANY, "company_name": "杭州云杉网络科技有限公司", "city": "杭州市"}
+COMPANY: dict[str, Any] = {"kind": Lead.COMPANY, "company_name": "杭州云杉网络科技有限公司", "city": "杭州市"}
 
 
 async def party(leads: Client, id: str) -> Party:
@@ -27,7 +29,7 @@ async def party(leads: Client, id: str) -> Party:
     return found
 
 
-async def corrected(leads: Client, lead: Lead, kind: Lead.Kind, **values: str) -> Lead:
+async def corrected(leads: Client, lead: Lead, kind: Lead.Kind, **values: Any) -> Lead:
     """A seller says what it is."""
     changed: Lead = await leads.UpdateLead(UpdateLeadRequest(lead=Lead(id=lead.id, kind=kind, **values)))
     return changed
