@@ -1,4 +1,4 @@
-"""Credential -> caller, by the gateway's own PrincipalService; kept by digest while the internal token lives."""
+"""Credential -> caller, by the gateway's own PrincipalService; kept by digest for some seconds."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from tercet_gateway.edge.settings import Limit
 
 _PATH = "/tercet.gateway.v1.PrincipalService/ResolvePrincipal"
 _MARGIN = 10.0  # a call that begins now must still find the token alive
+_FRESH = 15.0  # who was disabled or lost a role is out by then
 _MOST = 50_000
 _SECONDS = 5.0
 
@@ -45,8 +46,13 @@ NOBODY = Caller()
 class Callers:
     """Resolves credentials; simultaneous requests with one credential ask once."""
 
-    def __init__(self, channel: Callable[[], grpc.aio.Channel], system_token: Callable[[], str]) -> None:
-        self._channel, self._system_token = channel, system_token
+    def __init__(
+        self,
+        channel: Callable[[], grpc.aio.Channel],
+        system_token: Callable[[], str],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._channel, self._system_token, self._clock = channel, system_token, clock
         self._known: OrderedDict[bytes, tuple[float, Caller]] = OrderedDict()
         self._asking: dict[bytes, asyncio.Task[Caller]] = {}
 
@@ -54,7 +60,7 @@ class Callers:
         """The caller that shows a credential of this kind (a field of the request); raises what the service answers."""
         key = hashlib.sha256(f"{kind}:{credential}".encode()).digest()
         known = self._known.get(key)
-        if known is not None and known[0] > time.time():
+        if known is not None and known[0] > self._clock():
             return known[1]
         task = self._asking.get(key)
         if task is None:
@@ -81,7 +87,8 @@ class Callers:
                 for item in answer.rate_limits
             },
         )
-        self._known[key] = (answer.expire_time.ToNanoseconds() / 1e9 - _MARGIN, caller)
+        until = min(answer.expire_time.ToNanoseconds() / 1e9 - _MARGIN, self._clock() + _FRESH)
+        self._known[key] = (until, caller)
         self._known.move_to_end(key)
         while len(self._known) > _MOST:
             self._known.popitem(last=False)
