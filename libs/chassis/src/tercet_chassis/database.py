@@ -97,6 +97,8 @@ class Database:
             max_overflow=overflow,
             pool_timeout=10,
             pool_recycle=1800,
+            # The connection used last has its plans and its catalogue warm.
+            pool_use_lifo=True,
             # A failed statement is logged; its values may be personal.
             hide_parameters=True,
             # Rows carry much JSON; the standard library's parser took a tenth of intake's time.
