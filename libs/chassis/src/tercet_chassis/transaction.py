@@ -48,6 +48,7 @@ class Tx:
         self._inserts = Inserts()
         # Messages of entities that change no more.
         self._rendered: dict[int, Message] | None = None
+        self._early: dict[int, Message] = {}
         self._emissions: list[Emission] = []
         self._stamps = Stamps(runtime, context, runtime.clock.now())
         self._jobs: list[dict[str, Any]] = []
@@ -143,12 +144,20 @@ class Tx:
 
     def render(self, entity: Entity) -> Message:
         """The entity as its message, nothing masked."""
-        message = None if self._rendered is None else self._rendered.get(id(entity))
+        message = self._early.get(id(entity))
+        if message is None and self._rendered is not None:
+            message = self._rendered.get(id(entity))
         if message is None:
             message = self.runtime.bindings.of(entity_of(entity)).render(entity)
             if self._rendered is not None:
                 self._rendered[id(entity)] = message
         return message
+
+    def render_early(self, entity: Entity) -> None:
+        """Renders what will be told of an entity that no session watches and that changes no more, while the database
+        is busy with it. Whoever calls holds on to the entity until the end.
+        """
+        self._early[id(entity)] = self.runtime.bindings.of(entity_of(entity)).render(entity)
 
     # -- writing ------------------------------------------------------------------------------------------------------
     def add(self, entity: E) -> E:
@@ -202,7 +211,8 @@ class Tx:
         binding = self.runtime.bindings.find(entity)
         if issubclass(entity, Searchable) and binding is not None:
             for row in stamped:
-                row.setdefault("search", index_words(binding.search_texts(row.get)))
+                if "search" not in row:
+                    row["search"] = index_words(binding.search_texts(row.get))
         self._inserts.add(way_of(entity.__table__), [columns_of(entity, row) for row in stamped])
         return stamped
 

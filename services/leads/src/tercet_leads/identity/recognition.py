@@ -44,7 +44,15 @@ class Recognition:
     link_state: str
     is_new_party: bool
     score: float
-    explanation: list[dict[str, Any]] = field(default_factory=list)
+    # What is known of the reasons; they are only put into words for whoever asks.
+    kind: str = ""
+    judgement: Judgement | None = None
+    told: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def explanation(self) -> list[dict[str, Any]]:
+        """The reasons, the weightiest first."""
+        return self.told or _explained(self.kind, self.judgement)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +110,7 @@ async def candidates(tx: Tx, lead: CleanLead | Seen, limit: int = 10) -> list[Ca
             party,
             link_state(evidence.kind, judgement.score),
             round(judgement.score, 2),
-            _explained(evidence, judgement),
+            _explained(evidence.kind, judgement),
         )
         for party, judgement in ranked
     ]
@@ -122,10 +130,10 @@ async def _index(tx: Tx, by_digest: Mapping[int, str], also: set[UUID]) -> Party
     return index
 
 
-def _explained(evidence: Evidence, judgement: Judgement | None) -> list[dict[str, Any]]:
+def _explained(kind: str, judgement: Judgement | None) -> list[dict[str, Any]]:
     if judgement is None:
         return []
-    parts = explain(evidence.kind, judgement.agreements)
+    parts = explain(kind, judgement.agreements)
     return [{"feature": part.feature, "agreement": part.agreement, "weight": part.weight} for part in parts]
 
 
@@ -149,7 +157,7 @@ class Batch:
         if decision.is_new and not strong_keys(evidence):
             state = UNRESOLVED  # nothing that would recognise it again by itself
         score = round(decision.judgement.score, 2) if decision.judgement and not decision.is_new else 0.0
-        explanation = _explained(evidence, decision.judgement)
+        told = [] if decision.is_new else _explained(evidence.kind, decision.judgement)
         identity_id = trace.identity_id or new_id()
         self._keep(decision.party, decision.is_new, seen, joined=1)
         self._identities.append(
@@ -166,12 +174,13 @@ class Batch:
                 "origin": trace.origin,
                 "origin_id": trace.origin_id,
                 "score": score,
-                "explanation": [] if decision.is_new else explanation,
+                "explanation": told,
                 "evidence": evidence.to_json(),
                 "decided_by": "RULES",
             }
         )
-        return Recognition(identity_id, decision.party, state, decision.is_new, score, explanation)
+        known = (identity_id, decision.party, state, decision.is_new, score)
+        return Recognition(*known, evidence.kind, decision.judgement, told)
 
     def again(self, identity: Identity, seen: Seen) -> Recognition:
         """A trace that is known: it says something new and stays where it is."""
@@ -184,7 +193,12 @@ class Batch:
         self._index.attach(identity.party_id, Evidence(evidence.kind, evidence.values, 0), all_keys(evidence))
         self._keep(identity.party_id, False, seen, joined=0)
         return Recognition(
-            identity.id, identity.party_id, identity.link_state, False, identity.score, list(identity.explanation)
+            identity.id,
+            identity.party_id,
+            identity.link_state,
+            False,
+            identity.score,
+            told=list(identity.explanation),
         )
 
     def _keep(self, party_id: UUID, is_new: bool, seen: Seen, *, joined: int) -> None:

@@ -312,6 +312,10 @@ class _Writing:
         )
         return touch_id
 
+    async def _store(self, touched: Sequence[Lead]) -> None:
+        await self._tx.flush()
+        await store.update_touched(self._tx, touched, self._words)
+
     async def write(self) -> None:
         """Writes leads, touches and moves, and tells what happened. What calls brought waits for the next flush."""
         tx, leads = self._tx, list(self._leads.values())
@@ -328,8 +332,15 @@ class _Writing:
         if self._audited:
             tx.record_created(Lead, made)
         else:
-            await tx.flush()
-            await store.update_touched(tx, [lead for lead, _ in self._touched.values()], self._words)
+            touched = [lead for lead, _ in self._touched.values()]
+            for lead in touched:
+                lead.row_version += 1
+                lead.update_time = tx.now()
+            async with _meanwhile(self._store(touched)):
+                for number, lead in enumerate((*leads, *touched)):
+                    if number % _BREATH == _BREATH - 1:
+                        await asyncio.sleep(0)
+                    tx.render_early(lead)
         await placement_store.credit(tx, placement_store.LEAD, self._credits)
         for lead in leads:
             tx.emit(events.LeadCreated, lead, occur_time=lead.occur_time, origin=self._origin)
