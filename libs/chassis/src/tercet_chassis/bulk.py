@@ -18,6 +18,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from tercet_chassis.database import Statements
 from tercet_chassis.entity import SearchTokens
+from tercet_chassis.tables import metadata as chassis
 
 Encode = Callable[[Any], Any]
 # From so many rows of one table on COPY pays.
@@ -41,6 +42,8 @@ class Way:
     make: str
     insert: str
     after: str
+    # A table without a fence takes a COPY as it comes.
+    direct: bool
 
     def column(self, at: int, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
         """One column of the rows, as it travels."""
@@ -77,10 +80,13 @@ class Inserts:
 
 
 async def _copy(statements: Statements, way: Way, rows: Sequence[Mapping[str, Any]]) -> None:
+    records = list(zip(*(way.column(at, rows) for at in range(len(way.columns))), strict=True))
+    if way.direct:
+        await statements.copy(way.table, way.columns, records)
+        return
     # What one unit copied before is emptied: the temporary table does so itself only at the end of the transaction.
     staged = f"copied_{way.table}"
     await statements.run(f"{way.make}; DELETE FROM pg_temp.{staged}")
-    records = list(zip(*(way.column(at, rows) for at in range(len(way.columns))), strict=True))
     await statements.copy(staged, way.columns, records)
     await statements.run(f"{way.insert} FROM pg_temp.{staged}{way.after}")
 
@@ -119,6 +125,7 @@ def way_of(table: Table, *, leave: tuple[str, ...] = (), after: str = "") -> Way
         f"AS SELECT {', '.join(shapes)} FROM {table.name} WITH NO DATA",
         insert=f'INSERT INTO "{table.name}" ({", ".join(quoted)}) SELECT {", ".join(moved)}',
         after=f" {after}" if after else "",
+        direct=table.metadata is chassis and not after and not any(words),
     )
 
 
