@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from google.protobuf.field_mask_pb2 import FieldMask
 from google.protobuf.struct_pb2 import Struct
 
 from support.bench.requests import activity, contact, create, everything
@@ -155,3 +156,26 @@ def test_a_day_of_birth_is_not_half_shown() -> None:
 )
 def test_a_shortened_value_is_not_the_value(text: str, shown: str) -> None:
     assert shortened(text) == shown
+
+
+async def test_what_is_sent_back_as_it_was_shown_stays_what_it_is(sut: Client) -> None:
+    await own_field(sut, "contacts", "second_phone", personal_data=options_pb2.PHONE)
+    await own_field(sut, "contacts", "shoe_size")
+    made = await create(
+        sut,
+        phones=[{"number": NUMBER, "label": "work"}],
+        birth_date="1990-01-01",
+        custom=struct(second_phone=NUMBER, shoe_size="42"),
+    )
+    caller = sut.as_(masks=["PHONE", "BIRTH_DATE"])
+    form = await caller.GetContact(pb.GetContactRequest(id=made.id))
+    assert (form.phones[0].number, form.birth_date, form.custom["second_phone"]) == (HIDDEN, "", HIDDEN)
+    form.department = "销售部"
+    form.custom["shoe_size"] = "43"
+    await caller.UpdateContact(pb.UpdateContactRequest(contact=form, update_mask=FieldMask(paths=["*"])))
+    kept = await sut.GetContact(pb.GetContactRequest(id=made.id))
+    assert (kept.phones[0].number, kept.birth_date, kept.department) == (NUMBER, "1990-01-01", "销售部")
+    assert dict(kept.custom) == {"second_phone": NUMBER, "shoe_size": "43"}
+    form.phones[0].number, form.etag = "13900001111", ""
+    await caller.UpdateContact(pb.UpdateContactRequest(contact=form, update_mask=FieldMask(paths=["phones"])))
+    assert (await sut.GetContact(pb.GetContactRequest(id=made.id))).phones[0].number == "13900001111"

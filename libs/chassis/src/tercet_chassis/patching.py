@@ -13,6 +13,7 @@ from tercet_chassis import custom_fields, validation
 from tercet_chassis.binding import Binding
 from tercet_chassis.entity import Custom
 from tercet_chassis.errors import InvalidArgument, Violation
+from tercet_chassis.showing import shown
 
 if TYPE_CHECKING:
     from tercet_chassis.transaction import Tx
@@ -27,7 +28,8 @@ class FieldNotWritable(InvalidArgument):
 
 
 async def patch(tx: Tx, entity: Any, message: Message, mask: FieldMask | None) -> Any:
-    """Sets the masked fields (without a mask: those the message has) and checks the whole.
+    """Sets the masked fields (without a mask: those the message has) and checks the whole. A value that is sent back as the
+    caller was shown it, shortened, stays what it is.
 
     Refuses fields that clients may not set, and a result that breaks a rule.
     """
@@ -35,6 +37,9 @@ async def patch(tx: Tx, entity: Any, message: Message, mask: FieldMask | None) -
     current = binding.render(entity)
     paths = _paths(binding, message, mask)
     names = list(dict.fromkeys(path.partition(".")[0] for path in paths))
+    seen = await shown(tx.runtime, current, tx.context)
+    if seen is not current:
+        message = _as_stored(message, names, seen, current)
     fixed = [name for name in names if not _writable(binding, name)]
     if mask is not None and mask.paths:
         _refuse(binding, fixed, current, message)
@@ -47,6 +52,22 @@ async def patch(tx: Tx, entity: Any, message: Message, mask: FieldMask | None) -
             setattr(entity, name, value)
     validation.check(binding.render(entity), prefix=f"{_field_name(message)}.")
     return entity
+
+
+def _as_stored(message: Any, names: Sequence[str], seen: Any, current: Any) -> Any:
+    """The message with what is stored wherever it says what the caller was shown."""
+    told = type(message)()
+    told.CopyFrom(message)
+    for name in (name for name in names if name in message.DESCRIPTOR.fields_by_name):
+        given, shown_value, stored = (getattr(one, name) for one in (message, seen, current))
+        if name == "custom":
+            for key, value in stored.fields.items():
+                if given.fields.get(key) == shown_value.fields.get(key):
+                    told.custom.fields[key].CopyFrom(value)
+        elif given == shown_value != stored:
+            told.ClearField(name)
+            told.MergeFrom(type(message)(**{name: stored}))
+    return told
 
 
 def _paths(binding: Binding, message: Message, mask: FieldMask | None) -> list[str]:
