@@ -11,13 +11,14 @@ from tercet.leads.v1 import events_pb2 as leads_events
 from tercet.leads.v1.lead_service_pb2 import Lead
 from tercet.marketing.v1 import events_pb2 as events
 from tercet.marketing.v1.profile_service_pb2 import AddTagRequest, ListProfilesRequest, Profile
+from tercet.sales.v1.events_pb2 import CustomerValueChanged
 from tercet_chassis import Event
 from tercet_chassis.context import Context, EventMeta
 from tercet_chassis.copies import apply_move
 from tercet_chassis.ids import new_id
 from tercet_chassis.principal import Principal
 from tercet_chassis.testing import Client
-from tercet_marketing.profiles.consumers import follow_lead
+from tercet_marketing.profiles.consumers import follow_lead, follow_value
 
 MOMENT = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -134,3 +135,27 @@ async def test_a_profile_made_after_its_party_moved_belongs_to_the_new_party(mar
         event.profile.identity_id: event.profile.party_id for event in await told(marketing, events.ProfileUpdated)
     }
     assert announced == {str(moved): str(party), str(stayed): str(stayed)}
+
+
+async def test_a_profile_shows_the_value_that_was_told_before_it_was_made(marketing: Client) -> None:
+    identity = new_id()
+    lead = lead_told(marketing, identity, "王芳")
+    value = CustomerValueChanged(
+        customer_value={
+            "id": str(new_id()),
+            "identity_id": str(identity),
+            "party_id": str(identity),
+            "unit_id": str(new_id()),
+            "period_start_date": "2026-01-01",
+            "order_count": 2,
+            "total": {"currency_code": "CNY", "amount": "30.50"},
+        }
+    )
+    principal = Principal.system("marketing", marketing.tenant_id)
+    context = Context(principal=principal, method="test", event=lead.meta, audited=False)
+    async with marketing.running.runtime.transaction(context) as tx:
+        await follow_value(value, tx)
+    await follow(marketing, lead, lead_told(marketing, new_id(), "李雷"))
+    shown = {profile.display_name: profile.values for profile in (await profiles(marketing)).values()}
+    assert [(each.order_count, each.total.amount) for each in shown["王芳"]] == [(2, "30.50")]
+    assert not shown["李雷"]

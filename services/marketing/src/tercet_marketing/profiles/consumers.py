@@ -54,7 +54,7 @@ async def follow_transaction(event: Any, tx: Tx) -> None:
     """A sale or reversal tells what they bought and kept."""
     told = event.transaction
     identity_id = UUID(told.identity_id)
-    await store.hold(tx, [identity_id])
+    await store.hold(tx, [identity_id, UUID(told.party_id)])
     values = {
         "identity_id": identity_id,
         "sale_id": UUID(told.sale_id),
@@ -73,6 +73,7 @@ async def follow_value(event: Any, tx: Tx) -> None:
     """Sales tells what the whole party is worth; every member's profile shows it."""
     value = event.customer_value
     party_id = UUID(value.party_id)
+    await store.hold(tx, [party_id])
     values = {
         "identity_id": UUID(value.identity_id),
         "party_id": party_id,
@@ -96,22 +97,24 @@ async def follow_moves(event: Any, tx: Tx) -> None:
         # Applied here too, so that what follows reads the newest move, whoever hears of it first.
         await tx.known.follow_move(UUID(move.identity_id), UUID(move.to_party_id), int(move.version))
         parties |= {UUID(party) for party in (move.from_party_id, move.to_party_id) if party}
+    await store.hold(tx, parties)
     for party_id in sorted(parties):
         await _show_values(tx, party_id)
 
 
 async def _contribute(tx: Tx, told: Sequence[tuple[Lead | Customer, Json, Event[Any]]]) -> None:
     """Keeps what leads or customers contribute, and puts each profile that it changes together once."""
-    parts = await store.held_parts(tx, {UUID(resource.identity_id) for resource, _, _ in told})
-    touched: dict[UUID, UUID] = {}
+    parties = {UUID(resource.identity_id): UUID(resource.party_id) for resource, _, _ in told}
+    parts = await store.held_parts(tx, parties)
+    touched: dict[UUID, None] = {}
     for resource, facts, event in told:
         facts["removed"] = event.meta.headers["ce-type"].endswith("Deleted")
         identity_id = UUID(resource.identity_id)
         if parts.contribute(identity_id, UUID(resource.id), facts):
-            touched[identity_id] = UUID(resource.party_id)
+            touched[identity_id] = None
     changed = []
-    for identity_id, party_id in touched.items():
-        profile = parts.profile(identity_id, party_id)
+    for identity_id in touched:
+        profile = parts.profile(identity_id, parties[identity_id])
         if profile.take_facts(rules.assembled(parts.facts_of(identity_id))):
             changed.append(profile)
     await parts.write()

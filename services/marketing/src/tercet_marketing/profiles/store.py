@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -13,6 +14,7 @@ from sqlalchemy import ARRAY, Uuid, any_, literal, select
 from tercet_chassis import Tx, derived_id
 from tercet_chassis.entity import Entity, untracked, view
 from tercet_chassis.money import Money
+from tercet_marketing.profiles import rules
 from tercet_marketing.profiles.model import (
     Profile,
     ProfilePurchase,
@@ -27,17 +29,20 @@ _HOLD = (
     "SELECT count(pg_advisory_xact_lock(hashtextextended(concat('profile:', $1::text, ':', id), 0))) "
     "FROM unnest($2::uuid[]) AS id"
 )
-_KNOWN = (
-    "SELECT identity_id FROM profile_sources WHERE identity_id = ANY($1) "
-    "UNION SELECT identity_id FROM profiles WHERE identity_id = ANY($1)"
+_SOURCES = "SELECT id, identity_id, facts FROM profile_sources WHERE identity_id = ANY($1)"
+_KNOWN = "SELECT identity_id FROM profiles WHERE identity_id = ANY($1)"
+_TOLD_ANEW = (
+    "UPDATE profile_sources AS s SET facts = told.facts, update_time = $3, row_version = s.row_version + 1 "
+    "FROM unnest($1::uuid[], $2::jsonb[]) AS told(id, facts) WHERE s.id = told.id"
 )
 _PARTIES = "SELECT identity, party FROM known_parties($1, $2)"
+_VALUED = "SELECT DISTINCT party_id FROM profile_values WHERE party_id = ANY($1)"
 
 
-async def hold(tx: Tx, identities: Iterable[UUID]) -> None:
-    """Makes others who tell something of these identities wait until the end of the transaction."""
+async def hold(tx: Tx, ids: Iterable[UUID]) -> None:
+    """Makes others who tell something of these identities and parties wait until the end of the transaction."""
     # In one order everywhere, so that two groups of events do not wait for each other.
-    await tx.fetch(_HOLD, str(tx.tenant_id), sorted(identities))
+    await tx.fetch(_HOLD, str(tx.tenant_id), sorted(set(ids)))
 
 
 class Parts:
@@ -49,7 +54,8 @@ class Parts:
         for source in sources:
             self._sources[source.identity_id][source.id] = source
         self._profiles = {profile.identity_id: profile for profile in profiles}
-        self._new_sources: list[ProfileSource] = []
+        self._new_sources: dict[UUID, ProfileSource] = {}
+        self._told_anew: dict[UUID, ProfileSource] = {}
         self._new_profiles: list[Profile] = []
 
     def contribute(self, identity_id: UUID, id: UUID, facts: dict[str, Any]) -> bool:
@@ -58,11 +64,13 @@ class Parts:
         if known is None:
             made = untracked(ProfileSource)(id=id, identity_id=identity_id, facts=facts)
             self._sources[identity_id][id] = made
-            self._new_sources.append(made)
+            self._new_sources[id] = made
         elif known.facts == facts:
             return False
         else:
             known.facts = facts
+            if id not in self._new_sources:
+                self._told_anew[id] = known
         return True
 
     def facts_of(self, identity_id: UUID) -> list[dict[str, Any]]:
@@ -80,28 +88,35 @@ class Parts:
         return found
 
     async def write(self) -> None:
-        """Writes what is new; what has changed is written at the end of the transaction."""
+        """Writes sources and new profiles; profiles that have changed are written at the end of the transaction."""
         tx, new = self._tx, self._new_profiles
+        if self._told_anew:
+            facts = [json.dumps(source.facts, ensure_ascii=False) for source in self._told_anew.values()]
+            await tx.fetch(_TOLD_ANEW, list(self._told_anew), facts, tx.now())
         if new:
             # A party may have moved while the lead or customer that quotes it was on its way.
             rows = await tx.fetch(_PARTIES, tx.tenant_id, [profile.identity_id for profile in new])
             moved = {row["identity"]: row["party"] for row in rows}
             for profile in new:
                 profile.party_id = moved.get(profile.identity_id, profile.party_id)
-        tx.stage(ProfileSource, [vars(source) for source in self._new_sources])
+            valued = {row["party_id"] for row in await tx.fetch(_VALUED, [profile.party_id for profile in new])}
+            for profile in new:
+                if profile.party_id in valued:
+                    await _show_values(tx, profile)
+        tx.stage(ProfileSource, [vars(source) for source in self._new_sources.values()])
         tx.stage(Profile, [vars(profile) for profile in new])
 
 
-async def held_parts(tx: Tx, identities: Collection[UUID]) -> Parts:
-    """The parts of these identities' profiles, held until the end of the transaction."""
-    await hold(tx, identities)
-    known = [row["identity_id"] for row in await tx.fetch(_KNOWN, list(identities))]
+async def held_parts(tx: Tx, parties: Mapping[UUID, UUID]) -> Parts:
+    """The parts of these identities' profiles, held with their parties until the end of the transaction."""
+    await hold(tx, [*parties, *parties.values()])
+    given = list(parties)
+    sources = [untracked(ProfileSource)(**row) for row in await tx.fetch(_SOURCES, given)]
+    known = [row["identity_id"] for row in await tx.fetch(_KNOWN, given)]
     if not known:
-        return Parts(tx, [], [])
+        return Parts(tx, sources, [])
     wanted = any_(literal(known, ARRAY(Uuid())))
-    sources = await tx.session.scalars(select(ProfileSource).where(ProfileSource.identity_id == wanted))
-    profiles = await tx.session.scalars(select(Profile).where(Profile.identity_id == wanted))
-    return Parts(tx, sources, profiles)
+    return Parts(tx, sources, await tx.session.scalars(select(Profile).where(Profile.identity_id == wanted)))
 
 
 async def profile_of(tx: Tx, identity_id: UUID) -> Profile | None:
@@ -111,7 +126,16 @@ async def profile_of(tx: Tx, identity_id: UUID) -> Profile | None:
 
 async def profile_for(tx: Tx, identity_id: UUID, party_id: UUID) -> Profile:
     """The identity's profile, made when there is none."""
-    return await profile_of(tx, identity_id) or tx.add(_empty(Profile, tx, identity_id, party_id))
+    found = await profile_of(tx, identity_id)
+    if found is None:
+        found = tx.add(_empty(Profile, tx, identity_id, party_id))
+        await _show_values(tx, found)
+    return found
+
+
+async def _show_values(tx: Tx, profile: Profile) -> None:
+    # What the party is worth may have been told before there was a profile to show it.
+    profile.take_values(rules.latest_values(await values_of(tx, profile.party_id)))
 
 
 def _empty(make: type[Profile], tx: Tx, identity_id: UUID, party_id: UUID) -> Profile:
