@@ -28,8 +28,8 @@ class FieldNotWritable(InvalidArgument):
 
 
 async def patch(tx: Tx, entity: Any, message: Message, mask: FieldMask | None) -> Any:
-    """Sets the masked fields (without a mask: those the message has) and checks the whole. A value that is sent back as the
-    caller was shown it, shortened, stays what it is.
+    """Sets the masked fields (without a mask: those the message has) and checks the whole. A value that is sent back
+    as the caller was shown it, shortened, stays what it is.
 
     Refuses fields that clients may not set, and a result that breaks a rule.
     """
