@@ -76,7 +76,9 @@ class Inserts:
                 await _copy(statements, way, rows)
         if few:
             values = [way.column(at, rows) for way, rows in few.items() for at in range(len(way.columns))]
-            await statements.fetch(_together(tuple(few)), *values)
+            # Shorter columns are filled up with NULL, and the driver looks at each value of a column that it is given.
+            given = ([] if all(value is None for value in column) else column for column in values)
+            await statements.fetch(_together(tuple(few)), *given)
 
 
 async def _copy(statements: Statements, way: Way, rows: Sequence[Mapping[str, Any]]) -> None:
