@@ -69,6 +69,7 @@ async def test_import_whose_service_is_killed_ends_with_each_row_once(system: Sy
             before = await eventually(lambda: _reached(item, chunks * 1_000), within=90, hint="no chunk was written")  # noqa: B023
             assert before["state"] == "RUNNING", "killed in the middle, not after the end"
             left = workers_of(system)
+            assert left, "a large file is prepared in a process of its own"
             system.kill("leads")
             await eventually(lambda: not set(left) & set(workers_of(system)), hint="a worker stayed")  # noqa: B023
         await system.ready()
