@@ -27,7 +27,7 @@ Operation = APIOperation[Any, Any, Any, Any]
 LEFT_OUT = re.compile(r"/sessions|/me\b|/clock|/events|/users/|/roles/|/tenant")
 # The share of operations of each verb that must take at least one well-formed request: were everything stopped at the
 # door, nothing behind it would have been tried.
-SHARES = {"GET": 0.15, "PATCH": 0.1, "POST": 0.03, "DELETE": 0.02}
+SHARES = {"GET": 0.6, "PATCH": 0.4, "POST": 0.18, "DELETE": 0.2}
 EXAMPLES = {GenerationMode.POSITIVE: 2, GenerationMode.NEGATIVE: 1}
 
 
@@ -117,6 +117,8 @@ def outcome_of(schema: Any, base_url: str, token: str, ids: dict[str, str]) -> O
             for number, case in enumerate(examples(operation, mode)):
                 if mode is GenerationMode.POSITIVE:
                     reach_beyond_validation(case, known, plain=number == 0)
+                # Made-up credentials would be all that is answered.
+                case.headers, case.cookies = {}, {}
                 answer = case.call(base_url=base_url, headers={"Authorization": f"Bearer {token}"}, timeout=30)
                 outcome.note(operation, mode, case, answer)
     return outcome
