@@ -55,6 +55,15 @@ async def test_tenant_ends_with_its_transaction(sut: Client, app: Database) -> N
             await connection.execute(text("SELECT count(*) FROM contacts"))
 
 
+async def test_transaction_with_a_hushed_up_failure_does_not_end_as_if_it_were_written(app: Database) -> None:
+    with pytest.raises(RuntimeError, match="nothing of the transaction was written"):
+        async with app.begun() as statements:
+            with pytest.raises(DBAPIError):
+                await statements.fetch("SELECT 1 / 0")
+    async with app.begun() as statements:
+        assert await statements.fetch("SELECT 1")
+
+
 @pytest.mark.parametrize(
     "statement",
     [

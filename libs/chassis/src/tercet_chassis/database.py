@@ -54,10 +54,11 @@ class Statements:
             rows: list[Any] = await self._driver.fetch(statement, *values)
         return rows
 
-    async def run(self, statements: str) -> None:
-        """Statements without parameters, in one round trip."""
+    async def run(self, statements: str) -> str:
+        """Statements without parameters, in one round trip; gives what the server says of the last one."""
         with telemetry.sql_span(statements), self._errors():
-            await self._driver.execute(statements)
+            said: str = await self._driver.execute(statements)
+        return said
 
     async def copy(self, table: str, columns: Sequence[str], records: Sequence[Any]) -> None:
         """COPY as it is; JSON is given as text."""
@@ -124,7 +125,9 @@ class Database:
                 with first_statement():
                     await statements.run(_BEGIN.format(tenant_id) if tenant_id else "BEGIN")
                 yield statements
-                await statements.run("COMMIT")
+                # The server takes a COMMIT after a failed statement for a ROLLBACK, without a word.
+                if await statements.run("COMMIT") != "COMMIT":
+                    raise RuntimeError("a statement had failed and nobody told: nothing of the transaction was written")
             except BaseException:
                 await statements.rollback()
                 raise
