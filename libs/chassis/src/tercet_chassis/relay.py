@@ -58,8 +58,8 @@ class Relay:
                 await asyncio.sleep(0.5)
 
     async def _lead(self) -> None:
-        # The lock belongs to the connection: when this process dies, another replica's relay takes over. Should two lead
-        # for a moment, the stream drops what it has already.
+        # The lock belongs to the connection: when this process dies, another replica's relay takes over. Should two
+        # lead for a moment, the stream drops what it has already.
         async with self._runtime.database.engine.connect() as raw:
             connection = await raw.execution_options(isolation_level="AUTOCOMMIT")
             while not (await connection.execute(select(func.pg_try_advisory_lock(_LOCK)))).scalar():
