@@ -202,7 +202,7 @@ async def _answer_again(together: Together) -> None:
     runtime = together.running["sales"].runtime
     address = f"127.0.0.1:{runtime.server.port}"
     runtime.settings = replace(runtime.settings, grpc_address=address)
-    runtime.server = Server(runtime, runtime.service.methods)
+    runtime.server = Server(runtime, runtime.service.methods, runtime.groups, runtime.processes)
     await runtime.server.start()
     await runtime.server.set_ready(True)
 

@@ -14,7 +14,7 @@ from support.bench.requests import create, everything, names
 from tercet.sales.v1 import contact_service_pb2 as pb
 from tercet_chassis.errors import Refusal
 from tercet_chassis.ids import new_id
-from tercet_chassis.reading import Readers
+from tercet_chassis.readers import Readers
 from tercet_chassis.testing import Client, eventually, refused
 
 COUNT = "SELECT count(*) FROM fenced.contacts"

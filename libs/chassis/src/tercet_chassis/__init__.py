@@ -15,12 +15,13 @@ if TYPE_CHECKING:
     from tercet_chassis.errors import NotYet, Refusal
     from tercet_chassis.handlers import Handlers
     from tercet_chassis.ids import derived_id, new_id
+    from tercet_chassis.invariants import invariant
     from tercet_chassis.jobs import every, job
     from tercet_chassis.main import run
     from tercet_chassis.money import Money
     from tercet_chassis.process import Process
     from tercet_chassis.reading import Look
-    from tercet_chassis.service import Service, invariant
+    from tercet_chassis.service import Service
     from tercet_chassis.transaction import Tx
 
 __all__ = [
@@ -50,12 +51,13 @@ _HOMES = {
     "errors": ("NotYet", "Refusal"),
     "handlers": ("Handlers",),
     "ids": ("derived_id", "new_id"),
+    "invariants": ("invariant",),
     "jobs": ("every", "job"),
     "main": ("run",),
     "money": ("Money",),
     "process": ("Process",),
     "reading": ("Look",),
-    "service": ("Service", "invariant"),
+    "service": ("Service",),
     "transaction": ("Tx",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

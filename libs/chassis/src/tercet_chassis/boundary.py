@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from google.protobuf.message import Message
 from sqlalchemy.exc import IntegrityError
@@ -23,10 +23,7 @@ from tercet_chassis.entity import Entity, entity_of
 from tercet_chassis.errors import IdempotencyKeyReused, PermissionDenied, PermissionMissing, Refusal, Unauthenticated
 from tercet_chassis.faults import again_after_races, constraint_of, first_statement
 from tercet_chassis.tables import idempotency
-from tercet_chassis.transaction import Tx
-
-if TYPE_CHECKING:
-    from tercet_chassis.runtime import Runtime
+from tercet_chassis.transaction import Running, Tx
 
 Unit = Callable[[Any, Tx], Awaitable[Any]]
 _KNOWN = (
@@ -90,7 +87,7 @@ def _skipped(method: Method) -> tuple[str, ...]:
     return skipped
 
 
-async def run_unit(runtime: Runtime, method: Method, handler: Unit, request: Message, context: Context) -> Message:
+async def run_unit(runtime: Running, method: Method, handler: Unit, request: Message, context: Context) -> Message:
     """One request, one transaction; the same request id gives the same reply and takes effect once."""
     given = request.SerializeToString(deterministic=True)
     # Sign-ins are not remembered: their replies are secrets, and signing in twice harms nobody.
@@ -113,7 +110,7 @@ async def run_unit(runtime: Runtime, method: Method, handler: Unit, request: Mes
         return reply
 
 
-async def _once(runtime: Runtime, handler: Unit, request: Message, context: Context, record: _Record | None) -> Message:
+async def _once(runtime: Running, handler: Unit, request: Message, context: Context, record: _Record | None) -> Message:
     async with runtime.begun(context) as tx:
         if record is not None and (known := await record.known(tx)) is not None:
             return known
@@ -131,7 +128,7 @@ async def _once(runtime: Runtime, handler: Unit, request: Message, context: Cont
     return reply
 
 
-async def _recorded(runtime: Runtime, record: _Record) -> Message | None:
+async def _recorded(runtime: Running, record: _Record) -> Message | None:
     async with runtime.begun(record.context) as tx:
         return await record.known(tx)
 

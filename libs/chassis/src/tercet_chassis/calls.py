@@ -1,9 +1,8 @@
-"""Calls to other services: one channel a peer, the caller's identity and deadline passed on, refusals read back."""
+"""Calls to other services: the caller's identity and deadline passed on, refusals read back."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -12,65 +11,17 @@ from typing import TYPE_CHECKING, Any
 import grpc
 from google.protobuf.message import Message
 
+from tercet_chassis.channels import ServiceUnavailable
 from tercet_chassis.context import IN_TRANSACTION, Context
 from tercet_chassis.contract import CHASSIS_PACKAGE, Access, Method, methods_of, proto_package
-from tercet_chassis.errors import CallInsideTransaction, DeadlineSpent, Refusal, Unavailable
+from tercet_chassis.errors import CallInsideTransaction, DeadlineSpent, Refusal
 from tercet_chassis.principal import Principal
 from tercet_chassis.status import remote_refusal
 
 if TYPE_CHECKING:
-    from tercet_chassis.runtime import Runtime
+    from tercet_chassis.transaction import Running
 
-_RETRIES = {
-    "methodConfig": [
-        {
-            "name": [{}],
-            "retryPolicy": {
-                "maxAttempts": 4,
-                "initialBackoff": "0.05s",
-                "maxBackoff": "1s",
-                "backoffMultiplier": 3,
-                "retryableStatusCodes": ["UNAVAILABLE"],
-            },
-        }
-    ],
-    "loadBalancingConfig": [{"round_robin": {}}],
-}
-CHANNEL_OPTIONS = [
-    ("grpc.keepalive_time_ms", 30_000),
-    ("grpc.keepalive_timeout_ms", 10_000),
-    ("grpc.keepalive_permit_without_calls", 1),
-    ("grpc.max_receive_message_length", 8 << 20),
-    ("grpc.service_config", json.dumps(_RETRIES)),
-]
 _DEFAULT_SECONDS = 10.0
-
-
-class ServiceUnavailable(Unavailable):
-    """Another service did not answer."""
-
-    text = "The service {service} does not answer just now ({cause}); try again in a moment."
-
-
-class Channels:
-    """One channel for each peer, opened on first use."""
-
-    def __init__(self, peers: Mapping[str, str]) -> None:
-        self._peers = peers
-        self._open: dict[str, grpc.aio.Channel] = {}
-
-    def to(self, service: str) -> grpc.aio.Channel:
-        """The channel to a peer; refuses one that the settings do not name."""
-        if service not in self._open:
-            if service not in self._peers:
-                raise ServiceUnavailable(service=service, cause="it is not in TERCET_PEERS")
-            self._open[service] = grpc.aio.insecure_channel(f"dns:///{self._peers[service]}", options=CHANNEL_OPTIONS)
-        return self._open[service]
-
-    async def close(self) -> None:
-        """Closes all."""
-        for channel in self._open.values():
-            await channel.close()
 
 
 @cache
@@ -95,7 +46,7 @@ class Parts:
 class Calls:
     """What a view works with: calls on behalf of its caller, within its deadline."""
 
-    def __init__(self, runtime: Runtime, context: Context) -> None:
+    def __init__(self, runtime: Running, context: Context) -> None:
         self.runtime, self._context = runtime, context
 
     @property

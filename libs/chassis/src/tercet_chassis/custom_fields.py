@@ -16,9 +16,7 @@ from tercet_chassis.principal import hides
 from tercet_conditions import Field, FieldType
 
 if TYPE_CHECKING:
-    from tercet_chassis.lists import Reading
-    from tercet_chassis.runtime import Runtime
-    from tercet_chassis.transaction import Tx
+    from tercet_chassis.host import Host, Reading
 
 TYPES = ("TEXT", "INTEGER", "DECIMAL", "BOOLEAN", "DATE", "TIME", "CHOICE", "CHOICES")
 _LONGEST_TEXT = 4_000
@@ -51,7 +49,7 @@ async def definitions(reading: Reading, entity: type[Entity]) -> Mapping[str, Ma
     return reading.custom_fields[name]
 
 
-async def of_tenant(runtime: Runtime, tenant_id: UUID) -> Mapping[str, Mapping[str, Mapping[str, Any]]]:
+async def of_tenant(runtime: Host, tenant_id: UUID) -> Mapping[str, Mapping[str, Mapping[str, Any]]]:
     """The tenant's definitions for every kind of resource, by table and key."""
     found: dict[str, dict[str, Any]] = {}
     for table, key, definition in await runtime.readers.fetch(tenant_id, _OF_TENANT, tenant_id):
@@ -72,7 +70,9 @@ def condition_field(definition: Mapping[str, Any], masks: frozenset[str]) -> Fie
     )
 
 
-async def checked(tx: Tx, entity: type[Entity], values: Mapping[str, Any], *, creating: bool = True) -> dict[str, Any]:
+async def checked(
+    tx: Reading, entity: type[Entity], values: Mapping[str, Any], *, creating: bool = True
+) -> dict[str, Any]:
     """The values as they are stored; refuses unknown keys, wrong types and missing required ones, all at once.
 
     A new resource must have every required field; a change must not clear one.

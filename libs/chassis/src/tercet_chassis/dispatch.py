@@ -10,7 +10,7 @@ import random
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -29,10 +29,7 @@ from tercet_chassis.inbox import Work, unhandled
 from tercet_chassis.outbox import meta_of
 from tercet_chassis.principal import Principal
 from tercet_chassis.tables import dead_letters
-from tercet_chassis.transaction import Tx
-
-if TYPE_CHECKING:
-    from tercet_chassis.runtime import Runtime
+from tercet_chassis.transaction import Running, Tx
 
 log = structlog.get_logger(__name__)
 
@@ -58,7 +55,7 @@ class _Delivery:
 class Dispatcher:
     """Handles what is there in groups: a lone event at once, and the more together the more of them come."""
 
-    def __init__(self, runtime: Runtime, consumers: Sequence[Consumer], sources: Sequence[str]) -> None:
+    def __init__(self, runtime: Running, consumers: Sequence[Consumer], sources: Sequence[str]) -> None:
         self._runtime, self._consumers = runtime, consumers
         self._durable = f"tercet-{runtime.settings.service}"
         self._slots = asyncio.Semaphore(runtime.settings.consumer_concurrency)

@@ -11,7 +11,7 @@ import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import structlog
 from google.protobuf.message import Message
@@ -21,10 +21,7 @@ from tercet_chassis.context import Context
 from tercet_chassis.contract import Method
 from tercet_chassis.errors import IdempotencyKeyReused, Refusal
 from tercet_chassis.principal import Principal
-from tercet_chassis.transaction import Tx
-
-if TYPE_CHECKING:
-    from tercet_chassis.runtime import Runtime
+from tercet_chassis.transaction import Running, Tx
 
 log = structlog.get_logger(__name__)
 GroupHandler = Callable[[Sequence[Any], Tx], Awaitable[Sequence[Any]]]
@@ -91,7 +88,7 @@ class _Line:
 class Groups:
     """Lines of waiting calls; each line has one transaction at a time."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Running) -> None:
         self._runtime = runtime
         self._lines: dict[tuple[str, Principal], _Line] = {}
         self._tasks: set[asyncio.Task[None]] = set()

@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 import structlog
@@ -23,9 +23,7 @@ from tercet_chassis.faults import again_after_races
 from tercet_chassis.ids import derived_id
 from tercet_chassis.principal import Principal
 from tercet_chassis.tables import jobs, tenants
-
-if TYPE_CHECKING:
-    from tercet_chassis.runtime import Runtime
+from tercet_chassis.transaction import Running
 
 log = structlog.get_logger(__name__)
 
@@ -84,7 +82,7 @@ def jobs_in(module: Any, slice_name: str) -> list[Job]:
 class JobRunner:
     """Claims due jobs and runs each as a unit of its own; back-off on faults, a visible end after twelve attempts."""
 
-    def __init__(self, runtime: Runtime, known: Mapping[str, Job]) -> None:
+    def __init__(self, runtime: Running, known: Mapping[str, Job]) -> None:
         self._runtime, self._known = runtime, known
         self._wake = asyncio.Event()
 

@@ -16,7 +16,7 @@ from tercet_chassis import stored_files
 from tercet_chassis.tables import LINK_PARTY, party_links, tenants, units
 
 if TYPE_CHECKING:
-    from tercet_chassis.transaction import Tx
+    from tercet_chassis.host import Writing
 
 _SCOPES_OF_UNITS = ("own", "unit", "partner", "shared")
 
@@ -24,7 +24,7 @@ _SCOPES_OF_UNITS = ("own", "unit", "partner", "shared")
 class Known:
     """The surroundings of one transaction."""
 
-    def __init__(self, tx: Tx) -> None:
+    def __init__(self, tx: Writing) -> None:
         self._tx = tx
 
     # -- tenant and units ---------------------------------------------------------------------------------------------
@@ -106,7 +106,7 @@ class Known:
         return stored_files.read(self._tx, str(id))
 
 
-async def apply_move(tx: Tx, identity_id: UUID, party_id: UUID, version: int) -> bool:
+async def apply_move(tx: Writing, identity_id: UUID, party_id: UUID, version: int) -> bool:
     """Puts one identity under a party in this whole service; False when a newer move is known already."""
     values = {"tenant": tx.tenant_id, "identity": identity_id, "party": party_id, "version": version}
     if not (await tx.session.execute(LINK_PARTY, values)).scalar_one():

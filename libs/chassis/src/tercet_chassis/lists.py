@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cache, cached_property, lru_cache
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -23,42 +23,24 @@ from sqlalchemy.types import Uuid
 
 from tercet_chassis import custom_fields, keyset
 from tercet_chassis.binding import Binding, Bound
-from tercet_chassis.context import Context
 from tercet_chassis.entity import Custom, Entity, Searchable, view
 from tercet_chassis.errors import ConditionInvalid, Violation
 from tercet_chassis.keyset import Key
 from tercet_chassis.principal import Principal, hides
+from tercet_chassis.readers import ById
 from tercet_chassis.scopes import reach
 from tercet_chassis.search import query_expression
 from tercet_conditions import Clock, ConditionError, Field, FieldType, OrderBy, Schema, parse_order_by, parse_text
 from tercet_conditions.sql import SqlColumn, compile_sql
 
 if TYPE_CHECKING:
-    from tercet_chassis.runtime import Runtime
+    from tercet_chassis.host import Reading
 
 DEFAULT_PAGE, LARGEST_PAGE = 50, 500
 COUNTED_UP_TO = 10_000
 # Lists whose statement is kept: people look at the same few again and again.
 _MOST_KEPT = 2_000
 _DIALECT = dialect()  # type: ignore[no-untyped-call]
-
-
-class Reading(Protocol):
-    """What a list is read by: a transaction, or a look."""
-
-    runtime: Runtime
-    custom_fields: dict[str, dict[str, Any]]
-
-    @property
-    def context(self) -> Context: ...
-    @property
-    def principal(self) -> Principal: ...
-    @property
-    def tenant_id(self) -> UUID: ...
-    def now(self) -> datetime: ...
-    async def fetch(self, statement: str, *values: Any) -> list[Any]: ...
-
-
 _PYTHON_TYPES = {
     UUID: FieldType.UUID,
     date: FieldType.DATE,
@@ -161,21 +143,6 @@ class Query:
             process = bound.type.dialect_impl(_DIALECT).bind_processor(_DIALECT) if bound is not None else None
             values.append(process(value) if process is not None and value is not None else value)
         return cls(str(compiled), tuple(values))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ById:
-    """Rows in one caller's reach by their ids, the first parameter."""
-
-    text: str
-    values: tuple[Any, ...]
-    render: Callable[[Any], Message]
-    at: int
-
-    def id_of(self, row: Any) -> UUID:
-        """The row's id."""
-        found: UUID = row[self.at]
-        return found
 
 
 @lru_cache(maxsize=_MOST_KEPT)

@@ -16,7 +16,7 @@ from tercet_chassis.errors import InvalidArgument, Violation
 from tercet_chassis.showing import shown
 
 if TYPE_CHECKING:
-    from tercet_chassis.transaction import Tx
+    from tercet_chassis.host import Writing
 
 _NEVER = frozenset({"id", "etag", "create_time", "update_time"})
 
@@ -27,7 +27,7 @@ class FieldNotWritable(InvalidArgument):
     text = "The update names fields that cannot be set: {fields}. Leave them out."
 
 
-async def patch(tx: Tx, entity: Any, message: Message, mask: FieldMask | None) -> Any:
+async def patch(tx: Writing, entity: Any, message: Message, mask: FieldMask | None) -> Any:
     """Sets the masked fields (without a mask: those the message has) and checks the whole. A value that is sent back
     as the caller was shown it, shortened, stays what it is.
 
@@ -120,7 +120,7 @@ def _merged(binding: Binding, current: Message, message: Message, paths: Sequenc
     return merged
 
 
-async def _custom(tx: Tx, entity: Any, given: dict[str, Any], paths: Sequence[str]) -> dict[str, Any]:
+async def _custom(tx: Writing, entity: Any, given: dict[str, Any], paths: Sequence[str]) -> dict[str, Any]:
     """The fields of the tenant's own after the patch: named ones set or cleared, all others as they are."""
     values = given["custom"]
     keys = [path.partition(".")[2] for path in paths if path.startswith("custom.")] or list(values)

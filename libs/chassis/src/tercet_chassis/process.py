@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 from google.protobuf.message import Message
@@ -27,10 +27,7 @@ from tercet_chassis.faults import again_after_races
 from tercet_chassis.ids import derived_id
 from tercet_chassis.principal import Principal
 from tercet_chassis.tables import process_steps, processes
-from tercet_chassis.transaction import Tx
-
-if TYPE_CHECKING:
-    from tercet_chassis.runtime import Runtime
+from tercet_chassis.transaction import Running, Tx
 
 StepFunction = Callable[..., Awaitable[Any]]
 
@@ -42,7 +39,7 @@ class LeaseLost(Exception):
 class Process:
     """What a process handler works with."""
 
-    def __init__(self, runtime: Runtime, id: UUID, context: Context, attempt: int) -> None:
+    def __init__(self, runtime: Running, id: UUID, context: Context, attempt: int) -> None:
         self.runtime, self.id, self.context, self.attempt = runtime, id, context, attempt
         self._sequence = 0
         self._undo: list[tuple[str, StepFunction, tuple[Any, ...]]] = []

@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -24,9 +24,7 @@ from tercet_chassis.operations import operation_message
 from tercet_chassis.principal import Principal
 from tercet_chassis.process import LeaseLost, Process
 from tercet_chassis.tables import processes
-
-if TYPE_CHECKING:
-    from tercet_chassis.runtime import Runtime
+from tercet_chassis.transaction import Running
 
 log = structlog.get_logger(__name__)
 
@@ -55,7 +53,7 @@ class ProcessStillRuns(Refusal):
 class ProcessRunner:
     """The processes that run here."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Running) -> None:
         self._runtime = runtime
         self._handlers: dict[str, tuple[Method, ProcessHandler]] = {}
         self._tasks: dict[UUID, asyncio.Task[Message]] = {}

@@ -16,7 +16,7 @@ from tercet_chassis.tables import outbox
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
-    from tercet_chassis.runtime import Runtime
+    from tercet_chassis.host import Host
 
 log = structlog.get_logger(__name__)
 
@@ -40,7 +40,7 @@ _PUBLISHED = text("UPDATE outbox SET publish_time = clock_timestamp() WHERE id =
 class Relay:
     """Woken after each commit in this process, and by a short poll for commits elsewhere."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Host) -> None:
         self._runtime = runtime
         self._wake = asyncio.Event()
 

@@ -16,7 +16,7 @@ from tercet_chassis import tables, telemetry
 from tercet_chassis.audit_seal import Sealer
 from tercet_chassis.binding import Bindings
 from tercet_chassis.broker import Broker
-from tercet_chassis.calls import Channels
+from tercet_chassis.channels import Channels
 from tercet_chassis.clock import Clock
 from tercet_chassis.context import IN_TRANSACTION, Context
 from tercet_chassis.copies import linked
@@ -28,7 +28,7 @@ from tercet_chassis.groups import Groups
 from tercet_chassis.handlers import PROCESS
 from tercet_chassis.jobs import JobRunner
 from tercet_chassis.process_runner import ProcessRunner
-from tercet_chassis.reading import Readers
+from tercet_chassis.readers import Readers
 from tercet_chassis.relay import Relay
 from tercet_chassis.server import Server
 from tercet_chassis.service import SERVICES, Service
@@ -83,7 +83,7 @@ class Runtime:
         self.readers = Readers(self.database.engine)
         self.dispatcher = Dispatcher(self, service.consumers, SERVICES)
         self.sealer = Sealer(self.database)
-        self.server = Server(self, service.methods)
+        self.server = Server(self, service.methods, self.groups, self.processes)
         self.linked_entities = linked(service.entities)
         self.secret = hashlib.sha256(f"derived|{self.signer.secret}".encode()).digest()
         self.unique_keys = _unique_keys(service.entities)

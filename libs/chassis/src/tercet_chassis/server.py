@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import grpc
 import structlog
@@ -19,13 +19,13 @@ from tercet_chassis.calls import Calls
 from tercet_chassis.context import Context
 from tercet_chassis.contract import Access, Method
 from tercet_chassis.errors import InvalidArgument, Refusal, TokenInvalid
+from tercet_chassis.groups import Groups
 from tercet_chassis.principal import Principal
+from tercet_chassis.process_runner import ProcessRunner
 from tercet_chassis.reading import Look
 from tercet_chassis.showing import shown
 from tercet_chassis.status import abort, fault_status, status_of
-
-if TYPE_CHECKING:
-    from tercet_chassis.runtime import Runtime
+from tercet_chassis.transaction import Running
 
 log = structlog.get_logger(__name__)
 
@@ -57,8 +57,10 @@ class Bound:
 class Server(grpc.GenericRpcHandler):
     """Looks a call up by its path and runs it through the boundary."""
 
-    def __init__(self, runtime: Runtime, methods: Mapping[str, Bound]) -> None:
-        self._runtime, self._methods = runtime, methods
+    def __init__(
+        self, runtime: Running, methods: Mapping[str, Bound], groups: Groups, processes: ProcessRunner
+    ) -> None:
+        self._runtime, self._methods, self._groups, self._processes = runtime, methods, groups, processes
         self._server: grpc.aio.Server | None = None
         self._health = health_aio.HealthServicer()
         self.port = 0
@@ -111,9 +113,9 @@ class Server(grpc.GenericRpcHandler):
     async def _answer(self, bound: Bound, request: Message, context: Context) -> Message:
         validated(bound.method, request)
         if bound.shape == "process":
-            reply = await self._runtime.processes.start(bound.method, request, context)
+            reply = await self._processes.start(bound.method, request, context)
         elif bound.shape == "group":
-            reply = await self._runtime.groups.run(bound.method, bound.handler, request, context)
+            reply = await self._groups.run(bound.method, bound.handler, request, context)
         elif bound.shape == "look":
             reply = await bound.handler(request, Look(self._runtime, context))
         elif bound.shape == "view":

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import ModuleType
@@ -21,13 +20,13 @@ from tercet_chassis.contract import ContractBroken, methods_of, module_name, pro
 from tercet_chassis.copies import built_in_consumers
 from tercet_chassis.entity import Entity, metadata_of
 from tercet_chassis.handlers import Handlers, shape_of
+from tercet_chassis.invariants import Check, invariants_in
 from tercet_chassis.jobs import Job, jobs_in
 from tercet_chassis.server import Bound
 from tercet_chassis.standard import free_method
 
 SERVICES = ("leads", "sales", "marketing", "service-desk", "gateway")
 _PARTS = ("model", "service", "consumers", "jobs")
-Check = Callable[..., Any]
 
 
 @dataclass
@@ -96,7 +95,7 @@ class Service:
             for name, value in vars(module).items():
                 if isinstance(value, type) and issubclass(value, Handlers) and value.__module__ == module.__name__:
                     handlers[name] = value()
-            self.checks += [value for value in vars(module).values() if getattr(value, "__tercet_check__", False)]
+            self.checks += invariants_in(module)
         elif part == "consumers":
             self.consumers += consumers_in(module, slice_name)
         else:
@@ -130,20 +129,6 @@ class Service:
         stray = [name for name, owner in handlers.items() if type(owner) not in served]
         if stray and self.complete:
             raise ContractBroken(f"{self.name}: no proto service is named {', '.join(stray)}")
-
-
-def invariant(function: Check) -> Check:
-    """Marks `async def f(tx) -> Finding` in a slice's `service.py` as an invariant that `CheckInvariants` looks at.
-
-    With `calls` in place of `tx` it may ask other services.
-    """
-    function.__tercet_check__ = True  # type: ignore[attr-defined]
-    return function
-
-
-def among_services(check: Check) -> bool:
-    """Whether an invariant asks other services."""
-    return "calls" in inspect.signature(check).parameters
 
 
 def _import(name: str) -> ModuleType | None:

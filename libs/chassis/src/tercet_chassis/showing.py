@@ -14,11 +14,10 @@ from tercet_chassis.masking import holds_personal, mask
 from tercet_chassis.principal import hides
 
 if TYPE_CHECKING:
-    from tercet_chassis.runtime import Runtime
-    from tercet_chassis.transaction import Tx
+    from tercet_chassis.host import Host, Reading
 
 
-async def shown(runtime: Runtime, reply: Message, context: Context) -> Message:
+async def shown(runtime: Host, reply: Message, context: Context) -> Message:
     """The reply as the caller may see it. What was replied stays as it is: a process goes on with it, and others may
     wait for it too.
     """
@@ -32,7 +31,7 @@ async def shown(runtime: Runtime, reply: Message, context: Context) -> Message:
     return seen
 
 
-async def hidden_paths(tx: Tx, entity: type[Entity]) -> frozenset[str]:
+async def hidden_paths(tx: Reading, entity: type[Entity]) -> frozenset[str]:
     """The paths of conditions on an entity whose values are masked for the caller: an explanation must not tell them
     either.
     """
@@ -47,7 +46,7 @@ async def hidden_paths(tx: Tx, entity: type[Entity]) -> frozenset[str]:
     return frozenset(found)
 
 
-async def _own_fields(runtime: Runtime, context: Context) -> Mapping[str, Mapping[str, str]]:
+async def _own_fields(runtime: Host, context: Context) -> Mapping[str, Mapping[str, str]]:
     """The tenant's own personal fields by the full name of the resource."""
     if context.tenant_id is None:
         return {}

@@ -18,13 +18,13 @@ from tercet_chassis.search import index_words
 from tercet_chassis.tables import KNOWN_PARTIES
 
 if TYPE_CHECKING:
-    from tercet_chassis.runtime import Runtime
+    from tercet_chassis.host import Host
 
 
 class Stamps:
     """The stamps of one unit. `audit` collects (kind, id, action, changes) until the unit writes them."""
 
-    def __init__(self, runtime: Runtime, context: Context, now: datetime) -> None:
+    def __init__(self, runtime: Host, context: Context, now: datetime) -> None:
         self._runtime, self.context, self.now = runtime, context, now
         self.audit: list[tuple[str, UUID, str, bytes]] = []
 

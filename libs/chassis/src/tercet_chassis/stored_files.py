@@ -14,10 +14,10 @@ from tercet_chassis.outbox import timestamp
 from tercet_chassis.tables import file_chunks, files
 
 if TYPE_CHECKING:
-    from tercet_chassis.transaction import Tx
+    from tercet_chassis.host import Writing
 
 
-async def readable(tx: Tx, id: str) -> File:
+async def readable(tx: Writing, id: str) -> File:
     """What the caller may know of a file: people see the files that they brought; services and whoever may read every
     file and has nothing masked see all, since a file's bytes cannot be masked.
     """
@@ -26,7 +26,7 @@ async def readable(tx: Tx, id: str) -> File:
     return await stored(tx, id, owner=None if seen else tx.principal.subject)
 
 
-async def stored(tx: Tx, id: str, *, owner: str | None = None) -> File:
+async def stored(tx: Writing, id: str, *, owner: str | None = None) -> File:
     """What is known of a file of this tenant, of one owner's when one is named; refuses with NOT_FOUND."""
     mine = [files.c.owner == owner] if owner is not None else []
     query = select(files).where(files.c.tenant_id == tx.tenant_id, files.c.id == UUID(id), *mine)
@@ -43,7 +43,7 @@ async def stored(tx: Tx, id: str, *, owner: str | None = None) -> File:
     )
 
 
-async def read(tx: Tx, id: str) -> AsyncIterator[bytes]:
+async def read(tx: Writing, id: str) -> AsyncIterator[bytes]:
     """A file's bytes, a chunk of at most 1 MiB at a time."""
     sequence = 0
     while (content := await chunk(tx, id, sequence)) is not None:
@@ -51,7 +51,7 @@ async def read(tx: Tx, id: str) -> AsyncIterator[bytes]:
         sequence += 1
 
 
-async def chunk(tx: Tx, id: str, sequence: int) -> bytes | None:
+async def chunk(tx: Writing, id: str, sequence: int) -> bytes | None:
     """One chunk of a file, from 0; None after the last."""
     mine = (file_chunks.c.tenant_id == tx.tenant_id) & (file_chunks.c.file_id == UUID(id))
     query = select(file_chunks.c.content).where(mine, file_chunks.c.sequence == sequence)

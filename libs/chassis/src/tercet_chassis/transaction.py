@@ -5,9 +5,9 @@ or nothing.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
 import orjson
@@ -18,11 +18,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from tercet_chassis import custom_fields, lists, patching, writing
 from tercet_chassis.bulk import Inserts, Way, way_of
+from tercet_chassis.consumers import Consumer
 from tercet_chassis.context import Context, EventMeta
 from tercet_chassis.database import Statements
 from tercet_chassis.entity import Custom, Entity, Linked, Owned, Searchable, columns_of, entity_of
 from tercet_chassis.errors import EtagMismatch, ResourceNotFound
 from tercet_chassis.faults import as_refusals
+from tercet_chassis.host import Host
 from tercet_chassis.ids import new_id
 from tercet_chassis.known import Known
 from tercet_chassis.outbox import Emission
@@ -31,16 +33,44 @@ from tercet_chassis.scopes import reach
 from tercet_chassis.search import index_words
 from tercet_chassis.stamping import Stamps
 
-if TYPE_CHECKING:
-    from tercet_chassis.runtime import Runtime
-
 E = TypeVar("E", bound=Entity)
+
+
+class Dispatching(Protocol):
+    """How a running service hears of events."""
+
+    @property
+    def sources(self) -> list[str]:
+        """The services whose events are taken."""
+
+    def subjects_of(self, source: str) -> list[str]:
+        """What is taken of a service: subjects, or a pattern that means all."""
+
+    def named(self, name: str) -> Consumer | None:
+        """The consumer of that name."""
+
+    async def retry(self, consumer: Consumer, headers: dict[str, str], subject: str, payload: bytes, tx: Tx) -> None:
+        """Runs a dead letter again inside the caller's transaction; raises what the handler raises."""
+
+
+class Running(Host, Protocol):
+    """A running service, as those see it who begin transactions in it."""
+
+    @property
+    def dispatcher(self) -> Dispatching:
+        """Its consumers at work."""
+
+    def begun(self, context: Context) -> AbstractAsyncContextManager[Tx]:
+        """A transaction of the context's tenant that commits when the block ends; the block finishes the unit."""
+
+    def transaction(self, context: Context) -> AbstractAsyncContextManager[Tx]:
+        """One unit of work outside a request: for consumers, jobs and process steps."""
 
 
 class Tx:
     """One unit of work in one tenant. Handlers use it and never commit."""
 
-    def __init__(self, runtime: Runtime, statements: Statements, context: Context) -> None:
+    def __init__(self, runtime: Running, statements: Statements, context: Context) -> None:
         self.runtime, self._statements = runtime, statements
         self._session: AsyncSession | None = None
         # Definitions of custom fields, by table.

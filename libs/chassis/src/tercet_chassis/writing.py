@@ -14,7 +14,7 @@ from tercet_chassis.outbox import Emission, row_of
 from tercet_chassis.tables import audit, audit_waiting, outbox
 
 if TYPE_CHECKING:
-    from tercet_chassis.transaction import Tx
+    from tercet_chassis.host import Writing
 
 _OUTBOX = way_of(outbox, leave=("id", "create_time", "publish_time"))
 _AUDIT = way_of(audit, leave=("create_time",))
@@ -28,7 +28,7 @@ _WRITE_JOBS = (
 )
 
 
-def stage_events(tx: Tx, emissions: Sequence[Emission]) -> None:
+def stage_events(tx: Writing, emissions: Sequence[Emission]) -> None:
     """Outbox rows; each event shows its resource as it is after the flush."""
     rows = []
     for emission in emissions:
@@ -38,7 +38,7 @@ def stage_events(tx: Tx, emissions: Sequence[Emission]) -> None:
     tx.stage_rows(_OUTBOX, rows)
 
 
-async def write_jobs(tx: Tx, items: Sequence[Mapping[str, Any]]) -> None:
+async def write_jobs(tx: Writing, items: Sequence[Mapping[str, Any]]) -> None:
     """Job rows; the same key replaces the job that waits."""
     if items:
         last = {(item["name"], item["key"]): item for item in items}
@@ -48,7 +48,7 @@ async def write_jobs(tx: Tx, items: Sequence[Mapping[str, Any]]) -> None:
         await tx.fetch(_WRITE_JOBS, tx.tenant_id, [new_id() for _ in last], names, keys, due, arguments)
 
 
-def stage_audit(tx: Tx, rows: Sequence[tuple[str, UUID, str, bytes]]) -> None:
+def stage_audit(tx: Writing, rows: Sequence[tuple[str, UUID, str, bytes]]) -> None:
     """Audit rows, and one row that has the sealer come for them."""
     if not rows:
         return

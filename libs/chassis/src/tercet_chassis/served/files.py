@@ -15,11 +15,10 @@ from tercet_chassis.handlers import Handlers
 from tercet_chassis.ids import new_id
 from tercet_chassis.stored_files import chunk, readable, stored
 from tercet_chassis.tables import file_chunks, files
-from tercet_chassis.transaction import Tx
+from tercet_chassis.transaction import Running, Tx
 
 if TYPE_CHECKING:
     from tercet_chassis.calls import Calls
-    from tercet_chassis.runtime import Runtime
 
 LARGEST = 512 << 20
 CHUNK = 1 << 20
@@ -45,7 +44,7 @@ class FileService(Handlers):
     A slow client holds no transaction: each piece is one of its own, and the file is there once its last row is.
     """
 
-    async def UploadFile(self, requests: AsyncIterator[UploadFileRequest], runtime: Runtime, context: Context) -> File:
+    async def UploadFile(self, requests: AsyncIterator[UploadFileRequest], runtime: Running, context: Context) -> File:
         return await _Upload(runtime, context).take(requests)
 
     async def GetFile(self, request: GetFileRequest, tx: Tx) -> File:
@@ -67,7 +66,7 @@ class FileService(Handlers):
 class _Upload:
     """One file on its way in."""
 
-    def __init__(self, runtime: Runtime, context: Context) -> None:
+    def __init__(self, runtime: Running, context: Context) -> None:
         self._runtime, self._context = runtime, context
         self._id, self._digest, self._size, self._sequence = new_id(), hashlib.sha256(), 0, 0
         self._waiting = bytearray()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 from google.protobuf.message import Message
@@ -30,16 +30,13 @@ from tercet_chassis.contract import message_class, resource_field
 from tercet_chassis.entity import Entity
 from tercet_chassis.errors import FailedPrecondition, InvalidArgument, PermissionDenied
 from tercet_chassis.handlers import Handlers
+from tercet_chassis.invariants import among_services
 from tercet_chassis.outbox import timestamp
 from tercet_chassis.principal import Principal
 from tercet_chassis.process import Process
 from tercet_chassis.served.reconciliation import events_applied, links_fact, parties_agree, resources_kept
-from tercet_chassis.service import among_services
 from tercet_chassis.tables import business_clock, dead_letters, jobs, party_links
-from tercet_chassis.transaction import Tx
-
-if TYPE_CHECKING:
-    from tercet_chassis.runtime import Runtime
+from tercet_chassis.transaction import Running, Tx
 
 Finding = CheckInvariantsResponse.Finding
 _PAGE = 500
@@ -126,7 +123,7 @@ async def _keep_clock(tx: Tx, moment: datetime | None) -> None:
     await tx.session.execute(row.on_conflict_do_update(index_elements=["id"], set_={"virtual_time": moment}))
 
 
-def _announced(runtime: Runtime, name: str) -> tuple[type[Message], type[Entity]]:
+def _announced(runtime: Running, name: str) -> tuple[type[Message], type[Entity]]:
     service = runtime.service
     try:
         event: Any = message_class(f"{service.package}.{name}")

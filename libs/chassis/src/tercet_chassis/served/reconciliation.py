@@ -11,14 +11,14 @@ from sqlalchemy import func, select, text
 
 from tercet.chassis.v1.maintenance_service_pb2 import CheckInvariantsResponse
 from tercet.chassis.v1.reconciliation_service_pb2 import ListRecordedEventsRequest, ListRecordedEventsResponse
-from tercet_chassis.calls import Calls, ServiceUnavailable
+from tercet_chassis.calls import Calls
+from tercet_chassis.channels import ServiceUnavailable
 from tercet_chassis.consumers import Consumer
 from tercet_chassis.contract import events_of, has_message, message_class, resource_field, subject_of
 from tercet_chassis.entity import Entity
 from tercet_chassis.handlers import Handlers
-from tercet_chassis.runtime import Runtime
 from tercet_chassis.tables import outbox, party_links
-from tercet_chassis.transaction import Tx
+from tercet_chassis.transaction import Running, Tx
 
 Finding = CheckInvariantsResponse.Finding
 _PAGE = 5000
@@ -145,7 +145,7 @@ async def resources_kept(tx: Tx) -> Finding:
     return finding
 
 
-def _told(runtime: Runtime) -> Iterable[tuple[type[Entity], list[str]]]:
+def _told(runtime: Running) -> Iterable[tuple[type[Entity], list[str]]]:
     """The entities that events tell of, each with the subjects of those events."""
     found: dict[type[Entity], list[str]] = {}
     for event in events_of(runtime.service.package):

@@ -6,7 +6,7 @@ import re
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from tercet_chassis.calls import Channels
+from tercet_chassis.channels import Channels
 from tercet_chassis.ids import derived_id, new_id
 from tercet_gateway.edge.callers import Caller
 from tercet_gateway.edge.refusals import HeaderInvalid

@@ -9,7 +9,7 @@ from typing import Any
 import grpc
 from grpc_health.v1 import health_pb2
 
-from tercet_chassis.calls import Channels
+from tercet_chassis.channels import Channels
 from tercet_chassis.errors import Refusal
 
 _PATH = "/grpc.health.v1.Health/Check"

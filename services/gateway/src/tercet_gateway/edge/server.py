@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tercet_chassis.calls import Channels
+from tercet_chassis.channels import Channels
 from tercet_chassis.errors import Refusal
 from tercet_chassis.principal import Principal
 from tercet_chassis.tokens import Signer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tercet_chassis.calls import Channels
+from tercet_chassis.channels import Channels
 from tercet_gateway.edge.backend import Backend
 from tercet_gateway.edge.codec import Encoder
 from tercet_gateway.edge.gate import Gate
