@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from .errors import ConditionError, Problem, Reason
-from .kinds import NO_KINDS, Kinds
 from .schema import OPERATORS, Field, FieldType, Schema
 from .tree import Compare, Node, Now, Op, Search, Value
 from .values import literal
@@ -34,13 +33,26 @@ class Limits:
 LIMITS = Limits()
 
 
-class Check:
-    """Collects the terms and faults of one condition while it is read."""
+class Parser(Protocol):
+    """How one kind of node is read."""
 
-    def __init__(self, schema: Schema, limits: Limits, kinds: Kinds = NO_KINDS) -> None:
+    def parse(self, value: Any, check: Check, pointer: str) -> Node | None:
+        """The node; None after telling `check.refuse` why not. Conditions inside it are read by
+        `read_inner(value, check.within(their schema), pointer)`."""
+
+
+def no_parser(key: str) -> Parser | None:
+    """Where the language's own nodes are all there are."""
+    return None
+
+
+class Check:
+    """Collects the terms and faults of one condition while it is read. `parser` finds the further kinds of nodes."""
+
+    def __init__(self, schema: Schema, limits: Limits, parser: Callable[[str], Parser | None] = no_parser) -> None:
         self.schema = schema
         self.limits = limits
-        self.kinds = kinds
+        self.parser = parser
         self._problems: list[Problem] = []
         self._tally: Counter[str] = Counter()
 

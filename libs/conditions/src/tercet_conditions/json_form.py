@@ -24,7 +24,7 @@ _NAMES = (*map(str, Op), _MISSING)
 
 def parse_json(value: object, schema: Schema, *, kinds: Kinds = NO_KINDS, limits: Limits = LIMITS) -> Node:
     """Reads a decoded JSON condition. Refuses (ConditionError, all faults found) at JSON pointers."""
-    check = Check(schema, limits, kinds)
+    check = Check(schema, limits, kinds.keyed)
     tree = read_inner(value, check)
     check.done()
     if tree is None:
@@ -54,13 +54,13 @@ def _read(value: object, check: Check, pointer: str) -> Node | None:
             return term and Not(term)
         case "search" if isinstance(inner, str):
             return check.search(inner, f"{pointer}/search")
-    kind = check.kinds.keyed(key) if isinstance(key, str) else None
+    kind = check.parser(key) if isinstance(key, str) else None
     if kind is None:
         keys = ", ".join(sorted(map(str, value)))[:100] or "none"
         check.refuse(Reason.UNKNOWN_NODE, f"no condition has the keys {keys}: {_SHAPES}", pointer)
         return None
     check.count(pointer)
-    return kind.parse(inner, check, f"{pointer}/{_escaped(kind.key)}")
+    return kind.parse(inner, check, f"{pointer}/{_escaped(str(key))}")
 
 
 def _read_terms(key: str, items: object, check: Check, pointer: str) -> Node | None:

@@ -7,20 +7,18 @@ compiled. There is no global registry: two callers may know different kinds.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
+from .check import Parser
 from .clock import Clock
 from .schema import Schema
 from .tree import Node
-
-if TYPE_CHECKING:
-    from .check import Check
 
 Holds = Callable[[Any], bool]
 Getter = Callable[[str], Callable[[Any], Any]]
 
 
-class Kind(Protocol):
+class Kind(Parser, Protocol):
     """One kind of node: how it is written in JSON, compiled both ways, and told to a person."""
 
     @property
@@ -29,10 +27,6 @@ class Kind(Protocol):
 
     @property
     def node(self) -> type[Node]: ...
-
-    def parse(self, value: Any, check: Check, pointer: str) -> Node | None:
-        """The node; None after telling `check.refuse` why not. Conditions inside it are read by
-        `read_inner(value, check.within(their schema), pointer)`."""
 
     def to_json(self, node: Any) -> Any: ...
 
