@@ -124,6 +124,8 @@ async def _week(admin: Person, journal: Journal, monday: datetime, day: int, day
 
 def _print(console: Console, rows: list[tuple[str, str]]) -> None:
     table = Table(title=f"{company.NAME}: the past week", show_header=False, title_justify="left")
+    table.add_column()
+    table.add_column(overflow="fold")
     for name, value in rows:
         table.add_row(name, value)
     console.print(table)
