@@ -11,6 +11,7 @@ from tercet.leads.v1 import import_service_pb2 as pb
 from tercet.leads.v1.lead_service_pb2 import Lead
 from tercet_chassis import Handlers, Process, Refusal, Tx
 from tercet_leads.imports import ahead, reading, running, store
+from tercet_leads.imports.collecting import uncollected
 from tercet_leads.imports.mapping import harmless
 from tercet_leads.imports.model import Import, ImportRowError
 from tercet_leads.imports.preparing import Preparer
@@ -93,7 +94,8 @@ class ImportService(Handlers):
         done = 0
         async with aclosing(ahead.chunks(unit, request.id, running.ROWS_A_STEP)) as chunks:
             async for rows, prepared in chunks:
-                await process.step(f"rows {done}", running.take, request.id, rows, prepared)
+                with uncollected():
+                    await process.step(f"rows {done}", running.take, request.id, rows, prepared)
                 done += len(rows)
                 await process.progress(done, 0, f"{done} rows")
         item = await process.step("end", running.end, request.id)

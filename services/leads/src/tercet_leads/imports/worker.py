@@ -20,6 +20,7 @@ from typing import IO, Any
 
 import structlog
 
+from tercet_leads.imports.collecting import uncollected
 from tercet_leads.imports.preparing import Plan, Prepared, Preparer
 from tercet_leads.imports.tables import Row
 
@@ -133,7 +134,8 @@ def main() -> None:
         preparer = Preparer(_receive(source))
         while True:
             now, rows = _receive(source)
-            _send(target, preparer.rows([Row(*row) for row in rows], now))
+            with uncollected():
+                _send(target, preparer.rows([Row(*row) for row in rows], now))
 
 
 if __name__ == "__main__":
