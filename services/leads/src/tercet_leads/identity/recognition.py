@@ -235,8 +235,8 @@ class Batch:
         await store.update_parties(tx, sorted(self._grown.values(), key=lambda row: str(row["id"])))
         tx.stage(Identity, self._identities)
         fresh = [(number, party_id) for party_id, numbers in self._fresh.items() for number in numbers]
-        store.add_keys(tx, fresh, fresh=True)
-        store.add_keys(tx, self._more)
+        await store.add_keys(tx, fresh, fresh=True)
+        await store.add_keys(tx, self._more)
 
 
 __all__ = ["CONFIRMED", "UNRESOLVED", "Batch", "Candidate", "Recognition", "Trace", "candidates", "decide", "recognise"]
