@@ -1,6 +1,11 @@
-"""HTTP/1.1 as uvicorn speaks it, but for what cannot be read: that is refused with problem details too."""
+"""HTTP/1.1 as uvicorn speaks it, but for what cannot be read, which is refused with problem details too, and for how
+responses are written: head and body at once.
+"""
 
 from __future__ import annotations
+
+import asyncio
+from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -10,8 +15,51 @@ from tercet_gateway.edge.problems import Problem
 _WRONG = "This is no HTTP/1.1 request: its address or a header is malformed or too long. Correct it, then repeat it."
 
 
+class _Gathered:
+    """A transport that writes what comes in one turn of the loop at once: a system call and a packet less a response,
+    for the caller too.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport, self._loop = transport, loop
+        self._parts: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        """Takes a part."""
+        if not self._parts:
+            self._loop.call_soon(self.flush)  # a stream's head must not wait for its first message
+        self._parts.append(data)
+
+    def flush(self) -> None:
+        """Writes the parts that are there."""
+        if self._parts:
+            parts, self._parts = self._parts, []
+            self._transport.write(b"".join(parts))
+
+    def close(self) -> None:
+        """Closes the connection behind what was written."""
+        self.flush()
+        self._transport.close()
+
+
 class Protocol(HttpToolsProtocol):
     """One connection."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begins."""
+        super().connection_made(transport)
+        self._gathered: Any = _Gathered(transport, self.loop)
+
+    def on_headers_complete(self) -> None:
+        """Begins a response."""
+        super().on_headers_complete()
+        if self.cycle is not None:
+            self.cycle.transport = self._gathered
+
+    def on_response_complete(self) -> None:
+        """Ends a response."""
+        self._gathered.flush()
+        super().on_response_complete()
 
     def send_400_response(self, msg: str) -> None:
         """Refuses what the parser gave up on, and hangs up: where the next request would begin is unknown."""
