@@ -60,16 +60,17 @@ class Server(grpc.GenericRpcHandler):
     def __init__(
         self, runtime: Running, methods: Mapping[str, Bound], groups: Groups, processes: ProcessRunner
     ) -> None:
-        self._runtime, self._methods, self._groups, self._processes = runtime, methods, groups, processes
+        self._runtime, self._groups, self._processes = runtime, groups, processes
+        self._methods = methods
+        self._handlers = {path: self._handler(bound) for path, bound in methods.items()}
         self._server: grpc.aio.Server | None = None
         self._health = health_aio.HealthServicer()
         self.port = 0
 
     def service(self, handler_call_details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[Any, Any] | None:
-        bound = self._methods.get(handler_call_details.method)
-        if bound is None:
-            return None
+        return self._handlers.get(handler_call_details.method)
 
+    def _handler(self, bound: Bound) -> grpc.RpcMethodHandler[Any, Any]:
         async def unary(body: bytes, context: Any) -> bytes:
             return await self._unary(bound, body, context)
 

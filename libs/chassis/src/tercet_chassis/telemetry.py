@@ -8,14 +8,16 @@ import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cache
 from typing import Any
 
 import structlog
 from opentelemetry import propagate, trace
+from opentelemetry.context import attach, detach
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, Status, StatusCode
 from prometheus_client import Counter, Gauge, Histogram, start_http_server
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -59,6 +61,7 @@ _QUOTED = re.compile(r"(?<![\w-])\+?\d(?:[ -]?\d){7,}(?![\w-])|[^\s@'\"]+@[^\s@'
 _SILENT: Mapping[str, Any] = {"record_exception": False, "set_status_on_exception": False}
 _tracer = trace.get_tracer("tercet")
 _TRACE_HEADERS = ("traceparent", "tracestate")
+_UNRECORDED = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-00")
 _spans_sql = False
 _NO_SPAN: AbstractContextManager[None] = nullcontext()
 
@@ -145,9 +148,34 @@ def sql_span(statement: str) -> AbstractContextManager[Any]:
     return _tracer.start_as_current_span(name, kind=SpanKind.CLIENT, attributes=said, **_SILENT)
 
 
-@contextmanager
-def server_span(method: str, metadata: Mapping[str, Any]) -> Iterator[Span]:
+class _Unrecorded:
+    """The caller's span where its trace is not recorded: ours would be seen nowhere, and the trace id goes on."""
+
+    __slots__ = ("_span", "_token")
+
+    def __init__(self, context: SpanContext) -> None:
+        self._span = NonRecordingSpan(context)
+
+    def __enter__(self) -> Span:
+        self._token = attach(trace.set_span_in_context(self._span))
+        return self._span
+
+    def __exit__(self, *_: object) -> None:
+        detach(self._token)
+
+
+def server_span(method: str, metadata: Mapping[str, Any]) -> AbstractContextManager[Span]:
     """The span of one call, child of the caller's."""
+    given = _UNRECORDED.fullmatch(str(metadata.get("traceparent", "")))
+    if given is not None:
+        above = SpanContext(int(given[1], 16), int(given[2], 16), is_remote=True)
+        if above.is_valid:
+            return _Unrecorded(above)
+    return _recorded_span(method, metadata)
+
+
+@contextmanager
+def _recorded_span(method: str, metadata: Mapping[str, Any]) -> Iterator[Span]:
     parent = propagate.extract({key: str(metadata[key]) for key in _TRACE_HEADERS if key in metadata})
     with _tracer.start_as_current_span(method, context=parent, kind=SpanKind.SERVER, **_SILENT) as span:
         yield span
@@ -193,4 +221,9 @@ def trace_id(span: Span) -> str:
 
 def request_done(method: str, outcome: str, seconds: float) -> None:
     """Counts one call."""
-    REQUESTS.labels(method, outcome).observe(seconds)
+    _requests(method, outcome).observe(seconds)
+
+
+@cache
+def _requests(method: str, outcome: str) -> Histogram:
+    return REQUESTS.labels(method, outcome)
