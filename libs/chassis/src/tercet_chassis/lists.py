@@ -220,8 +220,7 @@ async def page(
         answer.total_size = (await reading.fetch(listing.count.text, *listing.count.values))[0][0]
     query = listing.query(keyset.read_token(secret, given, digest, len(listing.keys))) if given else listing.first
     rows = await reading.fetch(query.text, *query.values)
-    render = listing.binding.rendering.of_row
-    getattr(answer, _resources_field(answer.DESCRIPTOR)).extend([render(row) for row in rows[: listing.size]])
+    listing.binding.rendering.rows_into(getattr(answer, _resources_field(answer.DESCRIPTOR)), rows[: listing.size])
     if len(rows) > listing.size:
         last = rows[listing.size - 1]
         answer.next_page_token = keyset.token(secret, digest, [last[at] for at in listing.positions])

@@ -5,7 +5,7 @@ The constructor takes plain values in C; setting field by field costs four times
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cached_property
@@ -22,6 +22,8 @@ from tercet_chassis.contract import message_class
 from tercet_chassis.entity import Entity, untracked
 from tercet_chassis.money import Money
 
+# From an entity or row, the reader of nested messages, and what makes the message of plain values.
+_Render = Callable[[Any, Callable[[type[Message], Any], Any], Callable[..., Any]], Message]
 _EPOCH, _NAIVE_EPOCH = datetime(1970, 1, 1, tzinfo=UTC), datetime(1970, 1, 1)  # noqa: DTZ001
 _DIALECT = dialect()  # type: ignore[no-untyped-call]
 # PostgreSQL's number of the type numeric: without it, SQLAlchemy does not tell how a column's type reads values.
@@ -96,7 +98,8 @@ class Rendering:
     @cached_property
     def of_entity(self) -> Callable[[Any], Message]:
         """Renders an entity."""
-        return _compiled(self._message, [(field, _of_entity(field)) for field in self._fields.values()])
+        sources = [(field, _of_entity(field)) for field in self._fields.values()]
+        return _single(_compiled(self._message, sources), self._message)
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
@@ -109,6 +112,20 @@ class Rendering:
     @cached_property
     def of_row(self) -> Callable[[Any], Message]:
         """Renders a row of these columns, as the driver gives them."""
+        return _single(self._render_row, self._message)
+
+    def rows_into(self, target: Any, rows: Sequence[Any]) -> None:
+        """Renders rows into an empty repeated field: made where they stay, they are not copied there."""
+        render, add = self._render_row, target.add
+        for index, row in enumerate(rows):
+            try:
+                render(row, _as_it_is, add)
+            except (TypeError, ValueError):
+                del target[index:]
+                render(row, _parsed, add)
+
+    @cached_property
+    def _render_row(self) -> _Render:
         at = {name: f"o[{index}]" for index, name in enumerate(self.columns)}
         sources = [(field, self._of_row(field, at)) for field in self._fields.values()]
         return _compiled(self._message, sources, twin=self._twin(at))
@@ -212,7 +229,7 @@ def _is_map_of_messages(field: Field) -> bool:
 
 def _compiled(
     message: type[Message], sources: list[tuple[Field, str]], twin: Callable[[Any], Entity] | None = None
-) -> Callable[[Any], Message]:
+) -> _Render:
     given: list[str] = []
     later: list[str] = []
     for field, source in sources:
@@ -223,16 +240,19 @@ def _compiled(
             later.append(f" fill_map(getattr(m, {field.name!r}), {source})")
         else:
             given.append(f"  {field.name!r}: {source},")
-    body = "\n".join(["def render(o, nested):", " m = make(**{", *given, " })", *later, " return m"])
-    names = {**_NAMES, "make": message, "twin": twin}
+    body = "\n".join(["def render(o, nested, make):", " m = make(**{", *given, " })", *later, " return m"])
+    names = {**_NAMES, "twin": twin}
     exec(compile(body, f"<rendering of {message.DESCRIPTOR.full_name}>", "exec"), names)
-    render = names["render"]
+    render: _Render = names["render"]
+    return render
 
+
+def _single(render: _Render, make: type[Message]) -> Callable[[Any], Message]:
     def rendered(source: Any) -> Message:
         try:
-            return render(source, _as_it_is)  # type: ignore[no-any-return]
+            return render(source, _as_it_is, make)
         except (TypeError, ValueError):
             # JSON that the constructor does not take: the parser does, or says what is wrong.
-            return render(source, _parsed)  # type: ignore[no-any-return]
+            return render(source, _parsed, make)
 
     return rendered

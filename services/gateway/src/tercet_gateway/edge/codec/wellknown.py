@@ -37,11 +37,16 @@ class Malformed(ValueError):
 
 def timestamp_text(value: Any) -> str:
     """RFC 3339 in UTC with 0, 3, 6 or 9 decimals."""
-    nanos = value.nanos
-    return f"{_second(value.seconds)}{_fraction(nanos)}Z" if nanos else f"{_second(value.seconds)}Z"
+    return _instant(value.seconds, value.nanos)
 
 
-# The times of one resource, and of those that came together, lie in the same few seconds.
+# Several times of one resource are often the same instant, and pages are looked at again.
+@lru_cache(maxsize=8_192)
+def _instant(seconds: int, nanos: int) -> str:
+    return f"{_second(seconds)}{_fraction(nanos) if nanos else ''}Z"
+
+
+# The times of those that came together lie in the same few seconds.
 @lru_cache(maxsize=8_192)
 def _second(seconds: int) -> str:
     return (_EPOCH + timedelta(0, seconds)).isoformat()
