@@ -27,6 +27,8 @@ from nats.js.api import (
 )
 from nats.js.errors import NotFoundError
 
+from tercet_chassis.waiting import woken
+
 log = structlog.get_logger(__name__)
 
 MAX_AGE = timedelta(days=14)
@@ -210,11 +212,8 @@ class Feed:
 
     async def stir(self) -> None:
         """Waits until something may have changed: a message, the end of a request, or a `wake`."""
-        try:
-            await asyncio.wait_for(self._stirred.wait(), _LOST_AFTER)
-        except TimeoutError:
-            return
-        self._stirred.clear()
+        if await woken(self._stirred, _LOST_AFTER):
+            self._stirred.clear()
 
     def wake(self) -> None:
         """Ends a `stir`."""

@@ -5,7 +5,6 @@ of its effect.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,6 +23,7 @@ from tercet_chassis.ids import derived_id
 from tercet_chassis.principal import Principal
 from tercet_chassis.tables import jobs, tenants
 from tercet_chassis.transaction import Running
+from tercet_chassis.waiting import woken
 
 log = structlog.get_logger(__name__)
 
@@ -97,8 +97,7 @@ class JobRunner:
                 self._wake.clear()
                 ran = await self.run_due()
                 if ran < BATCH:
-                    with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(self._wake.wait(), POLL)
+                    await woken(self._wake, POLL)
             except asyncio.CancelledError:
                 raise
             except Exception as fault:

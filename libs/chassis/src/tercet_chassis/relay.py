@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ import structlog
 from sqlalchemy import delete, func, select, text, update
 
 from tercet_chassis.tables import outbox
+from tercet_chassis.waiting import woken
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -85,8 +85,7 @@ class Relay:
                 continue
             if published:
                 await asyncio.sleep(began + GATHER - time.monotonic())
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), POLL)
+            await woken(self._wake, POLL)
 
     async def publish_once(self, connection: AsyncConnection) -> int:
         """Publishes the oldest unpublished events; gives how many. Raises when the stream did not take them all."""
