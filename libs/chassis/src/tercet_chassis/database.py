@@ -19,7 +19,8 @@ from tercet_chassis.faults import first_statement
 _TENANT = text("SELECT set_config('app.tenant', :tenant, true)")
 _BEGIN = "BEGIN; SELECT set_config('app.tenant', '{}', true)"
 NOBODY = UUID(int=0)
-_DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+# The last is the driver's own confusion, when the server ends a connection in the moment of a statement.
+_DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, asyncpg.InternalClientError)
 
 
 def _json(value: Any) -> str:
@@ -82,6 +83,8 @@ class Statements:
             yield
         except _DRIVER_ERRORS as error:
             kind = IntegrityError if isinstance(error, asyncpg.IntegrityConstraintViolationError) else DBAPIError
+            if isinstance(error, asyncpg.InternalClientError):
+                self._driver.terminate()
             gone = self._driver.is_closed()
             raise kind(None, None, Said(error), hide_parameters=True, connection_invalidated=gone) from None
 
