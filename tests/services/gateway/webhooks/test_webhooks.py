@@ -67,6 +67,8 @@ async def receiver() -> AsyncIterator[Receiver]:
 
 
 async def _hook(company: Company, receiver: Receiver, *patterns: str, **values: Any) -> pb.Webhook:
+    # What is still on its way from before, such as the company's first unit, would be told too.
+    await company.admin.settled()
     values = {"name": "erp", "url": receiver.url, "role_code": "admin", **values}
     hook = pb.Webhook(event_patterns=patterns or ("gateway.unit.*",), **values)
     made: pb.Webhook = await company.admin.CreateWebhook(pb.CreateWebhookRequest(webhook=hook))
