@@ -179,7 +179,7 @@ class Postgres:
                 child = spawn(
                     command,
                     when_launcher_dies=signal.SIGKILL,
-                    become=identity.become,
+                    identity=identity.name,
                     env=_environment(),
                     cwd=identity.data.parent,
                     output=output,
@@ -200,7 +200,7 @@ class Postgres:
                     [identity.install / "bin" / "postgres", "-D", identity.data, "-p", str(port), *options],
                     # Immediate shutdown: nobody is left to wait for a clean one, and the log of changes is safe.
                     when_launcher_dies=signal.SIGQUIT,
-                    become=identity.become,
+                    identity=identity.name,
                     env=_environment(),
                     cwd=identity.data,
                     output=output,

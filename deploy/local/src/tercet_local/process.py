@@ -3,58 +3,59 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import os
 import select
 import signal
 import subprocess
+import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-_PR_SET_PDEATHSIG = 1
-_CLONE_NEWUSER = 0x10000000
-# Loaded here and not in the child: between fork and exec nothing may import or take a lock.
-_libc = ctypes.CDLL(None, use_errno=True)
+from tercet_local import prelude
+
+SAME = "same"
 
 
 def spawn(
     command: Sequence[str | Path],
     *,
     when_launcher_dies: signal.Signals,
-    become: Callable[[], None] | None = None,
+    identity: str = SAME,
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     output: IO[bytes] | int = subprocess.DEVNULL,
 ) -> subprocess.Popen[bytes]:
     """Start a direct child that the kernel signals when this process ends, however it ends.
 
-    `become` runs in the child first and may change who it is; the death signal is set after it because changing
-    credentials clears it. Refused off the main thread: the kernel ties the signal to the *thread* that forked.
-    The child gets a process group of its own, so that Ctrl-C reaches only the launcher, which then stops all in order.
+    It runs as `identity` (see `prelude.main`). Refused off the main thread: the kernel ties the signal to the *thread*
+    that forked. The child gets a process group of its own, so that Ctrl-C reaches only the launcher, which then stops
+    all in order.
     """
     if threading.current_thread() is not threading.main_thread():
         raise RuntimeError("children are tied to the thread that starts them: start them from the main thread")
-    launcher = os.getpid()
-
-    def in_child() -> None:
-        if become is not None:
-            become()
-        _libc.prctl(_PR_SET_PDEATHSIG, int(when_launcher_dies), 0, 0, 0)
-        if os.getppid() != launcher:  # it died before the line above took effect
-            os._exit(1)
-
     return subprocess.Popen(
-        [str(part) for part in command],
+        run_as(identity, command, when_launcher_dies),
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=subprocess.STDOUT,
         env=dict(env) if env is not None else None,
         cwd=cwd,
         process_group=0,
-        preexec_fn=in_child,
     )
+
+
+def run_as(
+    identity: str, command: Sequence[str | Path], when_launcher_dies: signal.Signals = signal.SIGKILL
+) -> list[str]:
+    """The command line that runs a command under that identity as a child of this process."""
+    # Neither the user's settings nor installed packages: it starts in a hundredth of a second and depends on nothing.
+    return [
+        sys.executable, "-I", "-S", prelude.__file__,
+        str(os.getpid()), str(int(when_launcher_dies)), identity,
+        *(str(part) for part in command),
+    ]  # fmt: skip
 
 
 def stop(child: subprocess.Popen[bytes], how: signal.Signals, *, patience: float) -> bool:
@@ -88,7 +89,7 @@ def _wait(child: subprocess.Popen[bytes], seconds: float) -> bool:
 
 def follow_parent(number: signal.Signals) -> None:
     """Ask the kernel to signal this process when the one that started it dies, as `make` may."""
-    _libc.prctl(_PR_SET_PDEATHSIG, int(number), 0, 0, 0)
+    prelude.signal_when_parent_dies(int(number))
 
 
 async def ended(child: subprocess.Popen[bytes]) -> int:
@@ -117,10 +118,3 @@ def wait_gone(pid: int, seconds: float) -> bool:
     finally:
         os.close(pidfd)
     return bool(ended)
-
-
-def unshare_user_namespace() -> None:
-    """Move the calling process into a new user namespace, all capabilities of the old one given up."""
-    if _libc.unshare(_CLONE_NEWUSER) != 0:
-        code = ctypes.get_errno()
-        raise OSError(code, os.strerror(code))
