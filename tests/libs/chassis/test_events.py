@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -58,6 +58,19 @@ async def test_event_travels_with_its_meta(sut: Client, happenings: Happenings) 
     assert row.publish_time is not None
     assert events.ContactCreated.FromString(bytes(row.payload)).contact == made
     assert await happenings("welcome") == [("王芳", 1)]
+
+
+async def test_event_says_when_it_was_recorded_also_when_business_time_is_virtual(sut: Client) -> None:
+    began, clock = datetime.now(UTC), sut.running.runtime.clock
+    clock.advance(began + timedelta(days=2))
+    try:
+        await create(sut)
+    finally:
+        clock.release()
+    (row,) = await rows_of(sut)
+    meta = meta_of(row.subject, row.headers)
+    assert meta.occur_time == began + timedelta(days=2)
+    assert began <= meta.record_time <= datetime.now(UTC)
 
 
 async def test_event_holds_the_resource_after_the_change(sut: Client) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -81,7 +81,8 @@ def row_of(emission: Emission, rendered: Message | None, context: Context, now: 
         "ce-id": str(event_id),
         "ce-type": emission.event.DESCRIPTOR.full_name,
         "ce-source": f"tercet/{source}",
-        "ce-time": now.isoformat(),
+        # When it was recorded, by the machine: business time may be virtual.
+        "ce-time": datetime.now(UTC).isoformat(),
         "ce-subject": str(entity.id if entity is not None else event_id),
         "ce-datacontenttype": "application/protobuf",
         "tercet-tenant": str(context.tenant_id),

@@ -141,7 +141,7 @@ def _lead_facts(lead: Lead, meta: EventMeta) -> Json:
         _point("ACCOUNT", lead.wechat, "wechat"),
         _point("ACCOUNT", lead.openid, "wechat_openid"),
     ]
-    first = _moment(lead, "occur_time") or _moment(lead, "create_time") or meta.record_time
+    first = _moment(lead, "occur_time") or _moment(lead, "create_time") or meta.occur_time
     last = _moment(lead, "last_touch_time") or first
     first_touch = {"source_code": lead.source_code, "placement_id": lead.placement_id, "touch_time": moment_text(first)}
     last_touch = {"source_code": lead.last_source_code or lead.source_code, "touch_time": moment_text(max(first, last))}
