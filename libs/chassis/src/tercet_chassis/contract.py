@@ -47,6 +47,8 @@ class Method:
     name: str
     service: str
     rule: options_pb2.MethodRule
+    access: int
+    permission: str
     request: type[Message]
     response: type[Message]
     reads: bool
@@ -108,6 +110,8 @@ def _method(method: MethodDescriptor, service: str) -> Method:
         name=method.name,
         service=service,
         rule=rule,
+        access=rule.access,
+        permission=rule.permission,
         request=message_factory.GetMessageClass(method.input_type),
         response=message_factory.GetMessageClass(method.output_type),
         reads=reads,

@@ -5,6 +5,7 @@ personal values.
 from __future__ import annotations
 
 import logging
+import random
 import re
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -16,7 +17,7 @@ from opentelemetry import propagate, trace
 from opentelemetry.context import attach, detach
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased, TraceIdRatioBased
 from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, Status, StatusCode
 from prometheus_client import Counter, Gauge, Histogram, start_http_server
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -61,7 +62,8 @@ _QUOTED = re.compile(r"(?<![\w-])\+?\d(?:[ -]?\d){7,}(?![\w-])|[^\s@'\"]+@[^\s@'
 _SILENT: Mapping[str, Any] = {"record_exception": False, "set_status_on_exception": False}
 _tracer = trace.get_tracer("tercet")
 _TRACE_HEADERS = ("traceparent", "tracestate")
-_UNRECORDED = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-00")
+_UNRECORDED = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-00")
+_silent = False
 _spans_sql = False
 _NO_SPAN: AbstractContextManager[None] = nullcontext()
 
@@ -117,7 +119,11 @@ def start(settings: Settings, engine: AsyncEngine) -> None:
     )
     structlog.contextvars.bind_contextvars(service=settings.service)
     resource = Resource.create({"service.name": f"tercet-{settings.service}"})
-    provider = TracerProvider(resource=resource, sampler=ParentBased(TraceIdRatioBased(settings.trace_share)))
+    global _silent
+    _silent = not settings.otlp_endpoint
+    # Where no span is sent none is recorded: a recorded one costs ten times as much, and nobody would see it.
+    sampler = ALWAYS_OFF if _silent else ParentBased(TraceIdRatioBased(settings.trace_share))
+    provider = TracerProvider(resource=resource, sampler=sampler)
     if settings.otlp_endpoint:
         # The exporter is 150 ms and 5 MB of imports that a process without an endpoint never needs.
         from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
@@ -148,17 +154,33 @@ def sql_span(statement: str) -> AbstractContextManager[Any]:
     return _tracer.start_as_current_span(name, kind=SpanKind.CLIENT, attributes=said, **_SILENT)
 
 
-class _Unrecorded:
-    """The caller's span where its trace is not recorded: ours would be seen nowhere, and the trace id goes on."""
+def fresh_traceparent() -> str:
+    """The header of a new trace that is not recorded: its id joins the logs of all services."""
+    ids = f"{random.getrandbits(192):048x}"
+    return f"00-{ids[:32]}-{ids[32:]}-00"
 
-    __slots__ = ("_span", "_token")
 
-    def __init__(self, context: SpanContext) -> None:
-        self._span = NonRecordingSpan(context)
+def silent() -> bool:
+    """Whether this process was told to send its spans nowhere."""
+    return _silent
+
+
+class _Passing(NonRecordingSpan):
+    """The caller's span where its trace is not recorded: ours would be seen nowhere, and the trace id goes on. Its
+    numbers are read when a log line asks for them, and most calls log nothing.
+    """
+
+    def __init__(self, header: str) -> None:
+        self.header = header
+
+    def get_span_context(self) -> SpanContext:
+        """The caller's."""
+        _, trace_id, span_id, _ = self.header.split("-")
+        return SpanContext(int(trace_id, 16), int(span_id, 16), is_remote=True)
 
     def __enter__(self) -> Span:
-        self._token = attach(trace.set_span_in_context(self._span))
-        return self._span
+        self._token = attach(trace.set_span_in_context(self))
+        return self
 
     def __exit__(self, *_: object) -> None:
         detach(self._token)
@@ -166,12 +188,8 @@ class _Unrecorded:
 
 def server_span(method: str, metadata: Mapping[str, Any]) -> AbstractContextManager[Span]:
     """The span of one call, child of the caller's."""
-    given = _UNRECORDED.fullmatch(str(metadata.get("traceparent", "")))
-    if given is not None:
-        above = SpanContext(int(given[1], 16), int(given[2], 16), is_remote=True)
-        if above.is_valid:
-            return _Unrecorded(above)
-    return _recorded_span(method, metadata)
+    given = str(metadata.get("traceparent", ""))
+    return _Passing(given) if _UNRECORDED.fullmatch(given) else _recorded_span(method, metadata)
 
 
 @contextmanager
@@ -206,7 +224,10 @@ def job_span(name: str) -> Iterator[Span]:
 
 def traceparent() -> str:
     """The current trace as a header, empty when there is none."""
-    context = trace.get_current_span().get_span_context()
+    span = trace.get_current_span()
+    if isinstance(span, _Passing):
+        return span.header
+    context = span.get_span_context()
     if not context.is_valid:
         return ""
     return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"

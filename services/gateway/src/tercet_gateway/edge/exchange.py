@@ -10,6 +10,7 @@ import grpc
 from opentelemetry import propagate, trace
 from opentelemetry.context import Context
 
+from tercet_chassis import telemetry
 from tercet_chassis.errors import Refusal
 from tercet_gateway.edge import problems
 from tercet_gateway.edge.gate import address_of
@@ -73,7 +74,11 @@ class Exchange:
     def begin_trace(self, name: str) -> trace.Span:
         """Starts the span of this exchange as a child of the caller's, and names what goes on to the services."""
         parent = _NO_PARENT
-        if b"traceparent" in self.headers:
+        if b"traceparent" not in self.headers:
+            if telemetry.silent():
+                self.traceparent = telemetry.fresh_traceparent()
+                return trace.INVALID_SPAN
+        else:
             given = {key: self.headers.get(key.encode(), b"").decode("latin-1") for key in _TRACE}
             parent = propagate.extract({key: value for key, value in given.items() if value})
         span = _tracer.start_span(name, context=parent, kind=trace.SpanKind.SERVER)

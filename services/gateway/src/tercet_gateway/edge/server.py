@@ -26,6 +26,7 @@ from tercet_gateway.edge.callers import Callers
 from tercet_gateway.edge.contract import Contract
 from tercet_gateway.edge.cors import Cors
 from tercet_gateway.edge.exchange import SECURITY, Exchange, Receive, Scope, Send, problem_of
+from tercet_gateway.edge.forwarded import Forwarded
 from tercet_gateway.edge.gate import Gate
 from tercet_gateway.edge.health import Health
 from tercet_gateway.edge.limits import Limiter
@@ -167,8 +168,8 @@ async def serve_http(
     listener = _bound(settings.http_address)
     edge = create_app(settings, contract)
     config = uvicorn.Config(
-        edge, http=Protocol, ws="none", lifespan="on", access_log=False, log_config=None,
-        server_header=False, proxy_headers=True, forwarded_allow_ips=settings.trusted_proxies,
+        Forwarded(edge, settings.trusted_proxies), interface="asgi3", http=Protocol, ws="none", lifespan="on",
+        access_log=False, log_config=None, server_header=False, proxy_headers=False,
         timeout_graceful_shutdown=20, timeout_keep_alive=30, backlog=2048,
     )  # fmt: skip
     server = _Server(config)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import cache
 from typing import Any
 
 import orjson
@@ -27,6 +28,12 @@ REQUESTS = Histogram(
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
 )  # fmt: skip
 _EMPTY = "google.protobuf.Empty"
+
+
+# Finding a histogram by its labels costs as much as observing.
+@cache
+def _requests(method: str, status: int) -> Histogram:
+    return REQUESTS.labels(method, str(status))
 
 
 class Transcoder:
@@ -63,7 +70,7 @@ class Transcoder:
         finally:
             span.set_attribute("http.response.status_code", status)
             span.end()
-            REQUESTS.labels(route.method.full_name, str(status)).observe(time.perf_counter() - begun)
+            _requests(route.method.full_name, status).observe(time.perf_counter() - begun)
 
     def _problem(self, error: Exception, route: Route, exchange: Exchange) -> Problem:
         problem = problem_of(error)

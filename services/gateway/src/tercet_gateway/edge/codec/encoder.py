@@ -65,7 +65,8 @@ class Encoder:
             return f"{{{self._key(key)}: {self._one(value, 'v')} for k, v in {source}.items()}}"
         if field.is_repeated:
             one = self._one(field, "v")
-            return f"[*{source}]" if one == "v" else f"[{one} for v in {source}]"
+            # A slice is one list made in C; going through the field itself ends with an exception for each.
+            return f"{source}[:]" if one == "v" else f"[{one} for v in {source}[:]]"
         one = self._one(field, source)
         return f"({one} if m.HasField({field.name!r}) else None)" if field.has_presence else one
 
