@@ -148,7 +148,7 @@ async def run(options: argparse.Namespace, folder: Path) -> None:
         running = await together.start(service, running_servers.owner_dsn("leads"), running_servers.app_dsn("leads"))
         if not options.relay:
             relay: Any = running.runtime.relay
-            relay.publish_once = _nothing
+            relay._publish = _nothing
         client = await running.tenant()
         head = content[: content.index(b"\n", len(content) // 20) + 1]
         await _import(client, head)  # what is loaded and compiled once

@@ -1,14 +1,19 @@
-"""The relay takes committed events from the outbox to the stream, in order, at least once; one a database at a time."""
+"""The relay takes committed events from the outbox to the stream, in order, at least once; one a database at a time.
+
+What units told in bulk goes in a line of its own, at a pace that leaves the machine to those who write it and the
+consumers to what people do meanwhile. A resource may stand in both lines: projections take its newest version.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
-from sqlalchemy import delete, func, select, text, update
+from sqlalchemy import Row, Select, delete, func, select, text, update
 
 from tercet_chassis.tables import outbox
 from tercet_chassis.waiting import woken
@@ -28,12 +33,23 @@ UNSURE = timedelta(minutes=2)
 _LOCK = 7_300_001
 # Commits that follow each other so closely are published together; one after a pause waits for nobody.
 GATHER = 0.02
-_OLDEST = (
-    select(outbox.c.id, outbox.c.subject, outbox.c.payload, outbox.c.headers, outbox.c.event_id)
-    .where(outbox.c.publish_time.is_(None))
-    .order_by(outbox.c.id)
-    .limit(BATCH)
-)
+# After each batch of what was told in bulk the next one waits so many seconds: while more is being written, and after.
+WRITING, WRITTEN = 2.0, 0.25
+# With so many waiting it is published as fast as it goes, however much is being written: nobody may fall far behind.
+MOST_WAITING = 50_000
+
+
+def _oldest(*, bulk: bool) -> Select[Any]:
+    return (
+        select(outbox.c.id, outbox.c.subject, outbox.c.payload, outbox.c.headers, outbox.c.event_id)
+        .where(outbox.c.publish_time.is_(None), outbox.c.bulk.is_(bulk))
+        .order_by(outbox.c.id)
+        .limit(BATCH)
+    )
+
+
+_FIRST, _BULK = _oldest(bulk=False), _oldest(bulk=True)
+_NEWEST = select(func.max(outbox.c.id)).where(outbox.c.publish_time.is_(None), outbox.c.bulk.is_(True))
 _PUBLISHED = text("UPDATE outbox SET publish_time = clock_timestamp() WHERE id = ANY(:ids)")
 
 
@@ -43,6 +59,9 @@ class Relay:
     def __init__(self, runtime: Host) -> None:
         self._runtime = runtime
         self._wake = asyncio.Event()
+        # When the next batch of what was told in bulk is due, and the newest that waited at the last one.
+        self._bulk_due = 0.0
+        self._bulk_newest = 0
 
     def wake(self) -> None:
         """There is something to publish."""
@@ -81,15 +100,29 @@ class Relay:
             began = time.monotonic()
             # On the connection that holds the lock: whoever has lost it publishes nothing.
             published = await self.publish_once(connection)
+            if time.monotonic() >= self._bulk_due:
+                await self._publish_bulk(connection)
             if published == BATCH:
                 continue
             if published:
                 await asyncio.sleep(began + GATHER - time.monotonic())
-            await woken(self._wake, POLL)
+            await woken(self._wake, min(POLL, max(0.0, self._bulk_due - time.monotonic())))
 
     async def publish_once(self, connection: AsyncConnection) -> int:
         """Publishes the oldest unpublished events; gives how many. Raises when the stream did not take them all."""
-        rows = (await connection.execute(_OLDEST)).all()
+        return await self._publish(connection, (await connection.execute(_FIRST)).all())
+
+    async def _publish_bulk(self, connection: AsyncConnection) -> None:
+        rows = (await connection.execute(_BULK)).all()
+        await self._publish(connection, rows)
+        newest = ((await connection.execute(_NEWEST)).scalar() or 0) if len(rows) == BATCH else 0
+        if newest and newest - rows[-1].id > MOST_WAITING:
+            pause = 0.0
+        else:
+            pause = WRITING if newest > self._bulk_newest else WRITTEN
+        self._bulk_due, self._bulk_newest = time.monotonic() + pause, newest
+
+    async def _publish(self, connection: AsyncConnection, rows: Sequence[Row[Any]]) -> int:
         if not rows:
             return 0
         taken = await self._runtime.broker.publish(

@@ -39,9 +39,11 @@ outbox = Table(
     Column("version", BigInteger, nullable=False),
     Column("headers", JSONB, nullable=False),
     Column("payload", LargeBinary, nullable=False),
+    # One of hundreds that one unit told: it lets what people do go first.
+    Column("bulk", Boolean, nullable=False, server_default=text("false")),
     _time("create_time", default=True),
     _time("publish_time", nullable=True),
-    Index("outbox_unpublished", "id", postgresql_where=text("publish_time IS NULL")),
+    Index("outbox_unpublished", "bulk", "id", postgresql_where=text("publish_time IS NULL")),
     Index("outbox_by_create_time", "create_time", postgresql_using="brin"),
 )
 
