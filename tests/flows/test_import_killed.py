@@ -15,7 +15,8 @@ from tercet_chassis.testing import eventually
 
 LEADS = Path(__file__).parents[2] / "examples" / "leads.csv"
 # Enough for several chunks and for a process that prepares them.
-ROWS = 4_000
+CHUNK = 2_000
+ROWS = 4 * CHUNK
 ADMIN = {"tenant": "acme", "email": "admin@acme.example", "password": "correct-horse-battery-42", "client": "tests"}
 
 
@@ -66,7 +67,7 @@ async def test_import_whose_service_is_killed_ends_with_each_row_once(system: Sy
             return dict(answer.json()) if answer.is_success else {}
 
         for chunks in (1, 2):
-            before = await eventually(lambda: _reached(item, chunks * 1_000), within=90, hint="no chunk was written")  # noqa: B023
+            before = await eventually(lambda: _reached(item, chunks * CHUNK), within=90, hint="no chunk was written")  # noqa: B023
             assert before["state"] == "RUNNING", "killed in the middle, not after the end"
             left = workers_of(system)
             assert left, "a large file is prepared in a process of its own"

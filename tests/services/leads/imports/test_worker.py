@@ -24,7 +24,7 @@ from tercet_leads.imports import ahead, running, worker
 from tercet_leads.imports.mapping import propose
 from tercet_leads.imports.preparing import Plan, Preparer, submission_of
 from tercet_leads.imports.tables import Row
-from tercet_leads.imports.worker import Preparing, Worker
+from tercet_leads.imports.worker import Preparing, Worker, opened
 
 HEADER = ("编号", "姓名", "公司", "手机", "电话", "邮箱", "城市", "地址", "来源", "创建时间", "经度", "备注")
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -69,7 +69,7 @@ def gone(pid: int) -> bool:
 def test_rows_become_the_same_in_either_process(apart: Worker, cells: list[list[str]]) -> None:
     rows = rows_of(cells)
     here = Preparer(PLAN).rows(rows, NOW)
-    there = asyncio.run(apart.rows(rows, NOW))
+    there = opened(asyncio.run(apart.packed(rows, NOW)))
     assert there == here
     for found, other in zip(here, there, strict=True):
         if found is not None and other is not None:
@@ -79,10 +79,10 @@ def test_rows_become_the_same_in_either_process(apart: Worker, cells: list[list[
 async def test_rows_are_prepared_here_once_the_process_is_dead() -> None:
     rows = rows_of([["1", "王芳", "", "13812341234"], ["2", "李雷"]])
     preparing = Preparing(PLAN, apart=True)
-    before = await preparing.rows(rows, NOW)
+    before = opened(await preparing.packed(rows, NOW))
     assert preparing.worker is not None
     preparing.worker.process.kill()
-    assert await preparing.rows(rows, NOW) == before
+    assert opened(await preparing.packed(rows, NOW)) == before
     assert preparing.worker is None
 
 
@@ -90,8 +90,8 @@ async def test_chunks_that_are_asked_for_at_once_get_their_own_answers() -> None
     chunks = [rows_of([[str(number), person(number), "", mobile(number)]] * 40) for number in range(6)]
     preparing = Preparing(PLAN, apart=True)
     try:
-        answers = await asyncio.gather(*(preparing.rows(rows, NOW) for rows in chunks))
-        assert answers == [Preparer(PLAN).rows(rows, NOW) for rows in chunks]
+        answers = await asyncio.gather(*(preparing.packed(rows, NOW) for rows in chunks))
+        assert [opened(answer) for answer in answers] == [Preparer(PLAN).rows(rows, NOW) for rows in chunks]
         assert preparing.worker is not None
     finally:
         preparing.close()

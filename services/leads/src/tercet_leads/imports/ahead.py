@@ -10,7 +10,7 @@ from tercet_leads.imports.model import Import
 from tercet_leads.imports.preparing import Prepared
 from tercet_leads.imports.reading import Unit
 from tercet_leads.imports.tables import Row
-from tercet_leads.imports.worker import Preparing
+from tercet_leads.imports.worker import Packed, Preparing, opened
 
 # A smaller file is through before a process of its own has started.
 APART_FROM = 256 << 10
@@ -26,7 +26,7 @@ async def chunks(unit: Unit, item_id: str, size: int) -> AsyncGenerator[Chunk, N
         plan, taken = running.plan_of(item, tx), item.row_count
         file, now = await store.file_of(tx, item.file_id), tx.now()
     preparing = Preparing(plan, apart=file.size >= APART_FROM)
-    waiting: tuple[list[Row], asyncio.Task[list[Prepared | None]]] | None = None
+    waiting: tuple[list[Row], asyncio.Task[Packed]] | None = None
     done = 0
     try:
         async for rows in reading.chunks(unit, item_id, size):
@@ -34,12 +34,12 @@ async def chunks(unit: Unit, item_id: str, size: int) -> AsyncGenerator[Chunk, N
             if done <= taken:
                 yield rows, None
                 continue
-            task = asyncio.create_task(preparing.rows(rows, now))
+            task = asyncio.create_task(preparing.packed(rows, now))
             if waiting is not None:
-                yield waiting[0], await waiting[1]
+                yield waiting[0], opened(await waiting[1])
             waiting = (rows, task)
         if waiting is not None:
-            yield waiting[0], await waiting[1]
+            yield waiting[0], opened(await waiting[1])
     finally:
         # Ends the process first: then what still waits for its answer ends too.
         preparing.close()

@@ -24,7 +24,7 @@ from tercet_leads.mergers import store as merging
 from tercet_leads.scoring.facts import judging_at
 from tercet_leads.touches.model import Touch
 
-ROWS_A_STEP = 1000
+ROWS_A_STEP = 2000
 TOUCHES_A_STEP = 500
 _PROBLEMS = {
     "ROW_TOO_LONG": "The row is longer than 256 KiB, or a quotation mark in it is never closed; shorten or correct it.",

@@ -97,6 +97,8 @@ class ImportService(Handlers):
                 with uncollected():
                     await process.step(f"rows {done}", running.take, request.id, rows, prepared)
                 done += len(rows)
+                # It shall be gone before the next one is opened.
+                del rows, prepared
                 await process.progress(done, 0, f"{done} rows")
         item = await process.step("end", running.end, request.id)
         result = pb.RunImportResult()
