@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import Boolean, Date, DateTime, Float, Integer, Numeric, Text, TypeDecorator, Uuid
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, dialect
 
+from tercet_chassis import instants
 from tercet_chassis.binding import Binding
 
 DIALECT = dialect()  # type: ignore[no-untyped-call]
@@ -61,6 +62,16 @@ def loaded(column: Any, value: Any) -> Any:
     return value
 
 
+def number_of(value: Any) -> Any:
+    return instants._encoded(value)[0] if isinstance(value, datetime) else value
+
+
+def test_a_time_is_the_same_after_having_been_a_number() -> None:
+    for moment in (datetime(1, 1, 2, tzinfo=UTC), datetime(1999, 12, 31, 23, 59, 59, 999999, UTC), datetime.now(UTC)):
+        assert instants.moment_of(number_of(moment)) == moment
+    assert instants.moment_of(None) is None
+
+
 @pytest.mark.parametrize("binding", [pytest.param(one, id=one.type_name) for one in bindings()])
 def test_row_and_entity_render_alike(binding: Binding) -> None:
     table, fields = binding.entity.__table__, binding.rendering
@@ -83,3 +94,5 @@ def test_row_and_entity_render_alike(binding: Binding) -> None:
             setattr(entity, name, composite.composite_class(*(values[column.name] for column in composite.columns)))
         row = [values[name] for name in fields.columns]
         assert fields.of_row(row) == fields.of_entity(entity)
+        # As lists and gets read them: times are numbers.
+        assert fields.of_row([number_of(value) for value in row]) == fields.of_entity(entity)

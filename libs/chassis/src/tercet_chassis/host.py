@@ -50,6 +50,7 @@ class Host(Protocol):
     clock: Clock
     database: Database
     readers: Readers
+    row_readers: Readers
     broker: Broker
     channels: Channels
     signer: Signer
@@ -97,6 +98,7 @@ class Reading(Protocol):
     def tenant_id(self) -> UUID: ...
     def now(self) -> datetime: ...
     async def fetch(self, statement: str, *values: Any) -> list[Any]: ...
+    async def rows(self, statement: str, *values: Any) -> list[Any]: ...
 
 
 class Writing(Reading, Protocol):

@@ -17,6 +17,7 @@ from google.protobuf.message import Message
 from sqlalchemy import ColumnElement, Numeric, and_, case, cast, literal, or_, tuple_
 
 from tercet_chassis.errors import PageTokenInvalid
+from tercet_chassis.instants import moment_of
 from tercet_conditions import FieldType, OrderBy, Schema
 from tercet_conditions.sql import Resolve
 
@@ -42,6 +43,8 @@ class Key:
     def literal(self, value: Any) -> Any:
         """A value of the page token as a parameter of the column's type."""
         kind = self.expression.type.python_type
+        if kind is datetime:
+            value = moment_of(value)
         parse: Any = _PARSE.get(kind) if isinstance(value, str) else None
         return literal(parse(value) if parse else value, self.expression.type)
 

@@ -219,7 +219,7 @@ async def page(
     if getattr(request, "count", False) and "total_size" in answer.DESCRIPTOR.fields_by_name:
         answer.total_size = (await reading.fetch(listing.count.text, *listing.count.values))[0][0]
     query = listing.query(keyset.read_token(secret, given, digest, len(listing.keys))) if given else listing.first
-    rows = await reading.fetch(query.text, *query.values)
+    rows = await reading.rows(query.text, *query.values)
     listing.binding.rendering.rows_into(getattr(answer, _resources_field(answer.DESCRIPTOR)), rows[: listing.size])
     if len(rows) > listing.size:
         last = rows[listing.size - 1]

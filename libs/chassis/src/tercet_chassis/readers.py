@@ -7,7 +7,7 @@ driver. Each statement sees what is committed when it begins, as it would in a t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -73,8 +73,8 @@ class _Line:
 class Readers:
     """The connections that only read, opened as they are needed."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, engine: AsyncEngine, prepare: Callable[[Any], Awaitable[None]] | None = None) -> None:
+        self._engine, self._prepare = engine, prepare
         self._idle: list[_Reader] = []
         self._open = 0
         self._slots = asyncio.Semaphore(_MOST)
@@ -146,6 +146,8 @@ class Readers:
         try:
             await reader.statements.run("SET default_transaction_read_only = on")
             await driver.set_type_codec("jsonb", schema="pg_catalog", format="binary", encoder=_jsonb, decoder=_json)
+            if self._prepare is not None:
+                await self._prepare(driver)
         except BaseException:
             await reader.end()
             raise

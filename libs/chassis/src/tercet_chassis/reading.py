@@ -45,6 +45,10 @@ class Look:
         """The rows of a statement in PostgreSQL's own words."""
         return await self.runtime.readers.fetch(self.tenant_id, statement, *values)
 
+    async def rows(self, statement: str, *values: Any) -> list[Any]:
+        """The rows of a statement for rendering: times are numbers."""
+        return await self.runtime.row_readers.fetch(self.tenant_id, statement, *values)
+
     async def page(self, entity: type[Entity], request: Message, *, response: type[Message]) -> Message:
         """One page of a list, as `Tx.page`."""
         return await lists.page(self, entity, request, response)
@@ -58,5 +62,5 @@ class Look:
         except ValueError:
             return None
         query = lists.by_ids(self.runtime.bindings.of(entity), self.principal, self.context.permission)
-        row = await self.runtime.readers.shared(self.tenant_id, query, key)
+        row = await self.runtime.row_readers.shared(self.tenant_id, query, key)
         return None if row is None else query.render(row)

@@ -14,12 +14,13 @@ from uuid import UUID
 
 from google.protobuf import json_format
 from google.protobuf.message import Message
-from sqlalchemy import String, Uuid
+from sqlalchemy import DateTime, String, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
 
 from tercet_chassis.contract import message_class
 from tercet_chassis.entity import Entity, untracked
+from tercet_chassis.instants import moment_of, seconds_and_nanos
 from tercet_chassis.money import Money
 
 # From an entity or row, the reader of nested messages, and what makes the message of plain values.
@@ -50,9 +51,11 @@ def plain_text(value: Any) -> str | None:
     return value.isoformat() if isinstance(value, date) else str(value)
 
 
-def _time(value: datetime | None) -> dict[str, int] | None:
+def _time(value: datetime | int | None) -> dict[str, int] | None:
     if value is None:
         return None
+    if isinstance(value, int):
+        return seconds_and_nanos(value)
     since = value - (_EPOCH if value.tzinfo is not None else _NAIVE_EPOCH)
     return {"seconds": since.days * 86_400 + since.seconds, "nanos": since.microseconds * 1_000}
 
@@ -170,6 +173,7 @@ class Rendering:
         """A row as an entity that no session tracks, for what only a property of it knows."""
         mapper, index = self._entity.__mapper__, {name: number for number, name in enumerate(at)}
         names = {one.key: index[key] for one in mapper.column_attrs if (key := one.columns[0].key) in index}
+        times = [name for name in names if isinstance(mapper.column_attrs[name].columns[0].type, DateTime)]
         composites = {
             name: (one.composite_class, [index[column.key] for column in one.columns])
             for name, one in mapper.composites.items()
@@ -178,6 +182,8 @@ class Rendering:
 
         def twin(row: Any) -> Entity:
             values = {name: row[at] for name, at in names.items()}
+            for name in times:
+                values[name] = moment_of(values[name])
             for name, (make, parts) in composites.items():
                 values[name] = make(*(row[at] for at in parts))
             shown: Entity = untracked(self._entity)(**values)

@@ -26,6 +26,7 @@ from tercet_chassis.entity import Entity
 from tercet_chassis.faults import as_refusals
 from tercet_chassis.groups import Groups
 from tercet_chassis.handlers import PROCESS
+from tercet_chassis.instants import as_numbers
 from tercet_chassis.jobs import JobRunner
 from tercet_chassis.process_runner import ProcessRunner
 from tercet_chassis.readers import Readers
@@ -81,6 +82,7 @@ class Runtime:
         self.processes = ProcessRunner(self)
         self.groups = Groups(self)
         self.readers = Readers(self.database.engine)
+        self.row_readers = Readers(self.database.engine, prepare=as_numbers)
         self.dispatcher = Dispatcher(self, service.consumers, SERVICES)
         self.sealer = Sealer(self.database)
         self.server = Server(self, service.methods, self.groups, self.processes)
@@ -170,6 +172,7 @@ class Runtime:
         await self.channels.close()
         await self.broker.close()
         await self.readers.close()
+        await self.row_readers.close()
         await self.database.close()
 
     async def _check_database(self) -> None:

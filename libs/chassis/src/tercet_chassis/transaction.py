@@ -143,6 +143,9 @@ class Tx:
         """
         return await self._statements.fetch(statement, *values)
 
+    # What a look reads on connections of their own, a transaction reads where it is.
+    rows = fetch
+
     async def find(self, entity: type[E], id: str | UUID, *, lock: bool = False) -> E | None:
         """The row in the caller's reach, or None. `lock` holds it until the end of the transaction."""
         try:
