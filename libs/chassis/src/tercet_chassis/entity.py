@@ -253,11 +253,11 @@ def entity_of(instance: Entity) -> type[Entity]:
     return cast(type[Entity], getattr(type(instance), "__entity__", None) or type(instance))
 
 
-def columns_of(entity: type[Entity], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values by attribute as values by column: an amount fills two."""
+def columns_of(entity: type[Entity], values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Values by attribute as values by column: an amount fills two. The same where there is none."""
     composites = entity.__mapper__.composites
     if not composites:
-        return dict(values)
+        return values
     columns: dict[str, Any] = {}
     for name, value in values.items():
         if name in composites:

@@ -11,6 +11,17 @@ from tercet_leads.identity.evidence import Evidence
 CROWDED = 24
 
 
+def _strong(scope: str) -> tuple[tuple[str, str], ...]:
+    marks = {"mobiles": "m", "landlines": "l", "emails": "e", "roles": "e", "wechats": "w", "openids": "o"}
+    marks |= {"residents": "r"} if scope == "i" else {}
+    marks |= {"organisations": "u", "licences": "k"}
+    return tuple((feature, f"{scope}{mark}:") for feature, mark in marks.items())
+
+
+# Features whose values are keys by themselves, for persons and companies.
+_STRONG = {scope: _strong(scope) for scope in ("i", "c")}
+
+
 def strong_keys(evidence: Evidence) -> list[str]:
     """Keys that by themselves point at one party: phones, mailboxes, ids. Written «kind:value»."""
     return _keys(evidence)[0]
@@ -47,18 +58,9 @@ def _keys(evidence: Evidence) -> tuple[list[str], list[str]]:
 
 
 def _strong_keys(evidence: Evidence) -> list[str]:
-    scope = evidence.kind[0]
-    keys = [f"{scope}m:{value}" for value in evidence.get("mobiles")]
-    keys += [f"{scope}l:{value}" for value in evidence.get("landlines")]
-    keys += [f"{scope}e:{value}" for value in evidence.get("emails")]
-    keys += [f"{scope}e:{value}" for value in evidence.get("roles")]
-    keys += [f"{scope}w:{value}" for value in evidence.get("wechats")]
-    keys += [f"{scope}o:{value}" for value in evidence.get("openids")]
-    if scope == "i":
-        keys += [f"ir:{value}" for value in evidence.get("residents")]
-    keys += [f"{scope}u:{value}" for value in evidence.get("organisations")]
-    keys += [f"{scope}k:{value}" for value in evidence.get("licences")]
-    return keys
+    found = evidence.values
+    strong = _STRONG[evidence.kind[0]]
+    return [prefix + value for feature, prefix in strong if feature in found for value in found[feature]]
 
 
 def _person_keys(evidence: Evidence) -> list[str]:

@@ -324,7 +324,8 @@ class _Writing:
             lead.row_version = 1
         rows = [vars(lead) for lead in leads]
         if not self._audited:
-            rows = [row | {"search": self._words[row["id"]]} for row in rows]
+            for row in rows:
+                row["search"] = self._words[row["id"]]
         made = tx.stage(Lead, rows)
         # Touches and moves are only ever added and tell themselves who brought what when.
         tx.stage(Touch, self._touches)

@@ -134,12 +134,13 @@ def understand(values: Mapping[str, str], kind: str) -> Understood:
     flags = [f"{_BACK.get(name, name)}:{flag}" for name, flags in clean.flags.items() for flag in flags]
     findings = []
     for ours, theirs in CLEANED.items():
-        raw = values.get(ours) or ""
+        raw, value = values.get(ours) or "", found.get(ours) or ""
         its_flags = clean.flags.get(theirs, ())
-        if not found.get(ours) and raw.strip() and not any(flag.startswith("moved_to_") for flag in its_flags):
+        if raw == value and not its_flags:
+            continue
+        if not value and raw.strip() and not any(flag.startswith("moved_to_") for flag in its_flags):
             # Nothing certain was read: what was given is better than nothing, and the flag says so.
-            found[ours] = raw.strip()
-        value = found.get(ours) or ""
+            found[ours] = value = raw.strip()
         if raw != value or its_flags:
             findings.append({"field": ours, "raw": raw, "value": value, "flags": list(its_flags)})
     return Understood(
