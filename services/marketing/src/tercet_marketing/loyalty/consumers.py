@@ -25,6 +25,9 @@ _BOUGHT = ("live", "import")
 async def follow_transaction(event: Any, tx: Tx) -> None:
     """A sale earns by every active programme; a return or cancellation takes back its share of what the sale earned."""
     told = event.transaction
+    if await store.sale(tx, UUID(told.id)) is not None:
+        # Told again under another event.
+        return
     if told.kind == Transaction.SALE:
         await _sale(tx, told)
     else:
