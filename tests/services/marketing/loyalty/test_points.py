@@ -195,7 +195,7 @@ async def test_a_house_that_writes_off_bears_what_was_spent(sales: Client, marke
     await tell(sales, bought)
     own = await member_of(marketing, buyer)
     await marketing.BurnPoints(BurnPointsRequest(id=own.id, points="100", reason="GIFT"))
-    await tell(sales, returned(bought, "60", now))
+    await tell(sales, returned(bought, "60", datetime.now(UTC)))
     assert (await balance(marketing, own)).balance == "0"
     assert float((await statement(marketing, own))[-1].reversed_points) == 60
     await tell(sales, returned(bought, "40", now), sale(buyer, "30", now))
