@@ -37,6 +37,8 @@ async def review(tx: Tx, programme: LoyaltyProgramme, party_id: UUID) -> None:
     if not members:
         return
     rule = await rule_of(tx, programme)
+    if not rule.tiers and not any(member.tier_code or member.review_time for member in members):
+        return
     state = await tier_of(tx, programme, members, rule, tx.now())
     first = members[0]
     before = first.tier_code
