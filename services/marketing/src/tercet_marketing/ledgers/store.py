@@ -55,6 +55,8 @@ def account_id(tx: Tx, kind: Kind, unit: str, holder: Holder) -> UUID:
 
 async def open_accounts(tx: Tx, specs: Sequence[AccountSpec]) -> list[Account]:
     """The accounts in the order asked for, those opened that were not there. Refuses other terms than they have."""
+    if not specs:
+        return []
     wanted = {account_id(tx, spec.kind, spec.unit, spec.holder): spec for spec in specs}
     found = await accounts_by_id(tx, wanted)
     missing = sorted(set(wanted) - set(found))

@@ -55,10 +55,12 @@ async def _sale(tx: Tx, told: Transaction) -> None:
         member = await store.membership_of(tx, programme.code, identity_id)
         if member is None and programme.enrolment == "AUTOMATIC":
             member = await points.enrol(tx, programme, identity_id, UUID(told.party_id), join_time=moment)
-        if member is None or moment < member.join_time:
+        if member is None:
             continue
-        await _earn(tx, programme, member, told, moment)
-    await _review_spending(tx, identity_id)
+        if moment >= member.join_time:
+            await _earn(tx, programme, member, told, moment)
+        if _by_spending(programme):
+            await standing.review(tx, programme, member.party_id)
 
 
 async def _earn(tx: Tx, programme: LoyaltyProgramme, member: Membership, told: Transaction, moment: datetime) -> None:
@@ -66,7 +68,7 @@ async def _earn(tx: Tx, programme: LoyaltyProgramme, member: Membership, told: T
     if paid is None:
         return
     amount, lines = paid
-    party = await store.party_members(tx, programme.code, member.party_id)
+    earn_rules = programme.rules_of_earning()
     local = moment.astimezone(await zone_of(tx, programme, member))
     facts: Mapping[str, Any] = {
         "amount": amount,
@@ -80,10 +82,12 @@ async def _earn(tx: Tx, programme: LoyaltyProgramme, member: Membership, told: T
         "day": local.day,
         "weekday": local.isoweekday(),
         "line_count": len(lines),
-        "first_purchase": not await store.bought_before(tx, [one.identity_id for one in party], moment),
+        # Looked up only for a rule that asks.
+        "first_purchase": any("first_purchase" in rule.condition for rule in earn_rules)
+        and await _is_first(tx, programme, member, moment),
         "from_order": bool(told.order_id),
     }
-    given = contributions(programme.rules_of_earning(), facts, lines, programme.digits, moment)
+    given = contributions(earn_rules, facts, lines, programme.digits, moment)
     multiplier = (await standing.rule_of(tx, programme)).multiplier(member.tier_code)
     total = earned(given, multiplier, programme.digits)
     if total <= 0:
@@ -100,6 +104,15 @@ async def _earn(tx: Tx, programme: LoyaltyProgramme, member: Membership, told: T
         sale_id=UUID(told.sale_id),
         contributions=[{"rule_code": one.rule_code, "points": f"{one.points:f}"} for one in given],
     )
+
+
+async def _is_first(tx: Tx, programme: LoyaltyProgramme, member: Membership, moment: datetime) -> bool:
+    party = await store.party_members(tx, programme.code, member.party_id)
+    return not await store.bought_before(tx, [one.identity_id for one in party], moment)
+
+
+def _by_spending(programme: LoyaltyProgramme) -> bool:
+    return (programme.tier_rule or {}).get("basis") == "SPEND"
 
 
 async def _return(tx: Tx, told: Transaction) -> None:
@@ -139,7 +152,7 @@ async def _take_back(tx: Tx, entry: PointsEntry, sale: LoyaltySale, returned: De
 async def _review_spending(tx: Tx, identity_id: UUID) -> None:
     for member in await store.memberships_of(tx, [identity_id]):
         programme = await store.programme_of(tx, member.programme_code)
-        if (programme.tier_rule or {}).get("basis") == "SPEND":
+        if _by_spending(programme):
             await standing.review(tx, programme, member.party_id)
 
 

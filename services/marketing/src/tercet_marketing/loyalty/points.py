@@ -69,7 +69,8 @@ async def welcome(tx: Tx, programme: LoyaltyProgramme, member: Membership) -> No
     await tx.flush()
     await ledgers.open_accounts(tx, [own_account(programme, member.identity_id)])
     tx.emit(events.MembershipCreated, member)
-    await standing.review(tx, programme, member.party_id)
+    if programme.tier_rule:
+        await standing.review(tx, programme, member.party_id)
 
 
 async def earn(
@@ -109,7 +110,7 @@ async def earn(
     )
     await booking.write("issued")
     tx.emit(events.PointsEarned, member, points_entry=tx.render(entry), occur_time=moment)
-    if counts_for_tiers:
+    if counts_for_tiers and programme.tier_rule:
         await standing.review(tx, programme, member.party_id)
     return entry
 
@@ -225,7 +226,7 @@ async def reverse(
         entries = await _unearn(tx, wallets[of[0].membership_id], booking, of[0], points)
     for entry in entries:
         _tell(tx, wallets[entry.membership_id], events.PointsReversed, [entry])
-    if of[0].qualifying:
+    if of[0].qualifying and programme.tier_rule:
         await standing.review(tx, programme, members[0].party_id)
     return entries
 

@@ -19,15 +19,23 @@ async def rule_of(tx: Tx, programme: LoyaltyProgramme) -> TierRule:
     return programme.rule_of_tiers(await zone_of(tx, programme))
 
 
+async def tiers_of(
+    tx: Tx, programme: LoyaltyProgramme, parties: Sequence[Sequence[Membership]], rule: TierRule, until: datetime
+) -> list[TierState]:
+    """The tiers of parties at a moment, and how they came."""
+    members = [member for party in parties for member in party]
+    if rule.basis == "SPEND":
+        facts = await store.spend_facts(tx, members, programme.currency_code)
+    else:
+        facts = await store.points_facts(tx, members)
+    return [replay(rule, (fact for one in party for fact in facts.get(one.id, ())), until) for party in parties]
+
+
 async def tier_of(
     tx: Tx, programme: LoyaltyProgramme, members: Sequence[Membership], rule: TierRule, until: datetime
 ) -> TierState:
-    """The tier of a party at a moment, and how it came."""
-    if rule.basis == "SPEND":
-        facts = await store.spend_facts(tx, [member.identity_id for member in members], programme.currency_code)
-    else:
-        facts = await store.points_facts(tx, store.ids_of(members))
-    return replay(rule, facts, until)
+    """The tier of one party at a moment, and how it came."""
+    return (await tiers_of(tx, programme, [members], rule, until))[0]
 
 
 async def review(tx: Tx, programme: LoyaltyProgramme, party_id: UUID) -> None:

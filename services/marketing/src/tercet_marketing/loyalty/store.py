@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -80,6 +81,18 @@ async def party_members(tx: Tx, programme_code: str, party_id: UUID) -> list[Mem
         .order_by(Membership.join_time, Membership.id)
     )
     return list(await tx.session.scalars(query, execution_options=_FRESH))
+
+
+async def lock_parties(tx: Tx, programme_code: str, party_ids: Collection[UUID]) -> list[Membership]:
+    """The memberships of parties as they are written now, earliest first, held until the end of the transaction."""
+    query = (
+        select(Membership)
+        .where(Membership.programme_code == programme_code, Membership.party_id.in_(party_ids))
+        .order_by(Membership.id)
+        .with_for_update(key_share=True)
+    )
+    found = await tx.session.scalars(query, execution_options=_FRESH)
+    return sorted(found, key=lambda member: (member.join_time, member.id))
 
 
 async def review_all(tx: Tx, programme_code: str) -> None:
@@ -170,24 +183,33 @@ async def lots_as_of(tx: Tx, membership_ids: Collection[UUID], moment: datetime)
 
 
 # -- what counts for tiers --------------------------------------------------------------------------------------------
-async def points_facts(tx: Tx, membership_ids: Collection[UUID]) -> list[Fact]:
-    """What was earned and taken back, as tiers count it."""
+async def points_facts(tx: Tx, members: Sequence[Membership]) -> dict[UUID, list[Fact]]:
+    """What each membership earned and what was taken back, as tiers count it."""
     rows = view(PointsEntry)
-    query = select(rows.c.occur_time, rows.c.period_time, rows.c.qualifying).where(
-        rows.c.membership_id.in_(membership_ids), rows.c.qualifying != 0
+    query = select(rows.c.membership_id, rows.c.occur_time, rows.c.period_time, rows.c.qualifying).where(
+        rows.c.membership_id.in_(ids_of(members)), rows.c.qualifying != 0
     )
-    return [Fact(*row) for row in await tx.session.execute(query)]
+    return _facts(await tx.session.execute(query))
 
 
-async def spend_facts(tx: Tx, identity_ids: Collection[UUID], currency: str) -> list[Fact]:
-    """What was bought and returned, in the currency in which it was paid or reported."""
+async def spend_facts(tx: Tx, members: Sequence[Membership], currency: str) -> dict[UUID, list[Fact]]:
+    """What each membership bought and returned, in the currency in which it was paid or reported."""
     rows = view(LoyaltySale)
+    of_identity = {member.identity_id: member.id for member in members}
     amount = case((rows.c.currency == currency, rows.c.amount), else_=rows.c.reporting_amount)
-    query = select(rows.c.occur_time, rows.c.sale_time, amount).where(
-        rows.c.identity_id.in_(identity_ids),
+    query = select(rows.c.identity_id, rows.c.occur_time, rows.c.sale_time, amount).where(
+        rows.c.identity_id.in_(list(of_identity)),
         or_(rows.c.currency == currency, rows.c.reporting_currency == currency),
     )
-    return [Fact(*row) for row in await tx.session.execute(query)]
+    found = _facts(await tx.session.execute(query))
+    return {of_identity[identity_id]: facts for identity_id, facts in found.items()}
+
+
+def _facts(rows: Iterable[Any]) -> dict[UUID, list[Fact]]:
+    found: dict[UUID, list[Fact]] = defaultdict(list)
+    for id, *fact in rows:
+        found[id].append(Fact(*fact))
+    return found
 
 
 async def sale(tx: Tx, id: UUID) -> LoyaltySale | None:
@@ -239,12 +261,16 @@ def _sum(rows: Any, amount: Any, *where: Any) -> Any:
     return select(func.coalesce(func.sum(amount), 0)).select_from(rows).where(*where).scalar_subquery()
 
 
-async def some_members(tx: Tx, limit: int, programme_code: str | None = None) -> Sequence[Membership]:
-    """Memberships to be looked at, latest first."""
-    query = select(Membership).order_by(Membership.id.desc()).limit(limit)
+async def some_parties(tx: Tx, limit: int, programme_code: str | None = None) -> list[list[Membership]]:
+    """The parties of the latest memberships, each with all of its memberships in one programme."""
+    query = select(Membership.party_id).order_by(Membership.id.desc()).limit(limit)
     if programme_code is not None:
         query = query.where(Membership.programme_code == programme_code)
-    return list(await tx.session.scalars(query))
+    parties: dict[tuple[str, UUID], list[Membership]] = defaultdict(list)
+    for member in await parties_memberships(tx, set(await tx.session.scalars(query))):
+        if programme_code in (None, member.programme_code):
+            parties[member.programme_code, member.party_id].append(member)
+    return list(parties.values())
 
 
 def ids_of(members: Iterable[Membership]) -> list[UUID]:

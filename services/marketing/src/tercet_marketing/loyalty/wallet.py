@@ -35,6 +35,10 @@ def owed_account(programme: LoyaltyProgramme, identity_id: UUID) -> AccountSpec:
     return AccountSpec("POINTS", programme.code, holder, programme.digits, may_go_below=True)
 
 
+def _account(tx: Tx, spec: AccountSpec) -> UUID:
+    return ledgers.account_id(tx, spec.kind, spec.unit, spec.holder)
+
+
 async def zone_of(tx: Tx, programme: LoyaltyProgramme, member: Membership | None = None) -> ZoneInfo:
     """The zone that days are counted in: the member's, else the programme's, else the tenant's."""
     name = (member.time_zone if member is not None else "") or programme.time_zone
@@ -66,21 +70,15 @@ class Wallet:
 
 async def open_wallets(tx: Tx, programme: LoyaltyProgramme, memberships: Sequence[Membership]) -> list[Wallet]:
     """The wallets of the memberships' parties, all held in one order; points whose time is over are gone from them."""
-    parties = [await store.party_members(tx, programme.code, one.party_id) for one in memberships]
-    everyone = {member.id: member for party in parties for member in party}
-    own = {id: own_account(programme, member.identity_id) for id, member in everyone.items()}
-    owes = {id: owed_account(programme, member.identity_id) for id, member in everyone.items()}
-    opened = await ledgers.open_accounts(tx, list(own.values()))
-    own_ids = {id: account.id for id, account in zip(own, opened, strict=True)}
-    owed_ids = {id: ledgers.account_id(tx, spec.kind, spec.unit, spec.holder) for id, spec in owes.items()}
+    everyone = await store.lock_parties(tx, programme.code, {one.party_id for one in memberships})
+    own_ids = {one.id: _account(tx, own_account(programme, one.identity_id)) for one in everyone}
+    owed_ids = {one.id: _account(tx, owed_account(programme, one.identity_id)) for one in everyone}
     accounts = await ledgers.lock_accounts(tx, [*own_ids.values(), *owed_ids.values()])
-    # Read anew now that nobody else can change them.
-    parties = [await store.party_members(tx, programme.code, one.party_id) for one in memberships]
-    lots = await store.open_lots(tx, list(everyone))
+    lots = await store.open_lots(tx, store.ids_of(everyone))
     wallets: list[Wallet] = []
-    for party in parties:
-        members = {member.id: member for member in party if member.id in everyone}
-        if memberships[len(wallets)].id not in members:
+    for membership in memberships:
+        members = {one.id: one for one in everyone if one.party_id == membership.party_id}
+        if membership.id not in members:
             # The party moved while we waited: run again on what it is now.
             raise ChangedMeanwhile()
         wallet = Wallet(
