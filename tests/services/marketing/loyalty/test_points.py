@@ -112,6 +112,19 @@ async def test_a_purchase_told_twice_earns_once(marketing: Client) -> None:
     assert len(await told(marketing, events.PointsEarned)) == 1
 
 
+async def test_a_purchase_earns_in_every_programme(sales: Client, marketing: Client) -> None:
+    await programme(marketing)
+    await programme(marketing, "miles", earn_rules=[EarnRule(code="m", points="1", per_amount="10")])
+    buyer = new_id()
+    bought = sale(buyer, "100", datetime.now(UTC))
+    await tell(sales, bought)
+    club, miles = await member_of(marketing, buyer), await member_of(marketing, buyer, "miles")
+    assert [(await balance(marketing, own)).balance for own in (club, miles)] == ["100", "10"]
+    await tell(sales, returned(bought, "50", datetime.now(UTC)))
+    assert [(await balance(marketing, own)).balance for own in (club, miles)] == ["50", "5"]
+    await must_hold(marketing)
+
+
 async def test_an_order_earns_and_its_cancellation_takes_it_back(sales: Client, marketing: Client) -> None:
     await programme(marketing)
     await catalogue(sales, {"F1": "100"})
@@ -306,6 +319,10 @@ async def test_a_key_books_once_and_names_one_thing(marketing: Client) -> None:
         await earn(marketing, own, "30", key="survey 7")
     with refused("POINTS_KEY_REUSED", "key"):
         await earn(marketing, own, "31", key="survey 7")
+    with refused("POINTS_KEY_REUSED", "key"):
+        await earn(marketing, await member(marketing), "30", key="survey 7")
+    with refused("POINTS_KEY_REUSED", "key"):
+        await marketing.AdjustPoints(AdjustPointsRequest(id=own.id, points="30", note="补", key="survey 7"))
     for _ in range(2):
         await marketing.BurnPoints(BurnPointsRequest(id=own.id, points="30", reason="GIFT", key="gift 7"))
     assert (await balance(marketing, own)).balance == "0"

@@ -49,8 +49,7 @@ async def follow_moves(event: Any, tx: Tx) -> None:
 
 async def _sale(tx: Tx, told: Transaction) -> None:
     identity_id, moment = UUID(told.identity_id), told.occur_time.ToDatetime(tzinfo=UTC)
-    tx.add(_fact(told, moment))
-    await tx.flush()
+    await tx.bulk_insert(LoyaltySale, [_fact(told, moment)])
     for programme in await store.active_programmes(tx):
         member = await store.membership_of(tx, programme.code, identity_id)
         if member is None and programme.enrolment == "AUTOMATIC":
@@ -124,7 +123,7 @@ async def _return(tx: Tx, told: Transaction) -> None:
     # Held before the returns are counted, so that two at the same time see each other.
     for entry in entries:
         await points.hold(tx, await store.programme_of(tx, entry.programme_code), entry)
-    tx.add(_fact(told, sale.sale_time))
+    await tx.bulk_insert(LoyaltySale, [_fact(told, sale.sale_time)])
     returned = await store.returned_of(tx, sale_id)
     for entry in entries:
         await _take_back(tx, entry, sale, returned, told)
@@ -156,18 +155,18 @@ async def _review_spending(tx: Tx, identity_id: UUID) -> None:
             await standing.review(tx, programme, member.party_id)
 
 
-def _fact(told: Transaction, sale_time: datetime) -> LoyaltySale:
-    return LoyaltySale(
-        id=UUID(told.id),
-        identity_id=UUID(told.identity_id),
-        sale_id=UUID(told.sale_id),
-        sale_time=sale_time,
-        occur_time=told.occur_time.ToDatetime(tzinfo=UTC),
-        amount=Decimal(told.amount.amount),
-        currency=told.amount.currency_code,
-        reporting_amount=Decimal(told.reporting_amount.amount or told.amount.amount),
-        reporting_currency=told.reporting_amount.currency_code or told.amount.currency_code,
-    )
+def _fact(told: Transaction, sale_time: datetime) -> dict[str, Any]:
+    return {
+        "id": UUID(told.id),
+        "identity_id": UUID(told.identity_id),
+        "sale_id": UUID(told.sale_id),
+        "sale_time": sale_time,
+        "occur_time": told.occur_time.ToDatetime(tzinfo=UTC),
+        "amount": Decimal(told.amount.amount),
+        "currency": told.amount.currency_code,
+        "reporting_amount": Decimal(told.reporting_amount.amount or told.amount.amount),
+        "reporting_currency": told.reporting_amount.currency_code or told.amount.currency_code,
+    }
 
 
 def _paid(programme: LoyaltyProgramme, told: Transaction) -> tuple[Decimal, list[Line]] | None:

@@ -91,7 +91,7 @@ async def earn(
     """Gives points, which are usable and expire as the programme says. They pay first what the membership owes."""
     moment = occur_time or tx.now()
     wallet = (await open_wallets(tx, programme, [member]))[0]
-    before = _matching(await store.entries_by_key(tx, key), key, points)
+    before = await _before(tx, wallet, key, "EARN", points)
     if before:
         return before[0]
     await _sweep(tx, wallet)
@@ -128,7 +128,7 @@ async def burn(
 ) -> list[PointsEntry]:
     """Takes points of the membership's party, those that expire soonest first. Refuses more than can be used now."""
     wallet = (await open_wallets(tx, programme, [member]))[0]
-    before = _matching(await store.entries_by_key(tx, key), key, -points)
+    before = await _before(tx, wallet, key, "BURN", -points)
     if before:
         return before
     booking = Booking(tx, About(key, "BURN", reason, tx.now(), reference, note))
@@ -145,7 +145,7 @@ async def adjust(
     is.
     """
     wallet = (await open_wallets(tx, programme, [member]))[0]
-    before = _matching(await store.entries_by_key(tx, key), key, points)
+    before = await _before(tx, wallet, key, "ADJUST", points)
     if before:
         return before
     now = tx.now()
@@ -172,9 +172,8 @@ async def transfer(
     if source.party_id == target.party_id:
         raise PointsTransferToSelf()
     giver, taker = await open_wallets(tx, programme, [source, target])
-    before = await store.entries_by_key(tx, key)
+    before = await _before(tx, giver, key, "TRANSFER", -points)
     if before:
-        _matching([entry for entry in before if entry.points < 0], key, -points)
         return before
     await _sweep(tx, taker)
     lots = await _usable(tx, giver, points)
@@ -207,16 +206,17 @@ async def reverse(
     is owed or written off, as the programme says. What expired meanwhile is gone already and not taken twice. What was
     burned goes back where it came from and lasts as long as it did. Refuses more than is left of it.
     """
-    of = await store.entries_by_key(tx, of_key)
+    of = await store.entries_by_key(tx, programme.code, of_key)
     if not of:
         raise PointsEntryUnknown(key=of_key)
     if of[0].kind not in ("EARN", "BURN"):
         raise PointsEntryNotReversible(kind=of[0].kind)
     members = await store.members_by_id(tx, [entry.membership_id for entry in of])
     wallets = await _wallets_of(tx, programme, members)
-    before = await store.entries_by_key(tx, key)
+    before = await store.entries_by_key(tx, programme.code, key)
     if before:
-        if {entry.reverses_id for entry in before} != {entry.id for entry in of}:
+        total = sum((entry.reversed_points for entry in before), ZERO)
+        if {entry.reverses_id for entry in before} != {entry.id for entry in of} or points not in (None, total):
             raise PointsKeyReused(key=key)
         return before
     booking = Booking(tx, About(key, "REVERSAL", reason, occur_time or tx.now(), reference or of[0].reference, note))
@@ -344,10 +344,13 @@ def _tell(tx: Tx, wallet: Wallet, event: Any, entries: Sequence[PointsEntry]) ->
             tx.emit(event, member, points_entry=tx.render(entry), occur_time=entry.occur_time)
 
 
-def _matching(before: list[PointsEntry], key: str, points: Decimal) -> list[PointsEntry]:
-    if before and sum((entry.points for entry in before), ZERO) != points:
+async def _before(tx: Tx, wallet: Wallet, key: str, kind: str, points: Decimal) -> list[PointsEntry]:
+    """What stands under a key. Refuses one that names another thing, other points, or somebody else's."""
+    found = await store.entries_by_key(tx, wallet.programme.code, key)
+    own = [entry for entry in found if entry.membership_id in wallet.members and entry.kind == kind]
+    if found and sum((entry.points for entry in own), ZERO) != points:
         raise PointsKeyReused(key=key)
-    return before
+    return found
 
 
 def _plain(points: Decimal) -> str:

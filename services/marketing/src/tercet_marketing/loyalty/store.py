@@ -122,9 +122,10 @@ async def lapsed_members(tx: Tx, limit: int) -> Sequence[Membership]:
     return list(await tx.session.scalars(select(Membership).where(Membership.id.in_(ids)).order_by(Membership.id)))
 
 
-async def entries_by_key(tx: Tx, key: str) -> list[PointsEntry]:
-    """What was booked under a key: one entry for each membership that it changed."""
-    query = select(PointsEntry).where(PointsEntry.key == key).order_by(PointsEntry.membership_id)
+async def entries_by_key(tx: Tx, programme_code: str, key: str) -> list[PointsEntry]:
+    """What was booked under a key in a programme: one entry for each membership that it changed."""
+    mine = (PointsEntry.programme_code == programme_code, PointsEntry.key == key)
+    query = select(PointsEntry).where(*mine).order_by(PointsEntry.membership_id)
     return list(await tx.session.scalars(query))
 
 

@@ -220,20 +220,19 @@ class Booking:
             if piece.lot not in wallet.lots:
                 wallet.lots.append(piece.lot)
             return
-        lot = PointsLot(
-            membership_id=entry.membership_id,
-            entry_id=entry.id,
-            amount=amount,
-            left=amount,
-            usable_time=piece.usable_time,
-            expire_time=piece.expire_time,
-            occur_time=entry.occur_time,
-        )
-        wallet.lots.append(self.tx.add(lot))
+        # The statement is what is audited; lots and their moves are its inside.
+        lot = {
+            "membership_id": entry.membership_id,
+            "entry_id": entry.id,
+            "amount": amount,
+            "left": amount,
+            "usable_time": piece.usable_time,
+            "expire_time": piece.expire_time,
+            "occur_time": entry.occur_time,
+        }
+        self.tx.stage(PointsLot, [lot])
 
     def _shift(self, lot: PointsLot, entry: PointsEntry, amount: Decimal) -> None:
         lot.left += amount
-        move = PointsLotMove(
-            lot_id=lot.id, entry_id=entry.id, kind=entry.kind, amount=amount, occur_time=entry.occur_time
-        )
-        self.tx.add(move)
+        about = {"kind": entry.kind, "occur_time": entry.occur_time}
+        self.tx.stage(PointsLotMove, [{"lot_id": lot.id, "entry_id": entry.id, "amount": amount, **about}])
