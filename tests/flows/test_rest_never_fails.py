@@ -69,7 +69,7 @@ async def known_ids(admin: Person, company: Company, paths: Iterable[str]) -> di
         "sources": {"code": "website", "display_name": "官网", "kind": "WEBSITE"},
         "employees": {"unit_id": company.root_id, "display_name": "李明"},
         "saved-views": {"collection": "leads", "name": "我的线索"},
-        "budgets": {"code": "spring", "display_name": "春季", "opening_amount": {"currency_code": "CNY", "amount": "9"}},
+        "budgets": {"code": "spring", "display_name": "春季", "opening_amount": terms["value"]},
         "loyalty-programmes": {"code": "club", "display_name": "积分", "currency_code": "CNY"},
         "memberships": {"programme_code": "club", **about},
     }.items():
