@@ -129,6 +129,7 @@ def upgrade() -> None:
     sa.Column('enrolment', sa.Text(), server_default=sa.text("'AUTOMATIC'"), nullable=False),
     sa.Column('debt_rule', sa.Text(), server_default=sa.text("'OWE'"), nullable=False),
     sa.Column('active', sa.Boolean(), server_default=sa.text('true'), nullable=False),
+    sa.Column('start_time', sa.DateTime(timezone=True), nullable=False),
     sa.Column('earn_rules', postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'"), nullable=False),
     sa.Column('pending_days', sa.Integer(), server_default=sa.text('0'), nullable=False),
     sa.Column('expiry', postgresql.JSONB(astext_type=sa.Text()), nullable=True),

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from support.deals import catalogue, confirmed, line, new_customer, told
+from support.deals import catalogue, confirmed, line, new_customer, stamp, told
 from support.loyalty import (
     ONE_PER_YUAN,
     balance,
@@ -100,6 +100,14 @@ async def test_a_purchase_makes_a_member_and_earns(sales: Client, marketing: Cli
     (earned,) = await told(marketing, events.PointsEarned)
     assert (earned.membership.id, earned.membership.points, earned.points_entry.id) == (own.id, "104.0000", entry.id)
     await must_hold(marketing)
+
+
+async def test_nothing_before_the_programme_earns_and_purchases_come_in_any_order(marketing: Client) -> None:
+    now, buyer = datetime.now(UTC), new_id()
+    await programme(marketing, start_time=stamp(now - timedelta(days=5)))
+    for days, amount in ((1, "10"), (3, "20"), (6, "40")):
+        await hear(marketing, transaction(buyer, amount, now - timedelta(days=days)))
+    assert (await balance(marketing, await member_of(marketing, buyer))).balance == "30"
 
 
 async def test_a_purchase_told_twice_earns_once(marketing: Client) -> None:

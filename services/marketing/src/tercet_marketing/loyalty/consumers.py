@@ -56,7 +56,7 @@ async def _sale(tx: Tx, told: Transaction) -> None:
             member = await points.enrol(tx, programme, identity_id, UUID(told.party_id), join_time=moment)
         if member is None:
             continue
-        if moment >= member.join_time:
+        if programme.counts(moment, member.join_time):
             await _earn(tx, programme, member, told, moment)
         if _by_spending(programme):
             await standing.review(tx, programme, member.party_id)

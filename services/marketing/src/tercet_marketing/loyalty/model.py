@@ -35,6 +35,7 @@ class LoyaltyProgramme(Custom, Searchable, Entity):
     enrolment: Mapped[str] = column(default="AUTOMATIC")
     debt_rule: Mapped[str] = column(default="OWE")
     active: Mapped[bool] = column(default=True)
+    start_time: Mapped[datetime]
     earn_rules: Mapped[list[Any]] = column(default=list)
     pending_days: Mapped[int] = column(default=0)
     expiry: Mapped[dict[str, Any] | None]
@@ -56,6 +57,13 @@ class LoyaltyProgramme(Custom, Searchable, Entity):
         """When points that are earned at a moment fall away; None for never."""
         expiry = self.expiry or {}
         return rules.expire_time(expiry.get("kind", "NEVER"), int(expiry.get("count", 0)), moment, zone)
+
+    def counts(self, moment: datetime, join_time: datetime) -> bool:
+        """Whether a purchase at a moment earns: since the programme began and, where one must ask to join, since then.
+
+        Where joining goes by itself, purchases may come to be known in any order.
+        """
+        return moment >= self.start_time and (self.enrolment == "AUTOMATIC" or moment >= join_time)
 
     def points(self, text: str | Decimal) -> Decimal:
         """A number of this programme's points. Refuses none, fewer than none, and more decimals than it has."""

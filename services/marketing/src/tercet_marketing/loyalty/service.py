@@ -42,7 +42,7 @@ class LoyaltyProgrammeService(Handlers):
     ) -> LoyaltyProgramme:
         """Starts a programme. Refuses rules that cannot be used."""
         programme = await tx.create(LoyaltyProgramme, request.loyalty_programme)
-        _defaults(programme)
+        _defaults(programme, tx.now())
         programme.check()
         tx.emit(events.LoyaltyProgrammeCreated, programme)
         return programme
@@ -55,7 +55,7 @@ class LoyaltyProgrammeService(Handlers):
         programme = await tx.get(LoyaltyProgramme, given.id, etag=given.etag, lock=True)
         before = (programme.tier_rule, programme.time_zone, programme.currency_code)
         await tx.patch(programme, given, request.update_mask if request.HasField("update_mask") else None)
-        _defaults(programme)
+        _defaults(programme, tx.now())
         programme.check()
         if (programme.tier_rule, programme.time_zone, programme.currency_code) != before:
             await store.review_all(tx, programme.code)
@@ -238,7 +238,8 @@ async def tiers_are_replayed(tx: Tx) -> Finding:
     )
 
 
-def _defaults(programme: LoyaltyProgramme) -> None:
+def _defaults(programme: LoyaltyProgramme, now: datetime) -> None:
+    programme.start_time = programme.start_time or now
     programme.active = programme.active is not False
     if programme.enrolment in (None, "ENROLMENT_UNSPECIFIED"):
         programme.enrolment = "AUTOMATIC"
