@@ -69,6 +69,9 @@ async def known_ids(admin: Person, company: Company, paths: Iterable[str]) -> di
         "sources": {"code": "website", "display_name": "官网", "kind": "WEBSITE"},
         "employees": {"unit_id": company.root_id, "display_name": "李明"},
         "saved-views": {"collection": "leads", "name": "我的线索"},
+        "budgets": {"code": "spring", "display_name": "春季", "opening_amount": terms["value"]},
+        "loyalty-programmes": {"code": "club", "display_name": "积分", "currency_code": "CNY"},
+        "memberships": {"programme_code": "club", **about},
     }.items():
         await admin.post(f"/v1/{collection}", body)
     found: dict[str, str] = {}

@@ -1,0 +1,1 @@
+"""Budgets: money that policies and strategies may spend, each an account of its own."""
