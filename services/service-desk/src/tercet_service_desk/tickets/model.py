@@ -7,10 +7,11 @@ from typing import Any
 from uuid import UUID
 
 from tercet_chassis.entity import Custom, Entity, External, Linked, Mapped, Owned, Searchable, column, index, unique
+from tercet_service_desk.levels.model import Promised
 from tercet_service_desk.tickets.errors import TicketAlreadySolved, TicketClosed, TicketNotSolved
 
 
-class Ticket(Linked, Owned, Custom, External, Searchable, Entity):
+class Ticket(Promised, Linked, Owned, Custom, External, Searchable, Entity):
     """A request for help: NEW until somebody takes it, PENDING while we wait for the requester, at last CLOSED."""
 
     __tablename__ = "tickets"
@@ -21,6 +22,7 @@ class Ticket(Linked, Owned, Custom, External, Searchable, Entity):
         index("tickets_by_party", "party_id", "create_time"),
         index("tickets_by_owner", "owner_id", "state"),
         index("tickets_by_identity", "identity_id"),
+        index("tickets_by_due_time", "next_due_time", where="next_due_time IS NOT NULL"),
     )
 
     number: Mapped[str]
@@ -67,11 +69,15 @@ class Ticket(Linked, Owned, Custom, External, Searchable, Entity):
                 self.state = "OPEN"
             return reopened
         self.first_reply_time = self.first_reply_time or now
+        # To ask the requester something more is to hold the ticket no longer for solved.
+        reopened = pending and self.state == "SOLVED"
+        if reopened:
+            self.reopen(now)
         if pending:
             self.state = "PENDING"
         elif self.state in ("NEW", "PENDING"):
             self.state = "OPEN"
-        return False
+        return reopened
 
     def note(self) -> None:
         """Counts a note. Refused once the ticket is closed."""

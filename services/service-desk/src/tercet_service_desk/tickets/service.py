@@ -3,26 +3,38 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from tercet.chassis.v1.maintenance_service_pb2 import CheckInvariantsResponse
 from tercet.servicedesk.v1 import events_pb2 as events
 from tercet.servicedesk.v1.ticket_service_pb2 import (
     AddTicketNoteRequest,
     AssignTicketRequest,
     CloseTicketRequest,
     CreateTicketRequest,
+    ExplainServiceLevelRequest,
+    ExplainServiceLevelResponse,
     ListTicketEntriesRequest,
     ListTicketEntriesResponse,
+    RecalculateServiceLevelsRequest,
+    RecalculateServiceLevelsResponse,
     ReopenTicketRequest,
     ReplyToTicketRequest,
     SolveTicketRequest,
     UpdateTicketRequest,
 )
-from tercet_chassis import Handlers, Tx, new_id
+from tercet_chassis import Handlers, Process, Tx, invariant, new_id
+from tercet_chassis.showing import hidden_paths
+from tercet_service_desk.tickets.explaining import explained
+from tercet_service_desk.tickets.jobs import clocks_astray, recalculate, watch
 from tercet_service_desk.tickets.model import Ticket, TicketEntry
+from tercet_service_desk.tickets.promises import promises_of
 from tercet_service_desk.tickets.rules import number_of
-from tercet_service_desk.tickets.store import entries_of
+from tercet_service_desk.tickets.store import count_open, entries_of
+
+Finding = CheckInvariantsResponse.Finding
 
 
 class TicketService(Handlers):
@@ -35,29 +47,42 @@ class TicketService(Handlers):
         ticket.party_id = ticket.party_id or ticket.identity_id
         ticket.number = number_of(ticket.id, tx.now().astimezone(ZoneInfo(tx.principal.zone)).date())
         ticket.priority = ticket.priority if request.ticket.priority else "NORMAL"
+        watch(tx, await promises_of(tx, ticket))
         tx.emit(events.TicketOpened, ticket)
         return ticket
 
     async def UpdateTicket(self, request: UpdateTicketRequest, tx: Tx) -> Ticket:
         ticket = await tx.get(Ticket, request.ticket.id, etag=request.ticket.etag)
         ticket.changeable()
+        promises = await promises_of(tx, ticket)
         await tx.patch(ticket, request.ticket, request.update_mask if request.HasField("update_mask") else None)
+        watch(tx, promises)
         tx.emit(events.TicketUpdated, ticket)
         return ticket
 
     async def AssignTicket(self, request: AssignTicketRequest, tx: Tx) -> Ticket:
         ticket = await tx.get(Ticket, request.id, etag=request.etag)
+        promises = await promises_of(tx, ticket)
         ticket.assign(UUID(request.assignee_id), UUID(request.unit_id) if request.unit_id else None, tx.now())
+        watch(tx, promises)
         tx.emit(events.TicketAssigned, ticket)
         return ticket
 
     async def ReplyToTicket(self, request: ReplyToTicketRequest, tx: Tx) -> TicketEntry:
         ticket = await tx.get(Ticket, request.id, etag=request.etag, lock=True)
         written = request.entry_time.ToDatetime(tzinfo=UTC) if request.HasField("entry_time") else tx.now()
+        promises = await promises_of(tx, ticket)
         reopened = ticket.reply(written, from_requester=request.from_requester, pending=request.pending)
         entry = _entry(tx, ticket, "REPLY", request.body, written, from_requester=request.from_requester)
         if reopened:
-            tx.emit(events.TicketReopened, ticket, reason="requester replied", occur_time=written)
+            promises.reopened(written)
+            reason = "requester replied" if request.from_requester else "more was asked"
+            tx.emit(events.TicketReopened, ticket, reason=reason, occur_time=written)
+        if request.from_requester:
+            promises.heard(written)
+        else:
+            promises.replied(written)
+        watch(tx, promises)
         await tx.flush()
         tx.emit(events.TicketReplied, ticket, entry=tx.render(entry), occur_time=written)
         return entry
@@ -80,21 +105,69 @@ class TicketService(Handlers):
 
     async def SolveTicket(self, request: SolveTicketRequest, tx: Tx) -> Ticket:
         ticket = await tx.get(Ticket, request.id, etag=request.etag)
+        promises = await promises_of(tx, ticket)
         ticket.solve(tx.now(), request.resolution)
+        promises.solved()
+        watch(tx, promises)
         tx.emit(events.TicketSolved, ticket)
         return ticket
 
     async def ReopenTicket(self, request: ReopenTicketRequest, tx: Tx) -> Ticket:
         ticket = await tx.get(Ticket, request.id, etag=request.etag)
+        promises = await promises_of(tx, ticket)
         ticket.reopen(tx.now())
+        promises.reopened(tx.now())
+        watch(tx, promises)
         tx.emit(events.TicketReopened, ticket, reason=request.reason)
         return ticket
+
+    async def ExplainServiceLevel(self, request: ExplainServiceLevelRequest, tx: Tx) -> ExplainServiceLevelResponse:
+        ticket = await tx.get(Ticket, request.id)
+        return explained(await promises_of(tx, ticket), await hidden_paths(tx, Ticket))
+
+    async def RecalculateServiceLevels(
+        self, request: RecalculateServiceLevelsRequest, process: Process
+    ) -> RecalculateServiceLevelsResponse:
+        answer, after, number = RecalculateServiceLevelsResponse(), "", 0
+        total: int = await process.step("count", _count_open)
+        while True:
+            done = await process.step(f"batch-{number}", _recalculate, after)
+            answer.ticket_count += done["tickets"]
+            answer.changed_count += done["changed"]
+            await process.progress(answer.ticket_count, max(total, answer.ticket_count), "tickets")
+            if not done["after"]:
+                return answer
+            after, number = done["after"], number + 1
 
     async def CloseTicket(self, request: CloseTicketRequest, tx: Tx) -> Ticket:
         ticket = await tx.get(Ticket, request.id, etag=request.etag)
         ticket.close(tx.now())
         tx.emit(events.TicketClosed, ticket)
         return ticket
+
+
+async def _count_open(tx: Tx) -> int:
+    return await count_open(tx)
+
+
+async def _recalculate(tx: Tx, after: str) -> dict[str, Any]:
+    batch = await recalculate(tx, after, stale_only=False)
+    return {"tickets": batch.tickets, "changed": batch.changed, "after": batch.after}
+
+
+@invariant
+async def service_level_clocks(tx: Tx) -> Finding:
+    """Every service-level clock has only moved forward, and whatever is still to be done for an open ticket waits as a
+    job.
+    """
+    checked, broken = await clocks_astray(tx)
+    return Finding(
+        invariant="tickets.service_level_clocks",
+        holds=not broken,
+        checked_count=checked,
+        broken_count=len(broken),
+        examples=broken[:20],
+    )
 
 
 def _entry(
