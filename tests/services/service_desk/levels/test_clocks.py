@@ -165,7 +165,8 @@ def test_whatever_happens_in_whatever_order_clocks_only_move_forward(acts: list[
     clocks, told = opened(), T0
     ticket = type("Row", (), {name: getattr(Promised, name) for name in ("read_clocks", "keep_clocks")})()
     ticket.clocks, ticket.pauses, ticket.clock_mark = [], [], None
-    solved, breached, worked = False, set(), timedelta()
+    breached: set[tuple[str, int]] = set()
+    solved, worked = False, timedelta()
     for act, minutes in acts:
         told += MINUTE * minutes
         if act in ("reply", "wait") and not solved:

@@ -215,7 +215,9 @@ async def test_warning_comes_before_the_breach_and_waiting_stops_both(service_de
 
 
 async def office(desk: Client, closes: str = "18:00") -> calendars.Calendar:
-    week = [calendars.WorkingHours(weekday=day, opens="09:00", closes=closes) for day in range(1, 8)]
+    week = [
+        calendars.WorkingHours(weekday=calendars.Weekday.Name(day), opens="09:00", closes=closes) for day in range(1, 8)
+    ]
     calendar = calendars.Calendar(code="office", display_name="办公", zone="Asia/Shanghai", weekly_hours=week)
     made: calendars.Calendar = await desk.CreateCalendar(calendars.CreateCalendarRequest(calendar=calendar))
     return made
@@ -226,13 +228,17 @@ async def test_editing_a_calendar_recalculates_open_tickets_only(service_desk: C
     await level(service_desk, calendar_code="office", targets=targets((Kind.SOLVE, 9 * 60 * 3)))
     kept, follows = await opened(service_desk), await opened(service_desk)
     kept = await service_desk.SolveTicket(pb.SolveTicketRequest(id=kept.id))
-    longer = [calendars.WorkingHours(weekday=day, opens="00:00", closes="24:00") for day in range(1, 8)]
+    longer = [
+        calendars.WorkingHours(weekday=calendars.Weekday.Name(day), opens="00:00", closes="24:00")
+        for day in range(1, 8)
+    ]
     await service_desk.UpdateCalendar(
         calendars.UpdateCalendarRequest(calendar=calendars.Calendar(id=calendar.id, weekly_hours=longer))
     )
 
     async def moved() -> bool:
-        return instant((await read(service_desk, follows)).solve_due_time) == clock.now() + 27 * 60 * MINUTE
+        due = instant((await read(service_desk, follows)).solve_due_time)
+        return bool(due == clock.now() + 27 * 60 * MINUTE)
 
     await eventually(moved)
     assert (await read(service_desk, kept)) == kept
@@ -248,7 +254,7 @@ async def test_levels_made_and_deleted_later_reach_open_tickets(service_desk: Cl
 
 
 async def code_is(desk: Client, ticket: pb.Ticket, code: str) -> bool:
-    return (await read(desk, ticket)).service_level_code == code
+    return bool((await read(desk, ticket)).service_level_code == code)
 
 
 async def test_recalculation_is_an_operation_with_progress(service_desk: Client, clock: Any) -> None:
@@ -323,7 +329,7 @@ async def test_calendar_that_a_level_counts_in_is_not_deleted(service_desk: Clie
     await service_desk.DeleteCalendar(calendars.DeleteCalendarRequest(id=calendar.id))
 
 
-async def finding(desk: Client) -> maintenance.CheckInvariantsResponse.Finding:
+async def finding(desk: Client) -> Any:
     answer = await desk.CheckInvariants(maintenance.CheckInvariantsRequest(service="service-desk"))
     return next(item for item in answer.findings if item.invariant == "tickets.service_level_clocks")
 

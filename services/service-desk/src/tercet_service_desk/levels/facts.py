@@ -31,6 +31,7 @@ FIELDS: dict[str, Field] = {
     **dict.fromkeys("party_id customer_id order_id asset_id unit_id owner_id partner_party_id".split(), _U),
     "reopen_count": Field(FieldType.INTEGER),
 }
+_NEVER_MISSING = ("subject", "description", "type_code", "requester_name")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,10 @@ def condition(text: str, custom: Mapping[str, Field]) -> Condition:
 
 def facts_of(ticket: Any) -> dict[str, Any]:
     """A ticket as conditions see it."""
-    return {**{path: getattr(ticket, path) for path in FIELDS}, "custom": ticket.custom or {}}
+    facts = {path: getattr(ticket, path) for path in FIELDS}
+    # A ticket that is just being made has not met its columns' defaults yet.
+    facts |= {path: facts[path] or "" for path in _NEVER_MISSING}
+    return {**facts, "reopen_count": ticket.reopen_count or 0, "custom": ticket.custom or {}}
 
 
 def value_at(facts: Facts, path: str) -> Any:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from tercet.chassis.v1.maintenance_service_pb2 import CheckInvariantsResponse
 from tercet.servicedesk.v1 import events_pb2 as events
@@ -25,13 +24,13 @@ from tercet.servicedesk.v1.ticket_service_pb2 import (
     SolveTicketRequest,
     UpdateTicketRequest,
 )
-from tercet_chassis import Handlers, Process, Tx, invariant, new_id
+from tercet_chassis import Handlers, Process, Tx, invariant
 from tercet_chassis.showing import hidden_paths
+from tercet_service_desk.tickets.conversation import add_note, add_reply, open_ticket
 from tercet_service_desk.tickets.explaining import explained
 from tercet_service_desk.tickets.jobs import clocks_astray, recalculate, watch
 from tercet_service_desk.tickets.model import Ticket, TicketEntry
 from tercet_service_desk.tickets.promises import promises_of
-from tercet_service_desk.tickets.rules import number_of
 from tercet_service_desk.tickets.store import count_open, entries_of
 
 Finding = CheckInvariantsResponse.Finding
@@ -41,15 +40,7 @@ class TicketService(Handlers):
     """Serves tercet.servicedesk.v1.TicketService."""
 
     async def CreateTicket(self, request: CreateTicketRequest, tx: Tx) -> Ticket:
-        ticket = await tx.create(Ticket, request.ticket)
-        # Nobody waits to be recognised: an unknown requester is a party of its own until leads says otherwise.
-        ticket.identity_id = ticket.identity_id or new_id()
-        ticket.party_id = ticket.party_id or ticket.identity_id
-        ticket.number = number_of(ticket.id, tx.now().astimezone(ZoneInfo(tx.principal.zone)).date())
-        ticket.priority = ticket.priority if request.ticket.priority else "NORMAL"
-        watch(tx, await promises_of(tx, ticket))
-        tx.emit(events.TicketOpened, ticket)
-        return ticket
+        return await open_ticket(tx, request.ticket)
 
     async def UpdateTicket(self, request: UpdateTicketRequest, tx: Tx) -> Ticket:
         ticket = await tx.get(Ticket, request.ticket.id, etag=request.ticket.etag)
@@ -71,29 +62,12 @@ class TicketService(Handlers):
     async def ReplyToTicket(self, request: ReplyToTicketRequest, tx: Tx) -> TicketEntry:
         ticket = await tx.get(Ticket, request.id, etag=request.etag, lock=True)
         written = request.entry_time.ToDatetime(tzinfo=UTC) if request.HasField("entry_time") else tx.now()
-        promises = await promises_of(tx, ticket)
-        reopened = ticket.reply(written, from_requester=request.from_requester, pending=request.pending)
-        entry = _entry(tx, ticket, "REPLY", request.body, written, from_requester=request.from_requester)
-        if reopened:
-            promises.reopened(written)
-            reason = "requester replied" if request.from_requester else "more was asked"
-            tx.emit(events.TicketReopened, ticket, reason=reason, occur_time=written)
-        if request.from_requester:
-            promises.heard(written)
-        else:
-            promises.replied(written)
-        watch(tx, promises)
-        await tx.flush()
-        tx.emit(events.TicketReplied, ticket, entry=tx.render(entry), occur_time=written)
-        return entry
+        said_by = {"from_requester": request.from_requester, "pending": request.pending}
+        return await add_reply(tx, ticket, request.body, written, **said_by)
 
     async def AddTicketNote(self, request: AddTicketNoteRequest, tx: Tx) -> TicketEntry:
         ticket = await tx.get(Ticket, request.id, etag=request.etag, lock=True)
-        ticket.note()
-        entry = _entry(tx, ticket, "NOTE", request.body, tx.now())
-        await tx.flush()
-        tx.emit(events.TicketNoted, ticket, entry=tx.render(entry))
-        return entry
+        return await add_note(tx, ticket, request.body)
 
     async def ListTicketEntries(self, request: ListTicketEntriesRequest, tx: Tx) -> ListTicketEntriesResponse:
         # The ticket's own reach decides: whoever may not see it does not see what was said.
@@ -167,20 +141,4 @@ async def service_level_clocks(tx: Tx) -> Finding:
         checked_count=checked,
         broken_count=len(broken),
         examples=broken[:20],
-    )
-
-
-def _entry(
-    tx: Tx, ticket: Ticket, kind: str, body: str, written: datetime, *, from_requester: bool = False
-) -> TicketEntry:
-    author = None if from_requester else tx.principal.user_id
-    return tx.add(
-        TicketEntry(
-            ticket_id=ticket.id,
-            kind=kind,
-            body=body,
-            entry_time=written,
-            from_requester=from_requester,
-            author_id=author,
-        )
     )
