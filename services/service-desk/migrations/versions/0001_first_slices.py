@@ -66,6 +66,20 @@ def upgrade() -> None:
     op.fence('ticket_entries')
     op.create_index('ticket_entries_by_ticket', 'ticket_entries', ['tenant_id', 'ticket_id', 'id'], unique=False, postgresql_where=None)
     op.create_index('ticket_entries_search', 'ticket_entries', ['tenant_id', 'search'], unique=False, postgresql_using='gin')
+    op.create_table('ticket_links',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('ticket_id', sa.Uuid(), nullable=False),
+    sa.Column('other_id', sa.Uuid(), nullable=False),
+    sa.Column('kind', sa.Text(), nullable=False),
+    sa.Column('create_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('update_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('row_version', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('ticket_links_pk')),
+    sa.UniqueConstraint('tenant_id', 'ticket_id', 'other_id', 'kind', name='ticket_links_once')
+    )
+    op.fence('ticket_links')
+    op.create_index('ticket_links_by_other', 'ticket_links', ['tenant_id', 'other_id'], unique=False, postgresql_where=None)
     op.create_table('tickets',
     sa.Column('tenant_id', sa.Uuid(), nullable=False),
     sa.Column('id', sa.Uuid(), nullable=False),
@@ -93,6 +107,8 @@ def upgrade() -> None:
     sa.Column('reopen_count', sa.Integer(), server_default=sa.text('0'), nullable=False),
     sa.Column('entry_count', sa.Integer(), server_default=sa.text('0'), nullable=False),
     sa.Column('resolution', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('merged_into_id', sa.Uuid(), nullable=True),
+    sa.Column('merged_state', sa.Text(), nullable=True),
     sa.Column('service_level_code', sa.Text(), server_default=sa.text("''"), nullable=False),
     sa.Column('first_reply_clock', sa.Text(), nullable=True),
     sa.Column('first_reply_due_time', sa.DateTime(timezone=True), nullable=True),
@@ -123,6 +139,7 @@ def upgrade() -> None:
     op.fence('tickets')
     op.create_index('tickets_by_due_time', 'tickets', ['tenant_id', 'next_due_time'], unique=False, postgresql_where=sa.text('next_due_time IS NOT NULL'))
     op.create_index('tickets_by_identity', 'tickets', ['tenant_id', 'identity_id'], unique=False, postgresql_where=None)
+    op.create_index('tickets_by_merge', 'tickets', ['tenant_id', 'merged_into_id'], unique=False, postgresql_where=sa.text('merged_into_id IS NOT NULL'))
     op.create_index('tickets_by_owner', 'tickets', ['tenant_id', 'owner_id', 'state'], unique=False, postgresql_where=None)
     op.create_index('tickets_by_party', 'tickets', ['tenant_id', 'party_id', 'create_time'], unique=False, postgresql_where=None)
     op.create_index('tickets_by_state', 'tickets', ['tenant_id', 'state', 'create_time'], unique=False, postgresql_where=None)
@@ -136,10 +153,14 @@ def downgrade() -> None:
     op.drop_index('tickets_by_state', table_name='tickets', postgresql_where=None)
     op.drop_index('tickets_by_party', table_name='tickets', postgresql_where=None)
     op.drop_index('tickets_by_owner', table_name='tickets', postgresql_where=None)
+    op.drop_index('tickets_by_merge', table_name='tickets', postgresql_where=sa.text('merged_into_id IS NOT NULL'))
     op.drop_index('tickets_by_identity', table_name='tickets', postgresql_where=None)
     op.drop_index('tickets_by_due_time', table_name='tickets', postgresql_where=sa.text('next_due_time IS NOT NULL'))
     op.unfence('tickets')
     op.drop_table('tickets')
+    op.drop_index('ticket_links_by_other', table_name='ticket_links', postgresql_where=None)
+    op.unfence('ticket_links')
+    op.drop_table('ticket_links')
     op.drop_index('ticket_entries_search', table_name='ticket_entries', postgresql_using='gin')
     op.drop_index('ticket_entries_by_ticket', table_name='ticket_entries', postgresql_where=None)
     op.unfence('ticket_entries')

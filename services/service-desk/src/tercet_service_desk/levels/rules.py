@@ -127,6 +127,15 @@ class Clocks:
             clock.end = None
             clock.state = BREACHED if clock.breach else UNPROMISED
 
+    def hold(self, at: datetime) -> None:
+        """Everything stands still until it is resumed."""
+        at = self._on(at)
+        self.waiting_since = self.waiting_since or at
+
+    def resume(self, at: datetime) -> None:
+        """Everything goes on."""
+        self._resume(self._on(at))
+
     # -- what is promised ---------------------------------------------------------------------------------------------
     def judge(self, level: Level | None, priority: str) -> None:
         """Gives every clock that runs its target, due time and state. A breach once told stays one."""

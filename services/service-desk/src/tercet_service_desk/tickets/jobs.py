@@ -122,7 +122,7 @@ def _backwards(ticket: Ticket) -> Iterator[str]:
             yield f"{clock.kind} ends {clock.end.isoformat()}, before it began or after all that is known"
         if clock.breach is not None and clock.state != "BREACHED":
             yield f"{clock.kind} was broken and is {clock.state}"
-        if clock.runs and ticket.state in DONE:
+        if clock.runs and ticket.state in DONE and ticket.merged_into_id is None:
             yield f"{clock.kind} runs though the ticket is {ticket.state}"
     if clocks.mark > ticket.update_time + timedelta(seconds=1):
         yield f"its clocks know {clocks.mark.isoformat()}, later than its last change"

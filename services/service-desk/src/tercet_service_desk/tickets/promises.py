@@ -55,6 +55,19 @@ class Promises:
         self.level = self.book.choose(facts_of(self.ticket))
         self.clocks.reopen(self._past(at))
 
+    def merged(self) -> None:
+        """The ticket became part of another: its clocks stand still."""
+        self.clocks.hold(self.now)
+        self.clocks.judge(self.level, self._priority)
+
+    def unmerged(self) -> None:
+        """The ticket stands for itself again."""
+        if self.ticket.state in DONE:
+            return
+        self.level = self.book.choose(facts_of(self.ticket))
+        if self.ticket.state != "PENDING":
+            self.clocks.resume(self.now)
+
     def take(self, tx: Tx, happening: Happening) -> None:
         """A due time passed, or a step before or after it is due."""
         assert self.level is not None

@@ -6,6 +6,8 @@ from datetime import UTC
 from typing import Any
 from uuid import UUID
 
+from google.protobuf.empty_pb2 import Empty
+
 from tercet.chassis.v1.maintenance_service_pb2 import CheckInvariantsResponse
 from tercet.servicedesk.v1 import events_pb2 as events
 from tercet.servicedesk.v1.ticket_service_pb2 import (
@@ -15,23 +17,31 @@ from tercet.servicedesk.v1.ticket_service_pb2 import (
     CreateTicketRequest,
     ExplainServiceLevelRequest,
     ExplainServiceLevelResponse,
+    LinkTicketRequest,
     ListTicketEntriesRequest,
     ListTicketEntriesResponse,
+    ListTicketLinksRequest,
+    ListTicketLinksResponse,
+    MergeTicketRequest,
     RecalculateServiceLevelsRequest,
     RecalculateServiceLevelsResponse,
     ReopenTicketRequest,
     ReplyToTicketRequest,
     SolveTicketRequest,
+    UnlinkTicketRequest,
+    UnmergeTicketRequest,
     UpdateTicketRequest,
 )
+from tercet.servicedesk.v1.ticket_service_pb2 import TicketLink as TicketLinkMessage
 from tercet_chassis import Handlers, Process, Tx, invariant
 from tercet_chassis.showing import hidden_paths
 from tercet_service_desk.tickets.conversation import add_note, add_reply, open_ticket
+from tercet_service_desk.tickets.errors import TicketLinkedToItself, TicketsNotLinked
 from tercet_service_desk.tickets.explaining import explained
 from tercet_service_desk.tickets.jobs import clocks_astray, recalculate, watch
-from tercet_service_desk.tickets.model import Ticket, TicketEntry
-from tercet_service_desk.tickets.promises import promises_of
-from tercet_service_desk.tickets.store import count_open, entries_of
+from tercet_service_desk.tickets.model import Ticket, TicketEntry, TicketLink
+from tercet_service_desk.tickets.promises import DONE, promises_of
+from tercet_service_desk.tickets.store import count_open, entries_of, link_between, links_of
 
 Finding = CheckInvariantsResponse.Finding
 
@@ -73,7 +83,9 @@ class TicketService(Handlers):
         # The ticket's own reach decides: whoever may not see it does not see what was said.
         ticket = await tx.get(Ticket, request.ticket_id)
         request.order_by = request.order_by or "create_time"
-        answer = await tx.page(TicketEntry, request, response=ListTicketEntriesResponse, where=[entries_of(ticket.id)])
+        answer = await tx.page(
+            TicketEntry, request, response=ListTicketEntriesResponse, where=[await entries_of(tx, ticket.id)]
+        )
         assert isinstance(answer, ListTicketEntriesResponse)
         return answer
 
@@ -94,6 +106,53 @@ class TicketService(Handlers):
         watch(tx, promises)
         tx.emit(events.TicketReopened, ticket, reason=request.reason)
         return ticket
+
+    async def MergeTicket(self, request: MergeTicketRequest, tx: Tx) -> Ticket:
+        # In the order of their ids, so that two merges of the same tickets do not wait for each other.
+        for id in sorted({request.id, request.into_id}):
+            await tx.get(Ticket, id, lock=True)
+        ticket = await tx.get(Ticket, request.id, etag=request.etag)
+        promises, was_open = await promises_of(tx, ticket), ticket.state not in DONE
+        ticket.merge(await tx.get(Ticket, request.into_id), tx.now())
+        if was_open:
+            promises.merged()
+        watch(tx, promises)
+        tx.emit(events.TicketMerged, ticket)
+        return ticket
+
+    async def UnmergeTicket(self, request: UnmergeTicketRequest, tx: Tx) -> Ticket:
+        ticket = await tx.get(Ticket, request.id, etag=request.etag, lock=True)
+        promises, into_id = await promises_of(tx, ticket), ticket.merged_into_id
+        ticket.unmerge()
+        promises.unmerged()
+        watch(tx, promises)
+        tx.emit(events.TicketUnmerged, ticket, merged_into_id=str(into_id))
+        return ticket
+
+    async def LinkTicket(self, request: LinkTicketRequest, tx: Tx) -> TicketLink:
+        first, second = await tx.get(Ticket, request.id), await tx.get(Ticket, request.other_id)
+        if first.id == second.id:
+            raise TicketLinkedToItself()
+        kind = TicketLinkMessage.Kind.Name(request.kind)
+        link = tx.add(TicketLink(ticket_id=first.id, other_id=second.id, kind=kind))
+        tx.emit(events.TicketLinked, link)
+        return link
+
+    async def UnlinkTicket(self, request: UnlinkTicketRequest, tx: Tx) -> Empty:
+        first, second = await tx.get(Ticket, request.id), await tx.get(Ticket, request.other_id)
+        link = await link_between(tx, first.id, second.id, TicketLinkMessage.Kind.Name(request.kind))
+        if link is None:
+            raise TicketsNotLinked()
+        tx.emit(events.TicketUnlinked, link)
+        await tx.delete(link)
+        return Empty()
+
+    async def ListTicketLinks(self, request: ListTicketLinksRequest, tx: Tx) -> ListTicketLinksResponse:
+        ticket = await tx.get(Ticket, request.ticket_id)
+        where = [links_of(tx, ticket.id)]
+        answer = await tx.page(TicketLink, request, response=ListTicketLinksResponse, where=where)
+        assert isinstance(answer, ListTicketLinksResponse)
+        return answer
 
     async def ExplainServiceLevel(self, request: ExplainServiceLevelRequest, tx: Tx) -> ExplainServiceLevelResponse:
         ticket = await tx.get(Ticket, request.id)
