@@ -77,6 +77,8 @@ _NOT_PERSONAL = frozenset(
         "servicedesk.v1.ExplainServiceLevelResponse.Level.display_name",
         "servicedesk.v1.ServiceLevel.display_name",
         "servicedesk.v1.SpecialDay.title",
+        "servicedesk.v1.TicketStage.display_name",
+        "servicedesk.v1.TicketType.display_name",
     }
 )
 

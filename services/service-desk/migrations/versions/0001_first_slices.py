@@ -80,6 +80,19 @@ def upgrade() -> None:
     )
     op.fence('ticket_links')
     op.create_index('ticket_links_by_other', 'ticket_links', ['tenant_id', 'other_id'], unique=False, postgresql_where=None)
+    op.create_table('ticket_types',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('code', sa.Text(), nullable=False),
+    sa.Column('display_name', sa.Text(), nullable=False),
+    sa.Column('stages', postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'"), nullable=False),
+    sa.Column('create_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('update_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('row_version', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('ticket_types_pk')),
+    sa.UniqueConstraint('tenant_id', 'code', name='ticket_types_by_code')
+    )
+    op.fence('ticket_types')
     op.create_table('tickets',
     sa.Column('tenant_id', sa.Uuid(), nullable=False),
     sa.Column('id', sa.Uuid(), nullable=False),
@@ -109,6 +122,7 @@ def upgrade() -> None:
     sa.Column('resolution', sa.Text(), server_default=sa.text("''"), nullable=False),
     sa.Column('merged_into_id', sa.Uuid(), nullable=True),
     sa.Column('merged_state', sa.Text(), nullable=True),
+    sa.Column('stage_code', sa.Text(), server_default=sa.text("''"), nullable=False),
     sa.Column('service_level_code', sa.Text(), server_default=sa.text("''"), nullable=False),
     sa.Column('first_reply_clock', sa.Text(), nullable=True),
     sa.Column('first_reply_due_time', sa.DateTime(timezone=True), nullable=True),
@@ -158,6 +172,8 @@ def downgrade() -> None:
     op.drop_index('tickets_by_due_time', table_name='tickets', postgresql_where=sa.text('next_due_time IS NOT NULL'))
     op.unfence('tickets')
     op.drop_table('tickets')
+    op.unfence('ticket_types')
+    op.drop_table('ticket_types')
     op.drop_index('ticket_links_by_other', table_name='ticket_links', postgresql_where=None)
     op.unfence('ticket_links')
     op.drop_table('ticket_links')

@@ -10,7 +10,7 @@ from tercet.servicedesk.v1.ticket_service_pb2 import Ticket as TicketMessage
 from tercet_chassis import Tx, new_id
 from tercet_service_desk.tickets.jobs import watch
 from tercet_service_desk.tickets.model import Ticket, TicketEntry
-from tercet_service_desk.tickets.promises import promises_of
+from tercet_service_desk.tickets.promises import check_type, promises_of
 from tercet_service_desk.tickets.rules import number_of
 
 
@@ -22,7 +22,9 @@ async def open_ticket(tx: Tx, message: TicketMessage) -> Ticket:
     ticket.party_id = ticket.party_id or ticket.identity_id
     ticket.number = number_of(ticket.id, tx.now().astimezone(ZoneInfo(tx.principal.zone)).date())
     ticket.priority = ticket.priority if message.priority else "NORMAL"
-    watch(tx, await promises_of(tx, ticket))
+    promises = await promises_of(tx, ticket)
+    check_type(promises)
+    watch(tx, promises)
     tx.emit(events.TicketOpened, ticket)
     return ticket
 

@@ -59,3 +59,17 @@ class TicketsNotLinked(NotFound):
 
     text = "The tickets are not linked in this way."
     field = "other_id"
+
+
+class TicketStageUnknown(InvalidArgument):
+    """The ticket's type has no such stage."""
+
+    text = "A ticket of type {type_code} has no stage {stage_code}; use one of the type's own."
+    field = "stage_code"
+
+
+class TicketMoveNotAllowed(FailedPrecondition):
+    """No way leads there in the ticket's type."""
+
+    text = "Ticket {number} stands in {stage_code}; from there its type lets it not go to {target}."
+    field = "stage_code"

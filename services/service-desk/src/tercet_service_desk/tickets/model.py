@@ -54,6 +54,7 @@ class Ticket(Promised, Linked, Owned, Custom, External, Searchable, Entity):
     resolution: Mapped[str] = column(default="")
     merged_into_id: Mapped[UUID | None]
     merged_state: Mapped[str | None]
+    stage_code: Mapped[str] = column(default="")
 
     def changeable(self) -> None:
         """Refuses once the ticket is closed or part of another."""
@@ -115,6 +116,11 @@ class Ticket(Promised, Linked, Owned, Custom, External, Searchable, Entity):
         if self.state != "SOLVED":
             raise TicketNotSolved(number=self.number, state=self.state)
         self.state, self.close_time = "CLOSED", now
+
+    def stand(self, state: str) -> None:
+        """Puts an open ticket into another open state. Refused once it is closed."""
+        self.changeable()
+        self.state = state
 
     def merge(self, into: Ticket, now: datetime) -> None:
         """Makes it part of another. Refused when it is the same, and when one is closed or part of another."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -14,7 +15,11 @@ from tercet_chassis import Tx
 from tercet_service_desk.levels.facts import Facts, facts_of
 from tercet_service_desk.levels.rules import Clocks, Happening, Level, Step
 from tercet_service_desk.levels.store import Book, book
+from tercet_service_desk.tickets.errors import TicketMoveNotAllowed
 from tercet_service_desk.tickets.model import Ticket
+from tercet_service_desk.types.errors import TicketTypeUnknown
+from tercet_service_desk.types.rules import Machine
+from tercet_service_desk.types.store import machines
 
 DONE = ("SOLVED", "CLOSED")
 _PRIORITIES = ("LOW", "NORMAL", "HIGH", "URGENT")
@@ -23,8 +28,8 @@ _PRIORITIES = ("LOW", "NORMAL", "HIGH", "URGENT")
 class Promises:
     """The clocks of one ticket, read at the beginning of a change and kept at its end."""
 
-    def __init__(self, ticket: Ticket, book: Book, now: datetime) -> None:
-        self.ticket, self.book, self.now = ticket, book, now
+    def __init__(self, ticket: Ticket, book: Book, types: Mapping[str, Machine], now: datetime) -> None:
+        self.ticket, self.book, self.types, self.now = ticket, book, types, now
         self.before: Facts = facts_of(ticket)
         self.clocks: Clocks = ticket.read_clocks(ticket.create_time or now)
         self._broken = {(clock.kind, clock.cycle) for clock in self.clocks.clocks.values() if clock.breach}
@@ -54,6 +59,13 @@ class Promises:
         """The ticket was opened again; it is judged by what is promised now."""
         self.level = self.book.choose(facts_of(self.ticket))
         self.clocks.reopen(self._past(at))
+
+    def stood(self) -> None:
+        """The ticket was put into another open state: clocks stand still while it is PENDING."""
+        if self.ticket.state == "PENDING":
+            self.clocks.hold(self.now)
+        else:
+            self.clocks.resume(self.now)
 
     def merged(self) -> None:
         """The ticket became part of another: its clocks stand still."""
@@ -92,6 +104,11 @@ class Promises:
     def keep(self, tx: Tx) -> None:
         """Chooses the level anew where the ticket's fields ask for it, judges every clock and writes all down."""
         self._follow()
+        # While it is part of another its stage stays, so that it stands there again when it is taken apart.
+        if self.ticket.merged_into_id is None:
+            machine = self.types.get(self.ticket.type_code or "")
+            here, state = self.ticket.stage_code or "", self.ticket.state or "NEW"
+            self.ticket.stage_code = machine.following(here, state) if machine else ""
         for clock in self.clocks.clocks.values():
             if clock.breach and (clock.kind, clock.cycle) not in self._broken:
                 self._broken.add((clock.kind, clock.cycle))
@@ -147,9 +164,24 @@ class Promises:
         return min(written, self.now)
 
 
+def check_type(promises: Promises) -> None:
+    """Refuses a type that is none of the tenant's, once it has any."""
+    code, known = promises.ticket.type_code, promises.types
+    if code and known and code not in known:
+        raise TicketTypeUnknown(type_code=code, known=", ".join(sorted(known)))
+
+
+def check_way(promises: Promises, state: str) -> None:
+    """Refuses to bring a ticket into a state to which no stage leads from where it stands."""
+    ticket = promises.ticket
+    machine = promises.types.get(ticket.type_code)
+    if machine is not None and machine.entered(ticket.stage_code, state) is None:
+        raise TicketMoveNotAllowed(number=ticket.number, stage_code=ticket.stage_code, target=state)
+
+
 async def promises_of(tx: Tx, ticket: Ticket) -> Promises:
     """The ticket's promises as they stand; called before the ticket is changed."""
-    return Promises(ticket, await book(tx), tx.now())
+    return Promises(ticket, await book(tx), await machines(tx), tx.now())
 
 
 def _step(step: Step) -> EscalationStep:

@@ -23,6 +23,7 @@ from tercet.servicedesk.v1.ticket_service_pb2 import (
     ListTicketLinksRequest,
     ListTicketLinksResponse,
     MergeTicketRequest,
+    MoveTicketRequest,
     RecalculateServiceLevelsRequest,
     RecalculateServiceLevelsResponse,
     ReopenTicketRequest,
@@ -40,7 +41,8 @@ from tercet_service_desk.tickets.errors import TicketLinkedToItself, TicketsNotL
 from tercet_service_desk.tickets.explaining import explained
 from tercet_service_desk.tickets.jobs import clocks_astray, recalculate, watch
 from tercet_service_desk.tickets.model import Ticket, TicketEntry, TicketLink
-from tercet_service_desk.tickets.promises import DONE, promises_of
+from tercet_service_desk.tickets.moving import move
+from tercet_service_desk.tickets.promises import DONE, check_type, check_way, promises_of
 from tercet_service_desk.tickets.store import count_open, entries_of, link_between, links_of
 
 Finding = CheckInvariantsResponse.Finding
@@ -55,8 +57,10 @@ class TicketService(Handlers):
     async def UpdateTicket(self, request: UpdateTicketRequest, tx: Tx) -> Ticket:
         ticket = await tx.get(Ticket, request.ticket.id, etag=request.ticket.etag)
         ticket.changeable()
-        promises = await promises_of(tx, ticket)
+        promises, type_code = await promises_of(tx, ticket), ticket.type_code
         await tx.patch(ticket, request.ticket, request.update_mask if request.HasField("update_mask") else None)
+        if ticket.type_code != type_code:
+            check_type(promises)
         watch(tx, promises)
         tx.emit(events.TicketUpdated, ticket)
         return ticket
@@ -92,6 +96,7 @@ class TicketService(Handlers):
     async def SolveTicket(self, request: SolveTicketRequest, tx: Tx) -> Ticket:
         ticket = await tx.get(Ticket, request.id, etag=request.etag)
         promises = await promises_of(tx, ticket)
+        check_way(promises, "SOLVED")
         ticket.solve(tx.now(), request.resolution)
         promises.solved()
         watch(tx, promises)
@@ -101,10 +106,16 @@ class TicketService(Handlers):
     async def ReopenTicket(self, request: ReopenTicketRequest, tx: Tx) -> Ticket:
         ticket = await tx.get(Ticket, request.id, etag=request.etag)
         promises = await promises_of(tx, ticket)
+        check_way(promises, "OPEN")
         ticket.reopen(tx.now())
         promises.reopened(tx.now())
         watch(tx, promises)
         tx.emit(events.TicketReopened, ticket, reason=request.reason)
+        return ticket
+
+    async def MoveTicket(self, request: MoveTicketRequest, tx: Tx) -> Ticket:
+        ticket = await tx.get(Ticket, request.id, etag=request.etag, lock=True)
+        await move(tx, ticket, request.stage_code, request.resolution)
         return ticket
 
     async def MergeTicket(self, request: MergeTicketRequest, tx: Tx) -> Ticket:
@@ -174,7 +185,10 @@ class TicketService(Handlers):
 
     async def CloseTicket(self, request: CloseTicketRequest, tx: Tx) -> Ticket:
         ticket = await tx.get(Ticket, request.id, etag=request.etag)
+        promises = await promises_of(tx, ticket)
+        check_way(promises, "CLOSED")
         ticket.close(tx.now())
+        watch(tx, promises)
         tx.emit(events.TicketClosed, ticket)
         return ticket
 
