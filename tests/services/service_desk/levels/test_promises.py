@@ -200,6 +200,24 @@ async def test_a_job_that_runs_twice_or_is_killed_takes_each_step_once(service_d
     assert await told(service_desk, "escalated", ticket) == 4
 
 
+async def test_raised_priority_shortens_what_is_left(service_desk: Client, clock: Any) -> None:
+    promised = [
+        *targets((Kind.SOLVE, 480)),
+        levels.ServiceTarget(clock=Kind.SOLVE, priority=pb.Ticket.HIGH, minutes=300),
+    ]
+    raising = levels.EscalationStep(clock=Kind.SOLVE, minutes=-120, action=Action.RAISE_PRIORITY)
+    await level(service_desk, targets=promised, steps=[raising])
+    ticket = await opened(service_desk)
+    begun = clock.now()
+    clock.advance(begun + 361 * MINUTE)
+    await service_desk.settled()
+    found = await read(service_desk, ticket)
+    # 120 minutes before 480 it became HIGH, for which 300 were promised: broken at once, and raised once only.
+    assert (found.priority, found.solve_clock) == (pb.Ticket.HIGH, State.BREACHED)
+    assert instant(found.solve_due_time) == begun + 300 * MINUTE
+    assert (found.breach_count, found.escalation_count) == (1, 1)
+
+
 async def test_warning_comes_before_the_breach_and_waiting_stops_both(service_desk: Client, clock: Any) -> None:
     await level(service_desk, targets=targets((Kind.SOLVE, 480)), steps=steps()[:1])
     ticket = await opened(service_desk)
@@ -307,6 +325,11 @@ async def test_explanation_names_levels_reasons_and_the_intervals_counted(servic
             "service_level.targets[1].priority",
         ),
         (
+            {"targets": targets((Kind.SOLVE, 525_600)), "calendar_code": "office"},
+            "SERVICE_TARGET_INVALID",
+            "service_level.targets[0].minutes",
+        ),
+        (
             {"steps": [levels.EscalationStep(clock=Kind.SOLVE, minutes=5, action=Action.HAND_OVER)]},
             "ESCALATION_STEP_INVALID",
             "service_level.steps[0]",
@@ -316,6 +339,8 @@ async def test_explanation_names_levels_reasons_and_the_intervals_counted(servic
 async def test_what_is_no_level_is_refused_by_its_field(
     service_desk: Client, values: dict[str, Any], reason: str, field: str
 ) -> None:
+    # Three hours a day: 525,600 minutes would take eight years.
+    await office(service_desk, "12:00")
     with refused(reason, field):
         await level(service_desk, **values)
 

@@ -19,9 +19,9 @@ class CalendarNotFound(InvalidArgument):
 
 
 class ServiceTargetInvalid(InvalidArgument):
-    """Two targets are for the same clock and priority."""
+    """Two targets are for the same clock and priority, or one can never be reached."""
 
-    text = "{clock} has two targets for the same priority; keep one."
+    text = "{problem}"
 
 
 class EscalationStepInvalid(InvalidArgument):

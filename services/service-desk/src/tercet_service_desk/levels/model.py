@@ -7,7 +7,7 @@ from typing import Any
 
 from tercet_chassis.entity import Entity, Mapped, column, unique
 from tercet_chassis.errors import Violation
-from tercet_service_desk.calendars.rules import Span, WorkingTime
+from tercet_service_desk.calendars.rules import Span, WorkingTime, due
 from tercet_service_desk.levels.errors import EscalationStepInvalid, ServiceTargetInvalid
 from tercet_service_desk.levels.rules import (
     ANY_PRIORITY,
@@ -48,13 +48,20 @@ class ServiceLevel(Entity):
         for at, row in enumerate(self.targets or []):
             key = _target_key(row)
             if key in seen:
-                field = f"service_level.targets[{at}].priority"
-                violation = Violation(field, "SERVICE_TARGET_INVALID", f"{key[0]} has two targets; keep one.")
-                raise ServiceTargetInvalid(clock=key[0], violations=[violation])
+                raise _target_invalid(
+                    f"targets[{at}].priority", f"{key[0]} has two targets for one priority; keep one."
+                )
             seen.add(key)
         for at, problem in steps_astray([_step(row) for row in self.steps or []], self._targets()):
             violation = Violation(f"service_level.steps[{at}]", "ESCALATION_STEP_INVALID", problem)
             raise EscalationStepInvalid(problem=problem, violations=[violation])
+
+    def check_reach(self, calendar: WorkingTime, now: datetime) -> None:
+        """Refuses a target that the calendar would not see reached within years: nothing would ever be due by it."""
+        for at, row in enumerate(self.targets or []):
+            if due(calendar, now, int(row["minutes"])) is None:
+                problem = f"The calendar has not {row['minutes']} working minutes within three years; promise less."
+                raise _target_invalid(f"targets[{at}].minutes", problem)
 
     def _targets(self) -> dict[tuple[str, str], int]:
         return {_target_key(row): int(row["minutes"]) for row in self.targets or []}
@@ -114,6 +121,11 @@ class Promised:
         self.next_due_time = clocks.next_due()
         self.step_time = coming[0].time if coming else None
         self.level_stamp, self.clock_mark = stamp, clocks.mark
+
+
+def _target_invalid(field: str, problem: str) -> ServiceTargetInvalid:
+    violation = Violation(f"service_level.{field}", "SERVICE_TARGET_INVALID", problem)
+    return ServiceTargetInvalid(problem=problem, violations=[violation])
 
 
 def _target_key(row: Any) -> tuple[str, str]:

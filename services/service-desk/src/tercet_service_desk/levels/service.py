@@ -7,6 +7,7 @@ from google.protobuf.empty_pb2 import Empty
 from tercet.servicedesk.v1 import events_pb2 as events
 from tercet.servicedesk.v1 import service_level_service_pb2 as pb
 from tercet_chassis import Handlers, Tx
+from tercet_service_desk.calendars.rules import AROUND_THE_CLOCK
 from tercet_service_desk.calendars.store import by_code
 from tercet_service_desk.levels import store
 from tercet_service_desk.levels.errors import CalendarNotFound
@@ -43,5 +44,7 @@ class ServiceLevelService(Handlers):
 async def _check(tx: Tx, level: ServiceLevel) -> None:
     await store.understood(tx, level.condition or "")
     level.check()
-    if level.calendar_code and await by_code(tx, level.calendar_code) is None:
+    calendar = await by_code(tx, level.calendar_code) if level.calendar_code else None
+    if level.calendar_code and calendar is None:
         raise CalendarNotFound(calendar_code=level.calendar_code)
+    level.check_reach(calendar.working_time() if calendar else AROUND_THE_CLOCK, tx.now())
