@@ -79,6 +79,12 @@ _NOT_PERSONAL = frozenset(
         "sales.v1.RelationKind.inverse_name",
         "sales.v1.RelationKind.name",
         "sales.v1.ResolvePricesResponse.Candidate.reason",
+        "servicedesk.v1.Calendar.display_name",
+        "servicedesk.v1.ExplainServiceLevelResponse.Level.display_name",
+        "servicedesk.v1.ServiceLevel.display_name",
+        "servicedesk.v1.SpecialDay.title",
+        "servicedesk.v1.TicketStage.display_name",
+        "servicedesk.v1.TicketType.display_name",
     }
 )
 

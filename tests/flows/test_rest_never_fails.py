@@ -66,6 +66,8 @@ async def known_ids(admin: Person, company: Company, paths: Iterable[str]) -> di
         "opportunities": {"customer_id": customer["id"], "title": "终端两台"},
         "activities": {"kind": "VISIT", "title": "拜访", **about},
         "tickets": {"subject": "刹车异响"},
+        "calendars": {"code": "office", "display_name": "办公时间", "zone": "Asia/Shanghai"},
+        "service-levels": {"code": "gold", "display_name": "金牌", "targets": [{"clock": "SOLVE", "minutes": 480}]},
         "sources": {"code": "website", "display_name": "官网", "kind": "WEBSITE"},
         "employees": {"unit_id": company.root_id, "display_name": "李明"},
         "saved-views": {"collection": "leads", "name": "我的线索"},

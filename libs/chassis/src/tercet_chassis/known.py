@@ -5,15 +5,16 @@ Slices ask `tx.known` and name no table of the chassis.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, bindparam, func, literal, select, update
 
 from tercet.chassis.v1.file_service_pb2 import File
 from tercet_chassis import stored_files
-from tercet_chassis.tables import LINK_PARTY, party_links, tenants, units
+from tercet_chassis.tables import LINK_PARTY, jobs, party_links, tenants, units
 
 if TYPE_CHECKING:
     from tercet_chassis.host import Writing
@@ -87,6 +88,14 @@ class Known:
         """The party of an identity that was moved; None of one that never was."""
         mine = (party_links.c.tenant_id == self._tx.tenant_id, party_links.c.identity_id == identity_id)
         return await self._tx.session.scalar(select(party_links.c.party_id).where(*mine))
+
+    # -- jobs ---------------------------------------------------------------------------------------------------------
+    async def scheduled(self, job: Callable[..., Any], key: str | None = None) -> dict[str, datetime]:
+        """When the jobs of a function that wait are due, by their keys: all of them, or the one of this key."""
+        mine = (jobs.c.tenant_id == self._tx.tenant_id) & (jobs.c.name == self._tx.runtime.job_name(job))
+        query = select(jobs.c.key, jobs.c.due_time).where(mine, jobs.c.state == "WAITING")
+        rows = await self._tx.session.execute(query if key is None else query.where(jobs.c.key == key))
+        return {row.key: row.due_time for row in rows}
 
     # -- files --------------------------------------------------------------------------------------------------------
     async def file(self, id: UUID) -> File:

@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from tercet_chassis import Service
 
-service = Service("service-desk", slices=["tickets"])
+service = Service("service-desk", slices=["calendars", "levels", "types", "tickets"])

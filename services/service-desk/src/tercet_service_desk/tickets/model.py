@@ -7,10 +7,18 @@ from typing import Any
 from uuid import UUID
 
 from tercet_chassis.entity import Custom, Entity, External, Linked, Mapped, Owned, Searchable, column, index, unique
-from tercet_service_desk.tickets.errors import TicketAlreadySolved, TicketClosed, TicketNotSolved
+from tercet_service_desk.levels.model import Promised
+from tercet_service_desk.tickets.errors import (
+    TicketAlreadySolved,
+    TicketClosed,
+    TicketIsMerged,
+    TicketMergedIntoItself,
+    TicketNotMerged,
+    TicketNotSolved,
+)
 
 
-class Ticket(Linked, Owned, Custom, External, Searchable, Entity):
+class Ticket(Promised, Linked, Owned, Custom, External, Searchable, Entity):
     """A request for help: NEW until somebody takes it, PENDING while we wait for the requester, at last CLOSED."""
 
     __tablename__ = "tickets"
@@ -21,6 +29,8 @@ class Ticket(Linked, Owned, Custom, External, Searchable, Entity):
         index("tickets_by_party", "party_id", "create_time"),
         index("tickets_by_owner", "owner_id", "state"),
         index("tickets_by_identity", "identity_id"),
+        index("tickets_by_merge", "merged_into_id", where="merged_into_id IS NOT NULL"),
+        index("tickets_by_due_time", "next_due_time", where="next_due_time IS NOT NULL"),
     )
 
     number: Mapped[str]
@@ -42,9 +52,13 @@ class Ticket(Linked, Owned, Custom, External, Searchable, Entity):
     reopen_count: Mapped[int] = column(default=0)
     entry_count: Mapped[int] = column(default=0)
     resolution: Mapped[str] = column(default="")
+    merged_into_id: Mapped[UUID | None]
+    merged_state: Mapped[str | None]
+    stage_code: Mapped[str] = column(default="")
 
     def changeable(self) -> None:
-        """Refuses once the ticket is closed."""
+        """Refuses once the ticket is closed or part of another."""
+        self._own()
         if self.state == "CLOSED":
             raise TicketClosed(number=self.number)
 
@@ -67,11 +81,15 @@ class Ticket(Linked, Owned, Custom, External, Searchable, Entity):
                 self.state = "OPEN"
             return reopened
         self.first_reply_time = self.first_reply_time or now
+        # To ask the requester something more is to hold the ticket no longer for solved.
+        reopened = pending and self.state == "SOLVED"
+        if reopened:
+            self.reopen(now)
         if pending:
             self.state = "PENDING"
         elif self.state in ("NEW", "PENDING"):
             self.state = "OPEN"
-        return False
+        return reopened
 
     def note(self) -> None:
         """Counts a note. Refused once the ticket is closed."""
@@ -87,6 +105,7 @@ class Ticket(Linked, Owned, Custom, External, Searchable, Entity):
 
     def reopen(self, now: datetime) -> None:
         """Opens a solved or closed ticket again. Refused otherwise."""
+        self._own()
         if self.state not in ("SOLVED", "CLOSED"):
             raise TicketNotSolved(number=self.number, state=self.state)
         self.state, self.solve_time, self.close_time = "OPEN", None, None
@@ -97,6 +116,45 @@ class Ticket(Linked, Owned, Custom, External, Searchable, Entity):
         if self.state != "SOLVED":
             raise TicketNotSolved(number=self.number, state=self.state)
         self.state, self.close_time = "CLOSED", now
+
+    def stand(self, state: str) -> None:
+        """Puts an open ticket into another open state. Refused once it is closed."""
+        self.changeable()
+        self.state = state
+
+    def merge(self, into: Ticket, now: datetime) -> None:
+        """Makes it part of another. Refused when it is the same, and when one is closed or part of another."""
+        if into.id == self.id:
+            raise TicketMergedIntoItself()
+        self.changeable()
+        into.changeable()
+        self.merged_into_id, self.merged_state = into.id, self.state
+        self.state, self.close_time = "CLOSED", now
+
+    def unmerge(self) -> None:
+        """Takes the merge back: it stands where it stood. Refused when it is not part of another."""
+        if self.merged_into_id is None:
+            raise TicketNotMerged(number=self.number)
+        self.state, self.close_time = self.merged_state or "OPEN", None
+        self.merged_into_id = self.merged_state = None
+
+    def _own(self) -> None:
+        if self.merged_into_id is not None:
+            raise TicketIsMerged(number=self.number, into_id=self.merged_into_id)
+
+
+class TicketLink(Entity):
+    """What one ticket is to another."""
+
+    __tablename__ = "ticket_links"
+    __table_args__ = (
+        unique("ticket_links_once", "ticket_id", "other_id", "kind", field="other_id"),
+        index("ticket_links_by_other", "other_id"),
+    )
+
+    ticket_id: Mapped[UUID]
+    other_id: Mapped[UUID]
+    kind: Mapped[str]
 
 
 class TicketEntry(Searchable, Entity):

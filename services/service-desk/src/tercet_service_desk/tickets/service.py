@@ -2,112 +2,216 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC
+from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
+from google.protobuf.empty_pb2 import Empty
+
+from tercet.chassis.v1.maintenance_service_pb2 import CheckInvariantsResponse
 from tercet.servicedesk.v1 import events_pb2 as events
 from tercet.servicedesk.v1.ticket_service_pb2 import (
     AddTicketNoteRequest,
     AssignTicketRequest,
     CloseTicketRequest,
     CreateTicketRequest,
+    ExplainServiceLevelRequest,
+    ExplainServiceLevelResponse,
+    LinkTicketRequest,
     ListTicketEntriesRequest,
     ListTicketEntriesResponse,
+    ListTicketLinksRequest,
+    ListTicketLinksResponse,
+    MergeTicketRequest,
+    MoveTicketRequest,
+    RecalculateServiceLevelsRequest,
+    RecalculateServiceLevelsResponse,
     ReopenTicketRequest,
     ReplyToTicketRequest,
     SolveTicketRequest,
+    UnlinkTicketRequest,
+    UnmergeTicketRequest,
     UpdateTicketRequest,
 )
-from tercet_chassis import Handlers, Tx, new_id
-from tercet_service_desk.tickets.model import Ticket, TicketEntry
-from tercet_service_desk.tickets.rules import number_of
-from tercet_service_desk.tickets.store import entries_of
+from tercet.servicedesk.v1.ticket_service_pb2 import TicketLink as TicketLinkMessage
+from tercet_chassis import Handlers, Process, Tx, invariant
+from tercet_chassis.showing import hidden_paths
+from tercet_service_desk.tickets.conversation import add_note, add_reply, open_ticket
+from tercet_service_desk.tickets.errors import TicketLinkedToItself, TicketsNotLinked
+from tercet_service_desk.tickets.explaining import explained
+from tercet_service_desk.tickets.jobs import clocks_astray, recalculate, watch
+from tercet_service_desk.tickets.model import Ticket, TicketEntry, TicketLink
+from tercet_service_desk.tickets.moving import move
+from tercet_service_desk.tickets.promises import DONE, check_type, check_way, promises_of
+from tercet_service_desk.tickets.store import count_open, entries_of, link_between, links_of
+
+Finding = CheckInvariantsResponse.Finding
 
 
 class TicketService(Handlers):
     """Serves tercet.servicedesk.v1.TicketService."""
 
     async def CreateTicket(self, request: CreateTicketRequest, tx: Tx) -> Ticket:
-        ticket = await tx.create(Ticket, request.ticket)
-        # Nobody waits to be recognised: an unknown requester is a party of its own until leads says otherwise.
-        ticket.identity_id = ticket.identity_id or new_id()
-        ticket.party_id = ticket.party_id or ticket.identity_id
-        ticket.number = number_of(ticket.id, tx.now().astimezone(ZoneInfo(tx.principal.zone)).date())
-        ticket.priority = ticket.priority if request.ticket.priority else "NORMAL"
-        tx.emit(events.TicketOpened, ticket)
-        return ticket
+        return await open_ticket(tx, request.ticket)
 
     async def UpdateTicket(self, request: UpdateTicketRequest, tx: Tx) -> Ticket:
         ticket = await tx.get(Ticket, request.ticket.id, etag=request.ticket.etag)
         ticket.changeable()
+        promises, type_code = await promises_of(tx, ticket), ticket.type_code
         await tx.patch(ticket, request.ticket, request.update_mask if request.HasField("update_mask") else None)
+        if ticket.type_code != type_code:
+            check_type(promises)
+        watch(tx, promises)
         tx.emit(events.TicketUpdated, ticket)
         return ticket
 
     async def AssignTicket(self, request: AssignTicketRequest, tx: Tx) -> Ticket:
         ticket = await tx.get(Ticket, request.id, etag=request.etag)
+        promises = await promises_of(tx, ticket)
         ticket.assign(UUID(request.assignee_id), UUID(request.unit_id) if request.unit_id else None, tx.now())
+        watch(tx, promises)
         tx.emit(events.TicketAssigned, ticket)
         return ticket
 
     async def ReplyToTicket(self, request: ReplyToTicketRequest, tx: Tx) -> TicketEntry:
         ticket = await tx.get(Ticket, request.id, etag=request.etag, lock=True)
         written = request.entry_time.ToDatetime(tzinfo=UTC) if request.HasField("entry_time") else tx.now()
-        reopened = ticket.reply(written, from_requester=request.from_requester, pending=request.pending)
-        entry = _entry(tx, ticket, "REPLY", request.body, written, from_requester=request.from_requester)
-        if reopened:
-            tx.emit(events.TicketReopened, ticket, reason="requester replied", occur_time=written)
-        await tx.flush()
-        tx.emit(events.TicketReplied, ticket, entry=tx.render(entry), occur_time=written)
-        return entry
+        said_by = {"from_requester": request.from_requester, "pending": request.pending}
+        return await add_reply(tx, ticket, request.body, written, **said_by)
 
     async def AddTicketNote(self, request: AddTicketNoteRequest, tx: Tx) -> TicketEntry:
         ticket = await tx.get(Ticket, request.id, etag=request.etag, lock=True)
-        ticket.note()
-        entry = _entry(tx, ticket, "NOTE", request.body, tx.now())
-        await tx.flush()
-        tx.emit(events.TicketNoted, ticket, entry=tx.render(entry))
-        return entry
+        return await add_note(tx, ticket, request.body)
 
     async def ListTicketEntries(self, request: ListTicketEntriesRequest, tx: Tx) -> ListTicketEntriesResponse:
         # The ticket's own reach decides: whoever may not see it does not see what was said.
         ticket = await tx.get(Ticket, request.ticket_id)
         request.order_by = request.order_by or "create_time"
-        answer = await tx.page(TicketEntry, request, response=ListTicketEntriesResponse, where=[entries_of(ticket.id)])
+        answer = await tx.page(
+            TicketEntry, request, response=ListTicketEntriesResponse, where=[await entries_of(tx, ticket.id)]
+        )
         assert isinstance(answer, ListTicketEntriesResponse)
         return answer
 
     async def SolveTicket(self, request: SolveTicketRequest, tx: Tx) -> Ticket:
         ticket = await tx.get(Ticket, request.id, etag=request.etag)
+        promises = await promises_of(tx, ticket)
+        check_way(promises, "SOLVED")
         ticket.solve(tx.now(), request.resolution)
+        promises.solved()
+        watch(tx, promises)
         tx.emit(events.TicketSolved, ticket)
         return ticket
 
     async def ReopenTicket(self, request: ReopenTicketRequest, tx: Tx) -> Ticket:
         ticket = await tx.get(Ticket, request.id, etag=request.etag)
+        promises = await promises_of(tx, ticket)
+        check_way(promises, "OPEN")
         ticket.reopen(tx.now())
+        promises.reopened(tx.now())
+        watch(tx, promises)
         tx.emit(events.TicketReopened, ticket, reason=request.reason)
         return ticket
 
+    async def MoveTicket(self, request: MoveTicketRequest, tx: Tx) -> Ticket:
+        ticket = await tx.get(Ticket, request.id, etag=request.etag, lock=True)
+        await move(tx, ticket, request.stage_code, request.resolution)
+        return ticket
+
+    async def MergeTicket(self, request: MergeTicketRequest, tx: Tx) -> Ticket:
+        # In the order of their ids, so that two merges of the same tickets do not wait for each other.
+        for id in sorted({request.id, request.into_id}):
+            await tx.get(Ticket, id, lock=True)
+        ticket = await tx.get(Ticket, request.id, etag=request.etag)
+        promises, was_open = await promises_of(tx, ticket), ticket.state not in DONE
+        ticket.merge(await tx.get(Ticket, request.into_id), tx.now())
+        if was_open:
+            promises.merged()
+        watch(tx, promises)
+        tx.emit(events.TicketMerged, ticket)
+        return ticket
+
+    async def UnmergeTicket(self, request: UnmergeTicketRequest, tx: Tx) -> Ticket:
+        ticket = await tx.get(Ticket, request.id, etag=request.etag, lock=True)
+        promises, into_id = await promises_of(tx, ticket), ticket.merged_into_id
+        ticket.unmerge()
+        promises.unmerged()
+        watch(tx, promises)
+        tx.emit(events.TicketUnmerged, ticket, merged_into_id=str(into_id))
+        return ticket
+
+    async def LinkTicket(self, request: LinkTicketRequest, tx: Tx) -> TicketLink:
+        first, second = await tx.get(Ticket, request.id), await tx.get(Ticket, request.other_id)
+        if first.id == second.id:
+            raise TicketLinkedToItself()
+        kind = TicketLinkMessage.Kind.Name(request.kind)
+        link = tx.add(TicketLink(ticket_id=first.id, other_id=second.id, kind=kind))
+        tx.emit(events.TicketLinked, link)
+        return link
+
+    async def UnlinkTicket(self, request: UnlinkTicketRequest, tx: Tx) -> Empty:
+        first, second = await tx.get(Ticket, request.id), await tx.get(Ticket, request.other_id)
+        link = await link_between(tx, first.id, second.id, TicketLinkMessage.Kind.Name(request.kind))
+        if link is None:
+            raise TicketsNotLinked()
+        tx.emit(events.TicketUnlinked, link)
+        await tx.delete(link)
+        return Empty()
+
+    async def ListTicketLinks(self, request: ListTicketLinksRequest, tx: Tx) -> ListTicketLinksResponse:
+        ticket = await tx.get(Ticket, request.ticket_id)
+        where = [links_of(tx, ticket.id)]
+        answer = await tx.page(TicketLink, request, response=ListTicketLinksResponse, where=where)
+        assert isinstance(answer, ListTicketLinksResponse)
+        return answer
+
+    async def ExplainServiceLevel(self, request: ExplainServiceLevelRequest, tx: Tx) -> ExplainServiceLevelResponse:
+        ticket = await tx.get(Ticket, request.id)
+        return explained(await promises_of(tx, ticket), await hidden_paths(tx, Ticket))
+
+    async def RecalculateServiceLevels(
+        self, request: RecalculateServiceLevelsRequest, process: Process
+    ) -> RecalculateServiceLevelsResponse:
+        answer, after, number = RecalculateServiceLevelsResponse(), "", 0
+        total: int = await process.step("count", _count_open)
+        while True:
+            done = await process.step(f"batch-{number}", _recalculate, after)
+            answer.ticket_count += done["tickets"]
+            answer.changed_count += done["changed"]
+            await process.progress(answer.ticket_count, max(total, answer.ticket_count), "tickets")
+            if not done["after"]:
+                return answer
+            after, number = done["after"], number + 1
+
     async def CloseTicket(self, request: CloseTicketRequest, tx: Tx) -> Ticket:
         ticket = await tx.get(Ticket, request.id, etag=request.etag)
+        promises = await promises_of(tx, ticket)
+        check_way(promises, "CLOSED")
         ticket.close(tx.now())
+        watch(tx, promises)
         tx.emit(events.TicketClosed, ticket)
         return ticket
 
 
-def _entry(
-    tx: Tx, ticket: Ticket, kind: str, body: str, written: datetime, *, from_requester: bool = False
-) -> TicketEntry:
-    author = None if from_requester else tx.principal.user_id
-    return tx.add(
-        TicketEntry(
-            ticket_id=ticket.id,
-            kind=kind,
-            body=body,
-            entry_time=written,
-            from_requester=from_requester,
-            author_id=author,
-        )
+async def _count_open(tx: Tx) -> int:
+    return await count_open(tx)
+
+
+async def _recalculate(tx: Tx, after: str) -> dict[str, Any]:
+    batch = await recalculate(tx, after, stale_only=False)
+    return {"tickets": batch.tickets, "changed": batch.changed, "after": batch.after}
+
+
+@invariant
+async def service_level_clocks(tx: Tx) -> Finding:
+    """Every service-level clock has only moved forward, and whatever is still to be done for an open ticket waits as a
+    job.
+    """
+    checked, broken = await clocks_astray(tx)
+    return Finding(
+        invariant="tickets.service_level_clocks",
+        holds=not broken,
+        checked_count=checked,
+        broken_count=len(broken),
+        examples=broken[:20],
     )

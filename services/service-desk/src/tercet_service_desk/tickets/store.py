@@ -2,14 +2,78 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Sequence
 from uuid import UUID
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, case, func, or_, select
 
+from tercet_chassis import Tx
 from tercet_chassis.entity import view
-from tercet_service_desk.tickets.model import TicketEntry
+from tercet_chassis.scopes import reach
+from tercet_service_desk.tickets.model import Ticket, TicketEntry, TicketLink
+
+_OPEN = ("NEW", "OPEN", "PENDING")
+_PAGE = 500
 
 
-def entries_of(ticket_id: UUID) -> ColumnElement[bool]:
-    """The conversation of one ticket, as a condition on the entries' view."""
-    return view(TicketEntry).c.ticket_id == ticket_id
+_PARTS = (
+    "WITH RECURSIVE parts AS (SELECT id FROM fenced.tickets WHERE merged_into_id = $1"
+    " UNION SELECT t.id FROM fenced.tickets t JOIN parts p ON t.merged_into_id = p.id) SELECT id FROM parts"
+)
+
+
+async def entries_of(tx: Tx, ticket_id: UUID) -> ColumnElement[bool]:
+    """The conversation of one ticket and of those merged into it, as a condition on the entries' view."""
+    parts = [row["id"] for row in await tx.fetch(_PARTS, ticket_id)]
+    return view(TicketEntry).c.ticket_id.in_([ticket_id, *parts])
+
+
+def links_of(tx: Tx, ticket_id: UUID) -> ColumnElement[bool]:
+    """Links from and to a ticket whose other end the caller may see, as a condition on the links' view."""
+    links, others = view(TicketLink).c, view(Ticket)
+    seen = reach(Ticket, others.c, tx.principal, tx.context.permission)
+    other_id = case((links.ticket_id == ticket_id, links.other_id), else_=links.ticket_id)
+    other = select(others.c.id).where(others.c.id == other_id, seen).exists()
+    return or_(links.ticket_id == ticket_id, links.other_id == ticket_id) & other
+
+
+async def link_between(tx: Tx, ticket_id: UUID, other_id: UUID, kind: str) -> TicketLink | None:
+    """The link of that kind from one ticket to another."""
+    query = select(TicketLink).where(
+        TicketLink.ticket_id == ticket_id, TicketLink.other_id == other_id, TicketLink.kind == kind
+    )
+    return (await tx.session.scalars(query)).one_or_none()
+
+
+async def open_tickets(tx: Tx, after: str, most: int, stamp: str | None) -> Sequence[Ticket]:
+    """The next tickets in the order of their ids that are not solved, held until the end of the transaction; with a
+    stamp only those that were judged by another.
+    """
+    query = select(Ticket).where(Ticket.state.in_(_OPEN)).order_by(Ticket.id).limit(most)
+    if after:
+        query = query.where(Ticket.id > UUID(after))
+    if stamp is not None:
+        query = query.where(Ticket.level_stamp != stamp)
+    query = query.with_for_update().execution_options(populate_existing=True)
+    return (await tx.session.scalars(query)).all()
+
+
+async def count_open(tx: Tx) -> int:
+    """How many tickets are not solved."""
+    tickets = view(Ticket)
+    query = select(func.count()).select_from(tickets).where(tickets.c.state.in_(_OPEN))
+    return int((await tx.session.execute(query)).scalar_one())
+
+
+async def tickets_with_clocks(tx: Tx) -> AsyncIterator[Ticket]:
+    """Every ticket that has clocks, in the order of ids, page by page."""
+    after: UUID | None = None
+    while True:
+        query = select(Ticket).where(func.jsonb_array_length(Ticket.clocks) > 0).order_by(Ticket.id).limit(_PAGE)
+        page = (await tx.session.scalars(query if after is None else query.where(Ticket.id > after))).all()
+        for ticket in page:
+            yield ticket
+        if len(page) < _PAGE:
+            return
+        after = page[-1].id
+        tx.session.expunge_all()

@@ -1,0 +1,1 @@
+"""Calendars: when work is done, and how much of it lies between two moments."""

@@ -1,0 +1,77 @@
+"""Opening a ticket and adding to its conversation: the one way in for calls, mails, forms and alarms alike."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from tercet.servicedesk.v1 import events_pb2 as events
+from tercet.servicedesk.v1.ticket_service_pb2 import Ticket as TicketMessage
+from tercet_chassis import Tx, new_id
+from tercet_service_desk.tickets.jobs import watch
+from tercet_service_desk.tickets.model import Ticket, TicketEntry
+from tercet_service_desk.tickets.promises import check_type, promises_of
+from tercet_service_desk.tickets.rules import number_of
+
+
+async def open_ticket(tx: Tx, message: TicketMessage) -> Ticket:
+    """Opens a ticket with its number, its requester and what it is promised."""
+    ticket = await tx.create(Ticket, message)
+    # Nobody waits to be recognised: an unknown requester is a party of its own until leads says otherwise.
+    ticket.identity_id = ticket.identity_id or new_id()
+    ticket.party_id = ticket.party_id or ticket.identity_id
+    ticket.number = number_of(ticket.id, tx.now().astimezone(ZoneInfo(tx.principal.zone)).date())
+    ticket.priority = ticket.priority if message.priority else "NORMAL"
+    promises = await promises_of(tx, ticket)
+    check_type(promises)
+    watch(tx, promises)
+    tx.emit(events.TicketOpened, ticket)
+    return ticket
+
+
+async def add_reply(
+    tx: Tx, ticket: Ticket, body: str, written: datetime, *, from_requester: bool, pending: bool = False
+) -> TicketEntry:
+    """Adds an answer, ours or the requester's, to a ticket that this transaction holds; its clocks follow. Refused once
+    it is closed.
+    """
+    promises = await promises_of(tx, ticket)
+    reopened = ticket.reply(written, from_requester=from_requester, pending=pending)
+    entry = _entry(tx, ticket, "REPLY", body, written, from_requester=from_requester)
+    if reopened:
+        promises.reopened(written)
+        reason = "requester replied" if from_requester else "more was asked"
+        tx.emit(events.TicketReopened, ticket, reason=reason, occur_time=written)
+    if from_requester:
+        promises.heard(written)
+    else:
+        promises.replied(written)
+    watch(tx, promises)
+    await tx.flush()
+    tx.emit(events.TicketReplied, ticket, entry=tx.render(entry), occur_time=written)
+    return entry
+
+
+async def add_note(tx: Tx, ticket: Ticket, body: str) -> TicketEntry:
+    """Adds a note that only staff sees; no clock hears of it. Refused once the ticket is closed."""
+    ticket.note()
+    entry = _entry(tx, ticket, "NOTE", body, tx.now())
+    await tx.flush()
+    tx.emit(events.TicketNoted, ticket, entry=tx.render(entry))
+    return entry
+
+
+def _entry(
+    tx: Tx, ticket: Ticket, kind: str, body: str, written: datetime, *, from_requester: bool = False
+) -> TicketEntry:
+    author = None if from_requester else tx.principal.user_id
+    return tx.add(
+        TicketEntry(
+            ticket_id=ticket.id,
+            kind=kind,
+            body=body,
+            entry_time=written,
+            from_requester=from_requester,
+            author_id=author,
+        )
+    )

@@ -1,0 +1,1 @@
+"""Ticket types: what kinds of tickets there are, and through which stages each kind goes."""

@@ -1,0 +1,30 @@
+"""Queries over ticket types."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tercet_chassis import Tx
+from tercet_service_desk.types.errors import TicketStageInUse
+from tercet_service_desk.types.model import machine_of
+from tercet_service_desk.types.rules import Machine
+
+
+async def machines(tx: Tx) -> Mapping[str, Machine]:
+    """The tenant's ticket types by their codes."""
+    rows = await tx.fetch("SELECT code, stages FROM fenced.ticket_types ORDER BY code")
+    return {row["code"]: machine_of(row["stages"]) for row in rows}
+
+
+async def check_left(tx: Tx, code: str, left: Machine) -> None:
+    """Refuses to leave tickets behind that are not closed: in a stage that is no more or that has another state now."""
+    # Tickets stand above their types; of theirs only these columns are named here.
+    rows = await tx.fetch(
+        "SELECT DISTINCT stage_code, state FROM fenced.tickets"
+        " WHERE type_code = $1 AND state <> 'CLOSED' AND stage_code <> '' ORDER BY stage_code",
+        code,
+    )
+    for row in rows:
+        stage = left.by_code.get(row["stage_code"])
+        if stage is None or stage.state != row["state"]:
+            raise TicketStageInUse(stage_code=row["stage_code"], state=row["state"])
