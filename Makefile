@@ -65,6 +65,10 @@ bench-identity: setup ## Measure who-is-who on a labelled set (DATA=folder with 
 	@test -n "$(DATA)" || { echo "name the folder: make bench-identity DATA=FOLDER"; exit 2; }
 	PYTHONPATH=.:tests $(BIN)/python -m benchmarks.identity_intake $(DATA)
 
+.PHONY: bench-knowledge
+bench-knowledge: setup ## Measure search and suggestions in the knowledge base (ARTICLES=10000 SECONDS=5)
+	PYTHONPATH=.:tests $(BIN)/python -m benchmarks.knowledge --articles $(or $(ARTICLES),10000) --seconds $(or $(SECONDS),5)
+
 ##@ Work
 .PHONY: format
 format: setup ## Format code and protos, fix what can be fixed

@@ -67,6 +67,10 @@ _NOT_PERSONAL = frozenset(
         "marketing.v1.LoyaltyProgramme.display_name",
         "marketing.v1.LoyaltyTier.display_name",
         "marketing.v1.PointsEntry.reason",
+        "marketing.v1.Channel.Setting.name",
+        "marketing.v1.Channel.display_name",
+        "marketing.v1.ChannelAccount.display_name",
+        "marketing.v1.Template.display_name",
         "sales.v1.CertaintyGrade.name",
         "sales.v1.Contact.job_title",
         "sales.v1.Customer.company_name",
@@ -85,6 +89,13 @@ _NOT_PERSONAL = frozenset(
         "servicedesk.v1.SpecialDay.title",
         "servicedesk.v1.TicketStage.display_name",
         "servicedesk.v1.TicketType.display_name",
+        "servicedesk.v1.ArticleHit.title",
+        "servicedesk.v1.ArticleVersion.body",
+        "servicedesk.v1.ArticleVersion.title",
+        "servicedesk.v1.KnowledgeCategory.display_name",
+        "servicedesk.v1.OpenedArticle.body",
+        "servicedesk.v1.OpenedArticle.title",
+        "servicedesk.v1.RoutingRule.display_name",
     }
 )
 

@@ -4,4 +4,7 @@ from __future__ import annotations
 
 from tercet_chassis import Service
 
-service = Service("service-desk", slices=["calendars", "levels", "types", "tickets"])
+service = Service(
+    "service-desk",
+    slices=["calendars", "levels", "types", "agents", "tickets", "routing", "knowledge", "satisfaction"],
+)

@@ -55,6 +55,7 @@ async def test_tenant_starts_with_root_unit_roles_and_an_administrator(company: 
         "sales_manager",
         "seller",
         "service_agent",
+        "service_supervisor",
     ]
     assert [role.code for role in roles if role.builtin] == ["admin"]
 

@@ -69,6 +69,11 @@ class Ticket(Promised, Linked, Owned, Custom, External, Searchable, Entity):
         if self.state == "NEW":
             self.state = "OPEN"
 
+    def release(self) -> None:
+        """Takes the ticket from whoever has it; it waits for somebody else. Refused once it is closed."""
+        self.changeable()
+        self.owner_id, self.assign_time = None, None
+
     def reply(self, now: datetime, *, from_requester: bool, pending: bool) -> bool:
         """Counts an answer; True when it opened a solved ticket again. Refused once it is closed."""
         self.changeable()

@@ -36,6 +36,7 @@ from tercet.servicedesk.v1.ticket_service_pb2 import (
 from tercet.servicedesk.v1.ticket_service_pb2 import TicketLink as TicketLinkMessage
 from tercet_chassis import Handlers, Process, Tx, invariant
 from tercet_chassis.showing import hidden_paths
+from tercet_service_desk.agents.holding import hold
 from tercet_service_desk.tickets.conversation import add_note, add_reply, open_ticket
 from tercet_service_desk.tickets.errors import TicketLinkedToItself, TicketsNotLinked
 from tercet_service_desk.tickets.explaining import explained
@@ -66,9 +67,10 @@ class TicketService(Handlers):
         return ticket
 
     async def AssignTicket(self, request: AssignTicketRequest, tx: Tx) -> Ticket:
-        ticket = await tx.get(Ticket, request.id, etag=request.etag)
+        ticket = await tx.get(Ticket, request.id, etag=request.etag, lock=True)
         promises = await promises_of(tx, ticket)
         ticket.assign(UUID(request.assignee_id), UUID(request.unit_id) if request.unit_id else None, tx.now())
+        await hold(tx, ticket.id, UUID(request.assignee_id), (ticket.type_code, ticket.priority))
         watch(tx, promises)
         tx.emit(events.TicketAssigned, ticket)
         return ticket

@@ -1,0 +1,1 @@
+"""Agents: who serves tickets, how much each can look after, and who holds what."""

@@ -1,0 +1,1 @@
+"""Knowledge: articles in versions, languages and audiences, and how they spare tickets."""

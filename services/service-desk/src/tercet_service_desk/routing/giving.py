@@ -1,0 +1,191 @@
+"""Gives tickets to agents: routes follow their tickets, then who waits is served by priority, due time and age."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from tercet.servicedesk.v1 import events_pb2 as events
+from tercet_chassis import Tx
+from tercet_service_desk.agents import store as agent_store
+from tercet_service_desk.agents.holding import hold
+from tercet_service_desk.agents.model import Agent, HeldTicket
+from tercet_service_desk.agents.rules import AgentFacts
+from tercet_service_desk.routing import store
+from tercet_service_desk.routing.book import Book, asked_of, read
+from tercet_service_desk.routing.model import ENDED, WAITING, TicketRoute
+from tercet_service_desk.routing.rules import RANKS, Decision, TicketFacts, decide, explain
+from tercet_service_desk.routing.telling import kept
+from tercet_service_desk.tickets.model import Ticket
+
+_PAGE = 200
+# Far down the queue stand those for whom nobody who is free fits; the next turn looks again.
+_FURTHEST = 2_000
+
+
+async def route(tx: Tx, ids: Collection[UUID], *, asked: bool = False, relieve: bool = False) -> None:
+    """Brings the routes of tickets in line with what the tickets say now, in whatever order one heard of it, and serves
+    those who wait. `relieve` takes the tickets from those who have them. Where nothing is routed by rules, tickets that
+    nobody has are left alone unless `asked`.
+    """
+    await store.lock_routing(tx)
+    if not asked and not await store.any_rule(tx):
+        ids = await store.taken_or_routed(tx, ids)
+    released = await _settle(tx, ids, relieve)
+    given = await _serve(tx, ids)
+    for ticket in released:
+        if ticket.id not in given:
+            tx.emit(events.TicketUpdated, ticket)
+
+
+async def _settle(tx: Tx, ids: Collection[UUID], relieve: bool) -> list[Ticket]:
+    """The routes say what the tickets say. Gives the tickets that were taken from somebody."""
+    tickets = await store.lock_tickets(tx, ids)
+    routes, held = await store.routes(tx, ids), await agent_store.held(tx, ids)
+    released, over = [], []
+    for ticket in tickets.values():
+        found, holder = routes.get(ticket.id), held.get(ticket.id)
+        if ticket.state in store.OVER:
+            if found is not None:
+                found.end()
+            over.append(ticket.id)
+            continue
+        standing = found or _fresh(tx, ticket)
+        standing.unit_id, standing.partner_party_id = ticket.unit_id, ticket.partner_party_id
+        if ticket.assign_time is None or ticket.owner_id is None:
+            standing.wait(tx.now(), home=standing.home_user_id, relieved=standing.not_user_id)
+            over.append(ticket.id)
+        elif relieve:
+            standing.wait(tx.now(), relieved=ticket.owner_id)
+            released.append(_released(ticket))
+            over.append(ticket.id)
+        elif holder is None and standing.state == ENDED and await _is_agent(tx, ticket.owner_id):
+            # Opened again: it comes back to its agent if there is room, and is nobody's until that is known.
+            standing.wait(tx.now(), home=ticket.owner_id)
+            released.append(_released(ticket))
+        elif holder is None or holder.user_id != ticket.owner_id or standing.state != "ASSIGNED":
+            await hold(tx, ticket.id, ticket.owner_id, (ticket.type_code, ticket.priority), past_capacity=True)
+            standing.given(ticket.owner_id, tx.now(), by_hand=True)
+        standing.place(RANKS.get(ticket.priority, RANKS["NORMAL"]), ticket.next_due_time)
+    gone = [id for id in ids if id not in tickets]
+    for id in gone:
+        if id in routes:
+            await tx.delete(routes[id])
+    await tx.flush()
+    await agent_store.let_go(tx, [*over, *gone])
+    return released
+
+
+def _fresh(tx: Tx, ticket: Ticket) -> TicketRoute:
+    standing = TicketRoute(id=ticket.id, state=WAITING, wait_time=ticket.create_time, decision={})
+    standing.place(RANKS["NORMAL"], None)
+    # Not by tx.add: a route is whose the ticket is, not the caller's.
+    tx.session.add(standing)
+    return standing
+
+
+def _released(ticket: Ticket) -> Ticket:
+    ticket.release()
+    return ticket
+
+
+async def _is_agent(tx: Tx, user_id: UUID) -> bool:
+    return bool(await agent_store.lock_agents(tx, [user_id]))
+
+
+async def _serve(tx: Tx, asked: Collection[UUID]) -> set[UUID]:
+    """Gives waiting tickets to whom the rules choose, as long as anybody has room. Those of `asked` that wait on learn
+    why. Gives the ids of those given.
+    """
+    book = await read(tx)
+    given: set[UUID] = set()
+    behind: store.Place | None = None
+    seen = 0
+    while seen < _FURTHEST and book.board.any_room(book.agents):
+        rows = await store.waiting(tx, behind, _PAGE)
+        picks = await _plan(tx, book, rows)
+        if picks and not await _give(tx, book, picks, given):
+            # Somebody took capacity or a ticket by hand meanwhile: once more with what is left.
+            book = await read(tx)
+            continue
+        if len(rows) < _PAGE:
+            break
+        behind, seen = store.Place(rows[-1].rank, rows[-1].turn_time, rows[-1].id), seen + len(rows)
+    await _explain_waiting(tx, book, [id for id in asked if id not in given])
+    return given
+
+
+async def _plan(tx: Tx, book: Book, rows: Sequence[Any]) -> list[tuple[TicketFacts, Decision, dict[str, Any]]]:
+    last = await store.last_agents(tx, {row.party_id for row in rows}) if book.sticky and rows else {}
+    picks = []
+    for row in rows:
+        ticket, facts = book.ticket(row, last), asked_of(row)
+        if decide(ticket, book.matching(facts), book.agents, book.board).agent is None:
+            continue
+        decision, steps = explain(ticket, book.judged(facts), book.agents, book.board)
+        assert decision.agent is not None
+        picks.append((ticket, decision, kept(decision, steps, ticket.weight, tx.now())))
+        book.board.give(decision.agent, ticket.weight, tx.now().timestamp())
+    return picks
+
+
+async def _give(
+    tx: Tx, book: Book, picks: Sequence[tuple[TicketFacts, Decision, dict[str, Any]]], given: set[UUID]
+) -> bool:
+    """Does what was planned, under the locks of tickets and agents; False when something had changed."""
+    ids = [ticket.id for ticket, _, _ in picks]
+    tickets = await store.lock_tickets(tx, ids)
+    routes = await store.routes(tx, ids)
+    agents = {agent.user_id: agent for agent in await agent_store.lock_agents(tx, _users(picks))}
+    loads = await agent_store.loads(tx, agents)
+    whole = True
+    turns: dict[UUID, datetime] = {}
+    for facts, decision, told in picks:
+        chosen = decision.agent
+        assert chosen is not None
+        ticket, agent = tickets.get(facts.id), agents.get(chosen.user_id)
+        if ticket is None or ticket.state in store.OVER or ticket.assign_time is not None:
+            whole = False
+            continue
+        if agent is None or not _still(agent, chosen, loads.get(agent.user_id, 0) + facts.weight):
+            whole = False
+            continue
+        loads[agent.user_id] = loads.get(agent.user_id, 0) + facts.weight
+        turns[agent.id] = datetime.fromtimestamp(book.board.turns[agent.user_id], UTC)
+        ticket.assign(agent.user_id, agent.unit_id, tx.now())
+        tx.session.add(HeldTicket(id=ticket.id, user_id=agent.user_id, weight=facts.weight, hold_time=tx.now()))
+        routes[ticket.id].given(agent.user_id, tx.now(), by_hand=False)
+        routes[ticket.id].unit_id = ticket.unit_id
+        routes[ticket.id].decision = told
+        tx.emit(events.TicketAssigned, ticket)
+        given.add(ticket.id)
+    await tx.flush()
+    await agent_store.took(tx, turns)
+    return whole
+
+
+def _still(agent: Agent, planned: AgentFacts, load: int) -> bool:
+    return agent.presence == planned.presence and load <= agent.capacity
+
+
+def _users(picks: Sequence[tuple[TicketFacts, Decision, dict[str, Any]]]) -> set[UUID]:
+    return {decision.agent.user_id for _, decision, _ in picks if decision.agent is not None}
+
+
+async def _explain_waiting(tx: Tx, book: Book, ids: Collection[UUID]) -> None:
+    routes = {id: found for id, found in (await store.routes(tx, ids)).items() if found.state == WAITING}
+    if not routes:
+        return
+    for ticket in (await store.lock_tickets(tx, list(routes))).values():
+        standing = routes[ticket.id]
+        facts = TicketFacts(
+            id=ticket.id,
+            weight=book.weights.of(ticket.type_code, ticket.priority),
+            unit_id=ticket.unit_id,
+            home_user_id=standing.home_user_id,
+            not_user_id=standing.not_user_id,
+        )
+        decision, steps = explain(facts, book.judged(asked_of(ticket)), book.agents, book.board)
+        standing.decision = kept(decision, steps, facts.weight, tx.now())

@@ -1,0 +1,1 @@
+"""Satisfaction: one survey for each solved ticket, and complaints that come of it."""
