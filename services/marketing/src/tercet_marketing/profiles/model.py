@@ -173,6 +173,30 @@ class ProfileValue(Linked, Entity):
     told_time: Mapped[datetime]
 
 
+class ConsentProof(Linked, Entity):
+    """One decision as it was told, kept for ever; the latest of an identity, contact point, channel and purpose holds.
+
+    `point_key` is the digest of the contact point, under which every decision about it is found, whoever's it is.
+    """
+
+    __tablename__ = "consent_proofs"
+    __table_args__ = (
+        index("consent_proofs_by_point", "point_key", "purpose"),
+        index("consent_proofs_by_identity", "identity_id", "create_time"),
+        index("consent_proofs_by_party", "party_id", "create_time"),
+    )
+
+    contact_point: Mapped[dict[str, Any]] = column()
+    point_key: Mapped[str]
+    channel_code: Mapped[str] = column(default="")
+    purpose: Mapped[str]
+    state: Mapped[str]
+    decide_time: Mapped[datetime]
+    source: Mapped[str] = column(default="")
+    evidence: Mapped[dict[str, Any]] = column(default=dict)
+    user_id: Mapped[UUID | None]
+
+
 class TagChange(Entity):
     """One change of a profile's tag."""
 
