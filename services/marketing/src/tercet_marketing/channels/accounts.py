@@ -81,7 +81,7 @@ def described(tx: Tx, account: ChannelAccount) -> Account:
     return Account(
         code=account.code,
         settings=dict(account.settings or {}),
-        secrets=account.secrets(sealer_of(tx.runtime, SEALED_FOR).open),
+        secrets=account.opened(sealer_of(tx.runtime, SEALED_FOR).open),
         sender=account.sender or "",
         sender_label=account.sender_label or "",
         message_cost=account.message_cost,

@@ -46,13 +46,13 @@ class ChannelAccount(Searchable, Entity):
         """Replaces all secrets."""
         self.sealed = {name: seal(text, str(self.id)) for name, text in secrets.items()}
 
-    def secrets(self, unseal: Seal) -> dict[str, str]:
+    def opened(self, unseal: Seal) -> dict[str, str]:
         """The secrets in clear."""
         return {name: unseal(text, str(self.id)) for name, text in (self.sealed or {}).items()}
 
     def seal_anew(self, unseal: Seal, seal: Seal) -> None:
         """The same secrets under the key that seals now."""
-        self.keep_secrets(self.secrets(unseal), seal)
+        self.keep_secrets(self.opened(unseal), seal)
 
 
 class ConsoleMessage(Entity):

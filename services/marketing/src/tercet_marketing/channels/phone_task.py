@@ -22,6 +22,9 @@ from tercet_marketing.channels.contract import (
     Unclear,
 )
 
+# The task was made before, whatever its due time says this time.
+_THERE = frozenset({"RESOURCE_ALREADY_EXISTS", "IDEMPOTENCY_KEY_REUSED"})
+
 
 class PhoneTask(Channel):
     """A call by whoever looks after the customer."""
@@ -62,7 +65,7 @@ class PhoneTask(Channel):
                 "sales", "CreateActivity", CreateActivityRequest(activity=task), request_id=str(message.id)
             )
         except Refusal as refusal:
-            if refusal.reason == "RESOURCE_ALREADY_EXISTS":
+            if refusal.reason in _THERE:
                 return Receipt(provider_id=str(message.id), cost=self.cost(message, account))
             if refusal.reason == "DEADLINE_SPENT":
                 raise Unclear(refusal.message) from refusal
