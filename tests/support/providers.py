@@ -79,8 +79,8 @@ class HttpProvider:
 
 
 @asynccontextmanager
-async def http_provider() -> AsyncIterator[HttpProvider]:
-    made = HttpProvider()
+async def http_provider(given: HttpProvider | None = None) -> AsyncIterator[HttpProvider]:
+    made = given or HttpProvider()
     server = await asyncio.start_server(made.serve, "127.0.0.1", 0)
     made.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     try:
@@ -131,7 +131,7 @@ async def mail_server(folder: Path) -> AsyncIterator[MailServer]:
     context, made.certificate = _tls(folder)
 
     def sign_in(server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: Any) -> AuthResult:
-        return AuthResult(success=(data.login, data.password) == (b"shop", b"secret"))
+        return AuthResult(success=(data.login, data.password) == (b"shop", b"secret"), handled=False)
 
     loop = asyncio.get_running_loop()
     listening = await loop.create_server(

@@ -130,11 +130,15 @@ async def _connected(account: Account) -> aiosmtplib.SMTP:
             tls_context=trust,
             local_hostname=account.sender.rpartition("@")[2],
         )
-        await client.connect()
-        if security == "starttls":
-            await client.starttls(server_hostname=host)
-        if username := settings.get("username"):
-            await client.login(str(username), account.secrets.get("password", ""))
+        try:
+            await client.connect()
+            if security == "starttls":
+                await client.starttls(server_hostname=host)
+            if username := settings.get("username"):
+                await client.login(str(username), account.secrets.get("password", ""))
+        except BaseException:
+            client.close()
+            raise
         return client
     except AddressForbidden as forbidden:
         raise Refused(forbidden.message) from forbidden

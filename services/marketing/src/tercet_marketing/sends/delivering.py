@@ -86,7 +86,7 @@ class Deliverer:
         house = TenantsHouse(runtime, tenant_id)
         self._launch(house, [self._hand_over(each, tenant_id, house) for each in handovers])
 
-    def ask(self, runtime: Running, tenant_id: UUID, lost: Sequence[tuple[UUID, str, Carrier | None]]) -> None:
+    def ask(self, runtime: Running, tenant_id: UUID, lost: Sequence[tuple[UUID, str, bool, Carrier | None]]) -> None:
         """Asks providers what became of messages, in the background."""
         house = TenantsHouse(runtime, tenant_id)
         self._launch(house, [_asked(*each, house) for each in lost])
@@ -123,7 +123,7 @@ class Deliverer:
         pace = self._paces[tenant_id, carrier.account.code]
         async with pace.slots:
             await pace.wait(carrier.rate_per_second)
-            if handover.lease_until - datetime.now(UTC) < LONGEST:
+            if handover.lease_until - datetime.now(UTC) < LONGEST or not await _begun(handover, house):
                 return Outcome(handover.send_id, NotBegun())
             try:
                 async with asyncio.timeout(LONGEST.total_seconds() - 10):
@@ -137,9 +137,25 @@ class Deliverer:
             return Outcome(handover.send_id, result, carrier.channel.abilities)
 
 
-async def _asked(send_id: UUID, provider_id: str, carrier: Carrier | None, house: TenantsHouse) -> Outcome:
+async def _begun(handover: Handover, house: TenantsHouse) -> bool:
+    """Notes that something may reach the provider from now on: only what is noted so is ever in doubt. A provider that
+    takes an id once, or can tell, needs no note.
+    """
+    if handover.carrier.channel.abilities & {Ability.STATUS, Ability.ONCE}:
+        return True
+    try:
+        async with house.transaction() as tx:
+            return await store.begin(tx, handover.send_id, handover.attempt)
+    except (Refusal, SQLAlchemyError, OSError) as fault:
+        log.warning("sends.not_begun", cause=type(fault).__name__)
+        return False
+
+
+async def _asked(send_id: UUID, provider_id: str, begun: bool, carrier: Carrier | None, house: TenantsHouse) -> Outcome:
     if carrier is None:
         return Outcome(send_id, Status(Fate.UNKNOWN, send_id, detail="its account is gone"))
+    if not carrier.channel.abilities & {Ability.STATUS, Ability.ONCE} and not begun:
+        return Outcome(send_id, NotBegun())
     try:
         async with asyncio.timeout(LONGEST.total_seconds()):
             told = await carrier.channel.status(send_id, provider_id, carrier.account, house)

@@ -45,7 +45,7 @@ async def recover_sends(tx: Tx) -> None:
         asked = []
         for send in lost:
             send.asked, send.lease_until = send.asked + 1, moment + _ASKING
-            asked.append((send.id, send.provider_id, carried.carrier(send.account_code)))
+            asked.append((send.id, send.provider_id, send.begun, carried.carrier(send.account_code)))
         tx.after_commit(lambda: deliverer.ask(tx.runtime, tx.tenant_id, asked))
     wake(tx, tx.now())
 

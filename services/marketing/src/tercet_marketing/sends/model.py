@@ -67,6 +67,8 @@ class Send(Linked, Owned, Entity):
     next_time: Mapped[datetime | None]
     claim_time: Mapped[datetime | None]
     lease_until: Mapped[datetime | None]
+    # Whether something may have reached the provider since it was claimed.
+    begun: Mapped[bool] = column(default=False)
     asked: Mapped[int] = column(default=0)
     attempts: Mapped[int] = column(default=0)
     channel_attempts: Mapped[int] = column(default=0)
@@ -106,7 +108,7 @@ class Send(Linked, Owned, Entity):
         self.channel_index, self.channel_code, self.account_code = channel_index, channel_code, account_code
         self.address, self.point_key, self.claim_time = address, point_key, now
         self.attempts, self.channel_attempts = (self.attempts or 0) + 1, (self.channel_attempts or 0) + 1
-        self.asked = 0
+        self.asked, self.begun = 0, False
 
     def cancel(self) -> None:
         """Takes it back. Refuses one that has gone or is on its way."""

@@ -36,6 +36,7 @@ class Handover:
     message: Message
     carrier: Carrier
     lease_until: datetime
+    attempt: int
 
 
 @dataclass(slots=True)
@@ -219,4 +220,4 @@ def _go(
     send.html, send.short_text = message.html, message.short_text
     if look.caps:
         look.reached.setdefault(send.party_id, []).append(Reached(send.party_id, channel, send.purpose, now))
-    return Handover(send.id, message, carrier, send.lease_until)
+    return Handover(send.id, message, carrier, send.lease_until, send.attempts)

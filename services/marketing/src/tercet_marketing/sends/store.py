@@ -27,6 +27,7 @@ _REACHED = (
     "SELECT party_id, channel_code, purpose, claim_time FROM fenced.sends WHERE party_id = ANY($1::uuid[])"
     " AND claim_time > $2 AND state = ANY($3::text[])"
 )
+_BEGIN = "UPDATE sends SET begun = true WHERE id = $1 AND state = 'SENDING' AND attempts = $2 RETURNING id"
 _UNCONSENTED = """
 SELECT s.id FROM fenced.sends s WHERE s.purpose = 'MARKETING' AND s.state = ANY($1::text[]) AND s.retries = 0
 AND NOT EXISTS (
@@ -98,6 +99,13 @@ async def claim_lost(tx: Tx, moment: datetime, most: int) -> Sequence[Send]:
         .execution_options(populate_existing=True)
     )
     return (await tx.session.scalars(query)).all()
+
+
+async def begin(tx: Tx, id: UUID, attempt: int) -> bool:
+    """Notes that an attempt is about to reach the provider; False when it is not this attempt's turn any more. Written
+    without a new version, as nobody is told.
+    """
+    return bool(await tx.fetch(_BEGIN, id, attempt))
 
 
 async def locked(tx: Tx, ids: Iterable[UUID]) -> dict[UUID, Send]:
