@@ -318,6 +318,7 @@ def upgrade() -> None:
     sa.Column('next_time', sa.DateTime(timezone=True), nullable=True),
     sa.Column('claim_time', sa.DateTime(timezone=True), nullable=True),
     sa.Column('lease_until', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('begun', sa.Boolean(), server_default=sa.text('false'), nullable=False),
     sa.Column('asked', sa.Integer(), server_default=sa.text('0'), nullable=False),
     sa.Column('attempts', sa.Integer(), server_default=sa.text('0'), nullable=False),
     sa.Column('channel_attempts', sa.Integer(), server_default=sa.text('0'), nullable=False),

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 from zoneinfo import available_timezones
 
-from tercet_chassis.entity import Entity, Linked, Mapped, column, index, unique
+from tercet_chassis.entity import Entity, Linked, Mapped, OfParty, column, index, unique
 from tercet_marketing.consent.errors import ZoneUnknown
 
 
@@ -22,7 +22,7 @@ class Suppression(Entity):
     note: Mapped[str] = column(default="")
 
 
-class DoNotDisturb(Linked, Entity):
+class DoNotDisturb(OfParty, Linked, Entity):
     """A wish to be left alone, of whoever is held to be the party."""
 
     __tablename__ = "do_not_disturbs"

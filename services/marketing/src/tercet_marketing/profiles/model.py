@@ -7,7 +7,19 @@ from decimal import Decimal
 from typing import Any, ClassVar
 from uuid import UUID
 
-from tercet_chassis.entity import Custom, Entity, External, Linked, Mapped, Owned, Searchable, column, index, unique
+from tercet_chassis.entity import (
+    Custom,
+    Entity,
+    External,
+    Linked,
+    Mapped,
+    OfParty,
+    Owned,
+    Searchable,
+    column,
+    index,
+    unique,
+)
 from tercet_marketing.profiles import rules
 from tercet_marketing.profiles.errors import TagExpiredAlready, TagNotFound
 from tercet_marketing.profiles.rules import Facts, Json, Purchases
@@ -173,7 +185,7 @@ class ProfileValue(Linked, Entity):
     told_time: Mapped[datetime]
 
 
-class ConsentProof(Linked, Entity):
+class ConsentProof(OfParty, Linked, Entity):
     """One decision as it was told, kept for ever; the latest of an identity, contact point, channel and purpose holds.
 
     `point_key` is the digest of the contact point, under which every decision about it is found, whoever's it is.

@@ -22,7 +22,13 @@ _CONSENT, _SENDS = "/tercet.marketing.v1.ConsentService/", "/tercet.marketing.v1
 _MOST_REPORTED = 1_000_000
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 _WORDS = {
-    "zh": ("联系偏好", "我们会向 {hint} 发送营销信息。", "不再接收", "我们不再向 {hint} 发送营销信息。", "此链接已失效。"),
+    "zh": (
+        "联系偏好",
+        "我们会向 {hint} 发送营销信息。",
+        "不再接收",
+        "我们不再向 {hint} 发送营销信息。",
+        "此链接已失效。",
+    ),
     "en": (
         "Contact preferences",
         "We may send advertising to {hint}.",
@@ -68,9 +74,7 @@ def preference_routes(tools: Tools) -> APIRouter:
     return router
 
 
-async def _called(
-    tools: Tools, tenant: str, request: Request, path: str, asked: Message, answer: type[Message]
-) -> Any:
+async def _called(tools: Tools, tenant: str, request: Request, path: str, asked: Message, answer: type[Message]) -> Any:
     exchange: Exchange = request.scope["tercet.exchange"]
     headers = {**exchange.headers, b"tercet-tenant": tenant.encode("utf-8")}
     for name in (b"authorization", b"tercet-api-key"):
