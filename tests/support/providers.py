@@ -78,6 +78,31 @@ class HttpProvider:
         return hmac.digest(self.report_secret.encode(), body, hashlib.sha256).hex()
 
 
+@dataclass
+class WeChat(HttpProvider):
+    """The interface of WeChat official accounts: tokens that can be taken back, and messages by `client_msg_id`."""
+
+    tokens: int = 0
+    errors: list[int] = field(default_factory=list)
+    messages: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def _answer(self, method: str, path: str, body: bytes, answer: int | str) -> tuple[int, Any]:
+        told = orjson.loads(body)
+        if path.startswith("/cgi-bin/stable_token"):
+            if told.get("secret") != "app-secret":
+                return 200, {"errcode": 40125, "errmsg": "invalid appsecret"}
+            self.tokens += 1
+            return 200, {"access_token": f"token-{self.tokens}", "expires_in": 7200}
+        if not path.endswith(f"access_token=token-{self.tokens}"):
+            return 200, {"errcode": 40001, "errmsg": "invalid credential"}
+        if self.errors:
+            return 200, {"errcode": self.errors.pop(0), "errmsg": "said so"}
+        self.messages[told.get("client_msg_id", "text")] = told
+        if answer == "cut":
+            return 0, None
+        return 200, {"errcode": 0, "errmsg": "ok", "msgid": 200228332}
+
+
 @asynccontextmanager
 async def http_provider(given: HttpProvider | None = None) -> AsyncIterator[HttpProvider]:
     made = given or HttpProvider()
@@ -120,7 +145,7 @@ class MailServer:
         self.mails.append(parsed)
         self.envelopes.append(envelope)
         if self.hang_up:
-            assert server.transport is not None
+            assert isinstance(server.transport, asyncio.WriteTransport)
             server.transport.abort()
         return "250 taken"
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from support.providers import HttpProvider, MailServer, http_provider, mail_server
+from support.providers import HttpProvider, MailServer, WeChat, http_provider, mail_server
 from tercet.marketing.v1 import channel_service_pb2 as pb
 from tercet.sales.v1.activity_service_pb2 import ListActivitiesRequest
 from tercet_chassis.ids import new_id
@@ -91,9 +91,21 @@ def sms_account(provider: HttpProvider, **more: Any) -> Account:
     return Account("sms-1", settings, secrets, sender="银河", message_cost=COST, allow_private=True)
 
 
+@pytest.fixture
+async def wechat() -> AsyncIterator[WeChat]:
+    async with http_provider(WeChat()) as server:
+        assert isinstance(server, WeChat)
+        yield server
+
+
 @pytest.fixture(params=[*sorted(installed()), *(f"console:{code}" for code in sorted(installed()))])
 async def bench(
-    request: pytest.FixtureRequest, marketing: Client, sales: Client, mails: MailServer, provider: HttpProvider
+    request: pytest.FixtureRequest,
+    marketing: Client,
+    sales: Client,
+    mails: MailServer,
+    provider: HttpProvider,
+    wechat: WeChat,
 ) -> Bench:
     twin, _, code = request.param.rpartition(":")
     channel = installed()[code]
@@ -120,6 +132,12 @@ async def bench(
             return Bench(channel, Account("app", message_cost=COST), "x", _in_app(marketing), house=house)
         case "phone_task":
             return Bench(channel, Account("calls", message_cost=COST), "+8613800138000", _tasks(sales), house=house)
+        case "wechat_official":
+            settings = {"app_id": "wx1", "template_id": "T1", "title_field": "thing1", "api_url": wechat.url}
+            secrets = {"app_secret": "app-secret"}
+            account = Account("gzh", settings, secrets, message_cost=COST, allow_private=True)
+            away = replace(account, settings={**settings, "api_url": "http://127.0.0.1:1"})
+            return Bench(channel, account, "openid-fang", _followed(wechat), away, house)
     raise AssertionError(f"the channel {code} has no bench: give it one, so that it is held to the contract")
 
 
@@ -137,6 +155,14 @@ def _posted(provider: HttpProvider, name: str) -> Callable[[str], Any]:
         # A receiver knows a repetition by its id.
         found = {told[name]: told["text"] for told in provider.taken if told.get(name) == id}
         return list(found.values()) if name == "id" else [t["text"] for t in provider.taken if t.get(name) == id]
+
+    return arrived
+
+
+def _followed(wechat: WeChat) -> Callable[[str], Any]:
+    async def arrived(id: str) -> list[str]:
+        found = wechat.messages.get(id.replace("-", ""))
+        return [] if found is None else [found["data"]["thing2"]["value"]]
 
     return arrived
 

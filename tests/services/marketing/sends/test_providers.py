@@ -130,7 +130,7 @@ async def test_what_passes_is_tried_again(marketing: Client, provider: HttpProvi
     fang = await fang_who_agreed(marketing)
     send = await marketing.SendMessage(message(fang, "sms"))
     for number in (1, 2):
-        await eventually(lambda wanted=number: len(provider.requests) == wanted)
+        await eventually(lambda: len(provider.requests) == number)  # noqa: B023  awaited before the next turn
         await eventually(lambda: _is(marketing, send, QUEUED))
         await now_due(marketing, send)
     done = await ended(marketing, send)

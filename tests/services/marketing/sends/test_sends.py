@@ -143,7 +143,7 @@ async def test_quiet_hours_postpone_and_deals_pass(marketing: Client) -> None:
     async def postponed() -> bool:
         found = await marketing.GetSend(pb.GetSendRequest(id=send.id))
         waits = found.next_time.ToDatetime(tzinfo=UTC) - datetime.now(UTC)
-        return found.state == pb.Send.QUEUED and timedelta(minutes=118) < waits <= timedelta(hours=2)
+        return bool(found.state == pb.Send.QUEUED and timedelta(minutes=118) < waits <= timedelta(hours=2))
 
     await eventually(postponed)
     canceled = await marketing.CancelSend(pb.CancelSendRequest(id=send.id))
