@@ -38,7 +38,7 @@ MOST_ASKED = 5
 # Beyond so many under way in this process no more are claimed.
 MOST_UNDER_WAY = 400
 
-Wake = Callable[[Tx, datetime], None]
+Wake = Callable[..., None]  # (tx, *moments)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,8 +192,7 @@ async def record(tx: Tx, outcomes: Sequence[Outcome], wake: Wake) -> None:
                     tx.emit(events.MessageFailed, send)
             case Unclear() as unclear:
                 _unclear(tx, send, unclear.detail, outcome.abilities)
-        if send.state == rules.QUEUED and send.next_time is not None:
-            wake(tx, send.next_time)
+    wake(tx, *(send.next_time for send in found.values() if send.state == rules.QUEUED and send.next_time is not None))
 
 
 def taken(tx: Tx, send: Send, provider_id: str, cost: Money | None, *, delivered: bool) -> None:

@@ -13,7 +13,7 @@ from tercet_marketing.sends.rules import minute_of
 
 BATCH = 100
 # So that callers who queue at the same time do not wait for each other's row of the job.
-_SHARDS = 8
+_SHARDS = 32
 _ASKING = timedelta(minutes=3)
 
 
@@ -27,11 +27,8 @@ async def dispatch_sends(tx: Tx) -> None:
     if not batch:
         return
     going = await plan(tx, batch)
-    for send in batch:
-        if send.state == "QUEUED" and send.next_time is not None:
-            wake(tx, send.next_time)
-    if len(batch) == BATCH:
-        wake(tx, tx.now())
+    waiting = [send.next_time for send in batch if send.state == "QUEUED" and send.next_time is not None]
+    wake(tx, *waiting, *([tx.now()] if len(batch) == BATCH else []))
     tx.after_commit(lambda: deliverer.begin(tx.runtime, tx.tenant_id, going))
 
 
@@ -50,15 +47,17 @@ async def recover_sends(tx: Tx) -> None:
     wake(tx, tx.now())
 
 
-def wake(tx: Tx, due: datetime) -> None:
-    """Has due sends looked at then. What waits longer than a moment is looked at once a minute, all together."""
-    if due <= tx.now() + timedelta(seconds=1):
-        tx.schedule(dispatch_sends, due=due, key=f"now:{new_id().int % _SHARDS}")
-    elif due < tx.now() + timedelta(minutes=1):
-        later = due.replace(microsecond=0) + timedelta(seconds=1)
-        tx.schedule(dispatch_sends, due=later, key=f"soon:{int(later.timestamp())}")
-    else:
-        later = minute_of(due)
+def wake(tx: Tx, *due: datetime) -> None:
+    """Has sends looked at when they are due: what is due now once for the whole transaction, what waits longer than a
+    moment once a minute, all together.
+    """
+    now, soon = tx.now(), tx.now() + timedelta(minutes=1)
+    if any(moment <= now + timedelta(seconds=1) for moment in due):
+        tx.schedule(dispatch_sends, due=now, key=f"now:{new_id().int % _SHARDS}")
+    for moment in due:
+        if moment <= now + timedelta(seconds=1):
+            continue
+        later = moment.replace(microsecond=0) + timedelta(seconds=1) if moment < soon else minute_of(moment)
         tx.schedule(dispatch_sends, due=later, key=f"at:{int(later.timestamp())}")
 
 

@@ -115,8 +115,7 @@ async def _report(tx: Tx, account_code: str, statuses: Sequence[Status], wake: W
         if send is None or send.account_code != account_code:
             continue
         new += await _take_status(tx, send, status)
-        if send.state == rules.QUEUED and send.next_time is not None:
-            wake(tx, send.next_time)
+    wake(tx, *(send.next_time for send in sends.values() if send.state == rules.QUEUED and send.next_time is not None))
     return new
 
 

@@ -35,9 +35,7 @@ class SendService(Handlers):
     async def SendMessage(self, requests: Sequence[pb.SendMessageRequest], tx: Tx) -> list[Send | Refusal]:
         """Queues messages. Refuses what can be known to fail: codes, recipients, templates and keys."""
         answers = await accept(tx, [_draft(request) for request in requests])
-        for answer in answers:
-            if isinstance(answer, Send) and answer.next_time is not None:
-                wake(tx, answer.next_time)
+        wake(tx, *(answer.next_time for answer in answers if isinstance(answer, Send) and answer.next_time is not None))
         return answers
 
     async def CancelSend(self, request: pb.CancelSendRequest, tx: Tx) -> Send:
