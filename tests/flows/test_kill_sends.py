@@ -131,11 +131,15 @@ async def let_leases_run_out(sender: Sender) -> None:
     """As if minutes had passed since the sender died."""
     async with database(sender) as connection:
         await connection.execute("UPDATE sends SET lease_until = now() - interval '1 minute' WHERE state = 'SENDING'")
+        await connection.execute("UPDATE jobs SET lease_time = NULL")
 
 
 async def look_for_the_lost(sender: Sender) -> None:
+    """As if the minute were over in which nobody looks; what is due already is left to whoever is at it."""
     async with database(sender) as connection:
-        await connection.execute("UPDATE jobs SET due_time = now() WHERE name = 'sends.recover_sends'")
+        await connection.execute(
+            "UPDATE jobs SET due_time = now() WHERE name = 'sends.recover_sends' AND due_time > now()"
+        )
 
 
 async def states(sender: Sender) -> dict[str, str]:
