@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -105,6 +106,23 @@ async def test_a_mail_goes_by_smtp_and_its_cost_and_name_are_kept(marketing: Cli
     assert (done.state, done.account_code) == (SENT, "email-live")
     assert done.provider_id == mails.mails[0]["Message-ID"] == f"<{done.id}@example.com>"
     await holds(marketing)
+
+
+async def test_a_mail_carries_the_way_to_say_no(
+    marketing: Client, mails: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await mail_account(marketing, mails)
+    fang = await fang_who_agreed(marketing)
+    runtime = marketing.running.runtime
+    monkeypatch.setattr(runtime, "settings", replace(runtime.settings, public_url="https://crm.example.com/"))
+    await ended(marketing, await marketing.SendMessage(message(fang)))
+    link = str(mails.mails[0]["List-Unsubscribe"]).strip("<>")
+    assert link.startswith("https://crm.example.com/u/")
+    await marketing.Unsubscribe(consent.UnsubscribeRequest(token=link.rsplit("/", 1)[1]))
+    done = await ended(marketing, await marketing.SendMessage(message(fang)))
+    assert done.state_code == "CONSENT_DENIED"
+    await ended(marketing, await marketing.SendMessage(message(fang, purpose=TRANSACTION)))
+    assert mails.mails[1]["List-Unsubscribe"] is None, "nobody unsubscribes from an invoice"
 
 
 async def test_a_dead_mailbox_is_suppressed_and_the_next_channel_taken(
