@@ -86,8 +86,11 @@ class Surroundings:
             "TERCET_ENVIRONMENT": "development",
             "TERCET_LOG_LEVEL": self.log_level,
         }
-        if service == "gateway":
+        if service in ("gateway", "marketing"):
             environment["TERCET_ENCRYPTION_KEYS"] = f"local-1={self.folder.secret('encryption')}"
+        if service == "marketing":
+            environment.setdefault("TERCET_PUBLIC_URL", f"http://{ports.HOST}:{self.ports['http']}")
+        if service == "gateway":
             environment["TERCET_HTTP_ADDRESS"] = f"{ports.HOST}:{self.ports['http']}"
         return environment
 

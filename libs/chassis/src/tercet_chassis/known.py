@@ -33,6 +33,10 @@ class Known:
         """The tenant's country, in which phone numbers without a prefix are read; empty while it is not known."""
         return str(await self._tx.session.scalar(select(tenants.c.region).where(self._tenant)) or "")
 
+    async def tenant_code(self) -> str:
+        """The tenant's code, which stands in links; empty while it is not known."""
+        return str(await self._tx.session.scalar(select(tenants.c.code).where(self._tenant)) or "")
+
     async def zone_and_currency(self, unit_id: UUID | None) -> tuple[str, str]:
         """Time zone and reporting currency of a unit, each the tenant's where the unit has none or is not known here;
         UTC and nothing while the tenant is not.

@@ -27,6 +27,8 @@ class Settings:
     database_owner_url: str = ""
     grpc_address: str = "127.0.0.1:0"
     http_address: str = "127.0.0.1:8080"
+    # Where customers reach the gateway, for links in what is sent to them; without it messages carry none.
+    public_url: str = ""
     metrics_port: int = 0
     environment: str = "production"
     log_level: str = "INFO"

@@ -12,10 +12,11 @@ from standardwebhooks import Webhook as Verifier
 from standardwebhooks import WebhookVerificationError
 
 from tercet_chassis.ids import new_id
-from tercet_gateway.webhooks.errors import EncryptionKeyTooShort, SecretSealedOtherwise
+from tercet_chassis.sealing import EncryptionKeyTooShort, Sealer, SecretSealedOtherwise
 from tercet_gateway.webhooks.model import DEAD, PENDING, Webhook, WebhookDelivery
 from tercet_gateway.webhooks.rules import (
     MOST_ATTEMPTS,
+    SEALED_FOR,
     chosen,
     delay_after,
     event_name,
@@ -24,7 +25,6 @@ from tercet_gateway.webhooks.rules import (
     new_secret,
     signature,
 )
-from tercet_gateway.webhooks.sealing import Sealer
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 
@@ -66,7 +66,7 @@ def test_delivery_dies_after_its_last_attempt_and_can_be_revived() -> None:
 
 def test_two_secrets_sign_for_a_day_after_rotation() -> None:
     hook = Webhook(id=new_id(), secrets=[])
-    sealer = Sealer({}, b"own")
+    sealer = Sealer({}, b"own", SEALED_FOR)
     first = hook.rotate_secret(NOW, sealer.seal)
     second = hook.rotate_secret(NOW, sealer.seal)
     assert hook.signing_secrets(NOW + timedelta(hours=23), sealer.open) == [second, first]
@@ -109,7 +109,7 @@ OLD, NEW = "o" * 32, "n" * 32
 
 
 def test_a_sealed_secret_opens_only_for_its_own_row_and_unchanged() -> None:
-    sealer = Sealer({"k1": OLD}, b"own")
+    sealer = Sealer({"k1": OLD}, b"own", SEALED_FOR)
     sealed = sealer.seal("whsec_x", "row")
     assert "whsec_x" not in sealed
     assert sealed != sealer.seal("whsec_x", "row")
@@ -122,7 +122,8 @@ def test_a_sealed_secret_opens_only_for_its_own_row_and_unchanged() -> None:
 
 def test_a_new_key_seals_while_the_old_one_still_opens() -> None:
     hook = Webhook(id=new_id(), secrets=[])
-    before, both, after = Sealer({"k1": OLD}, b"own"), Sealer({"k2": NEW, "k1": OLD}, b"own"), Sealer({"k2": NEW}, b"")
+    before, both = Sealer({"k1": OLD}, b"own", SEALED_FOR), Sealer({"k2": NEW, "k1": OLD}, b"own", SEALED_FOR)
+    after = Sealer({"k2": NEW}, b"", SEALED_FOR)
     secret = hook.rotate_secret(NOW, before.seal)
     assert hook.signing_secrets(NOW, both.open) == [secret]
     with pytest.raises(SecretSealedOtherwise):
@@ -134,4 +135,4 @@ def test_a_new_key_seals_while_the_old_one_still_opens() -> None:
 
 def test_keys_that_are_too_short_are_refused() -> None:
     with pytest.raises(EncryptionKeyTooShort):
-        Sealer({"k1": "short"}, b"own")
+        Sealer({"k1": "short"}, b"own", SEALED_FOR)

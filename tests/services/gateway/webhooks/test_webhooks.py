@@ -20,11 +20,12 @@ from tercet.gateway.v1 import webhook_service_pb2 as pb
 from tercet.gateway.v1.role_service_pb2 import CreateRoleRequest, Role
 from tercet.gateway.v1.unit_service_pb2 import CreateUnitRequest, Unit
 from tercet.options.v1.options_pb2 import EMAIL, NAME
+from tercet_chassis.sealing import Sealer
 from tercet_chassis.testing import Client, eventually, refused
 from tercet_gateway.webhooks import store
 from tercet_gateway.webhooks.jobs import seal_secrets_anew
 from tercet_gateway.webhooks.model import Webhook as Row
-from tercet_gateway.webhooks.sealing import Sealer
+from tercet_gateway.webhooks.rules import SEALED_FOR
 
 
 @dataclass
@@ -285,7 +286,7 @@ async def test_secrets_come_under_the_newest_key_by_themselves(company: Company,
         assert kept is not None
         old, row = kept.secrets[0]["sealed"], str(kept.id)
         settings = replace(tx.runtime.settings, encryption_keys={"k2": "n" * 32})
-    sealer = Sealer(settings.encryption_keys, company.admin.running.runtime.secret)
+    sealer = Sealer(settings.encryption_keys, company.admin.running.runtime.secret, SEALED_FOR)
     runtime = company.admin.running.runtime
     before, runtime.settings = runtime.settings, settings
     try:

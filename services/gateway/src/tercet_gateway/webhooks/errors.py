@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from tercet_chassis.errors import FailedPrecondition, InvalidArgument, Unavailable
+from tercet_chassis.errors import FailedPrecondition, InvalidArgument
+from tercet_chassis.outbound import AddressForbidden
 
 
-class WebhookAddressForbidden(InvalidArgument):
+class WebhookAddressForbidden(AddressForbidden):
     """The address may not be called."""
 
-    text = "The address {url} may not be called: {cause}. Use a public https address."
     field = "webhook.url"
 
 
@@ -61,21 +61,6 @@ class PeriodReversed(InvalidArgument):
 
     text = "The period ends before it begins; swap start_time and end_time."
     field = "end_time"
-
-
-class SecretSealedOtherwise(Unavailable):
-    """A signing secret cannot be opened with the keys that are set."""
-
-    text = (
-        "The signing secret is sealed under the key {key}, which does not open it. Name that key in"
-        " TERCET_ENCRYPTION_KEYS again, or rotate the secret of the webhook."
-    )
-
-
-class EncryptionKeyTooShort(FailedPrecondition):
-    """A key of the settings is too easily found out."""
-
-    text = "The key {key} in TERCET_ENCRYPTION_KEYS is too short; give {least} characters or more."
 
 
 class FilterNamesTenantsOwn(FilterDoesNotFit):

@@ -13,10 +13,10 @@ from tercet.gateway.v1 import events_pb2 as events
 from tercet_chassis import Refusal, Tx, every, job
 from tercet_chassis.context import Context
 from tercet_chassis.principal import Principal
+from tercet_chassis.sealing import sealer_of
 from tercet_gateway.webhooks import store
 from tercet_gateway.webhooks.model import ENABLED, PENDING
-from tercet_gateway.webhooks.rules import KEEP, is_hopeless
-from tercet_gateway.webhooks.sealing import sealer_of
+from tercet_gateway.webhooks.rules import KEEP, SEALED_FOR, is_hopeless
 from tercet_gateway.webhooks.sending import Attempt, Outcome, Sender
 
 log = structlog.get_logger(__name__)
@@ -41,7 +41,7 @@ async def attempt_delivery(tx: Tx, delivery_id: str) -> None:
         url=hook.url,
         id=str(delivery.event_id),
         body=delivery.body.encode(),
-        secrets=hook.signing_secrets(tx.now(), sealer_of(tx).open),
+        secrets=hook.signing_secrets(tx.now(), sealer_of(tx.runtime, SEALED_FOR).open),
         allow_private=tx.runtime.settings.development,
     )
     tx.schedule(attempt_delivery, due=tx.now() + _LEASE, key=delivery_id, delivery_id=delivery_id)
@@ -98,7 +98,7 @@ async def forget_deliveries(tx: Tx) -> None:
 @every(hours=6)
 async def seal_secrets_anew(tx: Tx) -> None:
     """Brings signing secrets under the newest key of the settings, so that older keys can be taken out."""
-    sealer = sealer_of(tx)
+    sealer = sealer_of(tx.runtime, SEALED_FOR)
     for hook in await store.every(tx):
         if any(not sealer.is_current(kept["sealed"]) for kept in hook.secrets):
             hook.seal_anew(sealer.open, sealer.seal)

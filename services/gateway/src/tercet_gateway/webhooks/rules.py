@@ -17,6 +17,8 @@ _DELAYS = (5, 30, 120, 300, 900, 1_800, 3_600, 7_200, 10_800, 14_400, 18_000, 28
 MOST_ATTEMPTS = len(_DELAYS) + 1
 GIVE_UP_AFTER = timedelta(days=5)
 KEEP = timedelta(days=14)
+# What its signing secrets are sealed for.
+SEALED_FOR = "tercet webhook secrets"
 BOTH_SIGN = timedelta(days=1)
 _SPOKEN = {"servicedesk": "service-desk"}
 

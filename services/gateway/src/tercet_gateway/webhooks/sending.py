@@ -11,8 +11,7 @@ from dataclasses import dataclass
 
 import httpx2
 
-from tercet_gateway.webhooks.addresses import resolve
-from tercet_gateway.webhooks.errors import WebhookAddressForbidden
+from tercet_chassis.outbound import AddressForbidden, resolve
 from tercet_gateway.webhooks.rules import signature
 
 TIMEOUT = 10.0
@@ -59,7 +58,7 @@ class Sender:
                     return await _post(attempt)
             except TimeoutError:
                 return Outcome(None, f"no answer within {TIMEOUT:.0f} s")
-            except WebhookAddressForbidden as forbidden:
+            except AddressForbidden as forbidden:
                 return Outcome(None, forbidden.message)
             except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ssl.SSLError) as fault:
                 return Outcome(None, f"{type(fault).__name__}: {fault}")

@@ -9,18 +9,24 @@ from google.protobuf.empty_pb2 import Empty
 
 from tercet.gateway.v1 import webhook_service_pb2 as pb
 from tercet_chassis import Handlers, Tx
+from tercet_chassis.outbound import check_url
+from tercet_chassis.sealing import sealer_of
 from tercet_gateway.roles import store as roles
 from tercet_gateway.roles.errors import RoleUnknown
 from tercet_gateway.roles.giving import check_giving
 from tercet_gateway.roles.model import Role
 from tercet_gateway.webhooks import store
-from tercet_gateway.webhooks.addresses import check_url
-from tercet_gateway.webhooks.errors import NoSuchEvent, PeriodReversed, ReplayTooLarge, RoleHearsNothing
+from tercet_gateway.webhooks.errors import (
+    NoSuchEvent,
+    PeriodReversed,
+    ReplayTooLarge,
+    RoleHearsNothing,
+    WebhookAddressForbidden,
+)
 from tercet_gateway.webhooks.events import compiled, known_events
 from tercet_gateway.webhooks.jobs import attempt_delivery, turn_off
 from tercet_gateway.webhooks.model import Webhook, WebhookDelivery
-from tercet_gateway.webhooks.rules import chosen, may_hear
-from tercet_gateway.webhooks.sealing import sealer_of
+from tercet_gateway.webhooks.rules import SEALED_FOR, chosen, may_hear
 
 MOST_REPLAYED = 5_000
 
@@ -31,7 +37,7 @@ class WebhookService(Handlers):
     async def CreateWebhook(self, request: pb.CreateWebhookRequest, tx: Tx) -> pb.Webhook:
         """Makes a webhook and shows its secret once. Refuses addresses, patterns, filters and roles that do not do."""
         hook = await tx.create(Webhook, request.webhook)
-        secret = hook.rotate_secret(tx.now(), sealer_of(tx).seal)
+        secret = hook.rotate_secret(tx.now(), sealer_of(tx.runtime, SEALED_FOR).seal)
         await tx.flush()
         await _check(tx, hook)
         return _shown(tx, hook, secret)
@@ -69,7 +75,7 @@ class WebhookService(Handlers):
         """A new secret, shown once; the old one signs for a day beside it."""
         hook = await tx.get(Webhook, request.id, etag=request.etag)
         await _check_power(tx, hook)
-        secret = hook.rotate_secret(tx.now(), sealer_of(tx).seal)
+        secret = hook.rotate_secret(tx.now(), sealer_of(tx.runtime, SEALED_FOR).seal)
         await tx.flush()
         return _shown(tx, hook, secret)
 
@@ -134,7 +140,7 @@ def _shown(tx: Tx, hook: Webhook, secret: str) -> pb.Webhook:
 
 
 async def _check(tx: Tx, hook: Webhook) -> None:
-    check_url(hook.url, allow_private=tx.runtime.settings.development)
+    check_url(hook.url, allow_private=tx.runtime.settings.development, forbidden=WebhookAddressForbidden)
     events = known_events()
     for pattern in hook.event_patterns:
         if not any(chosen([pattern], name) for name in events):

@@ -7,7 +7,19 @@ from decimal import Decimal
 from typing import Any, ClassVar
 from uuid import UUID
 
-from tercet_chassis.entity import Custom, Entity, External, Linked, Mapped, Owned, Searchable, column, index, unique
+from tercet_chassis.entity import (
+    Custom,
+    Entity,
+    External,
+    Linked,
+    Mapped,
+    OfParty,
+    Owned,
+    Searchable,
+    column,
+    index,
+    unique,
+)
 from tercet_marketing.profiles import rules
 from tercet_marketing.profiles.errors import TagExpiredAlready, TagNotFound
 from tercet_marketing.profiles.rules import Facts, Json, Purchases
@@ -171,6 +183,30 @@ class ProfileValue(Linked, Entity):
     total: Mapped[Decimal]
     currency: Mapped[str]
     told_time: Mapped[datetime]
+
+
+class ConsentProof(OfParty, Linked, Entity):
+    """One decision as it was told, kept for ever; the latest of an identity, contact point, channel and purpose holds.
+
+    `point_key` is the digest of the contact point, under which every decision about it is found, whoever's it is.
+    """
+
+    __tablename__ = "consent_proofs"
+    __table_args__ = (
+        index("consent_proofs_by_point", "point_key", "purpose"),
+        index("consent_proofs_by_identity", "identity_id", "create_time"),
+        index("consent_proofs_by_party", "party_id", "create_time"),
+    )
+
+    contact_point: Mapped[dict[str, Any]] = column()
+    point_key: Mapped[str]
+    channel_code: Mapped[str] = column(default="")
+    purpose: Mapped[str]
+    state: Mapped[str]
+    decide_time: Mapped[datetime]
+    source: Mapped[str] = column(default="")
+    evidence: Mapped[dict[str, Any]] = column(default=dict)
+    user_id: Mapped[UUID | None]
 
 
 class TagChange(Entity):

@@ -5,6 +5,7 @@ Everything here is independent of the order of its inputs, so late and repeated 
 
 from __future__ import annotations
 
+import hashlib
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -151,9 +152,14 @@ def summed(amounts: Iterable[Money]) -> list[Money]:
     return [Money(sums[code], code) for code in sorted(sums)]
 
 
-def consent_key(consent: Json) -> tuple[tuple[str, str, str], str]:
+def point_digest(point: Json) -> str:
+    """A contact point's name in keys and indexes, which tells nobody what it is."""
+    return hashlib.sha256("\n".join(point_key(point)).encode()).hexdigest()
+
+
+def consent_key(consent: Json) -> tuple[tuple[str, str, str], str, str]:
     """What a decision is about."""
-    return point_key(consent["contact_point"]), consent["purpose"]
+    return point_key(consent["contact_point"]), consent["purpose"], consent.get("channel_code", "")
 
 
 def decided(consents: Sequence[Json], new: Json) -> list[Json] | None:
@@ -170,7 +176,7 @@ def decided(consents: Sequence[Json], new: Json) -> list[Json] | None:
 
 def strictest(consents: Iterable[Json]) -> list[Json]:
     """One decision for each contact point and purpose: a refusal of any member holds for all, otherwise the latest."""
-    best: dict[tuple[tuple[str, str, str], str], Json] = {}
+    best: dict[tuple[tuple[str, str, str], str, str], Json] = {}
     for consent in consents:
         key = consent_key(consent)
         current = best.get(key)

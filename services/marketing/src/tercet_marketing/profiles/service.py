@@ -12,7 +12,6 @@ from google.protobuf.message import Message
 from tercet.marketing.v1 import events_pb2 as events
 from tercet.marketing.v1.profile_service_pb2 import (
     AddTagRequest,
-    ConsentDecision,
     GetPartyProfileRequest,
     ListTagHistoryRequest,
     ListTagHistoryResponse,
@@ -24,11 +23,13 @@ from tercet.marketing.v1.profile_service_pb2 import (
 from tercet.marketing.v1.profile_service_pb2 import Profile as ProfileMessage
 from tercet.marketing.v1.profile_service_pb2 import TagChange as TagChangeMessage
 from tercet_chassis import Handlers, Tx
+from tercet_chassis.binding import struct_value
 from tercet_chassis.money import Money
 from tercet_marketing.profiles import rules, store
-from tercet_marketing.profiles.errors import ContactPointInvalid, PartyProfileNotFound
+from tercet_marketing.profiles.deciding import decide
+from tercet_marketing.profiles.errors import PartyProfileNotFound
 from tercet_marketing.profiles.jobs import expire_tag
-from tercet_marketing.profiles.model import Profile, TagChange, moment_text
+from tercet_marketing.profiles.model import Profile, TagChange
 from tercet_marketing.profiles.rules import Json
 
 HISTORY = 50
@@ -103,19 +104,11 @@ class ProfileService(Handlers):
         return response
 
     async def SetConsent(self, request: SetConsentRequest, tx: Tx) -> Profile:
-        """Records a decision. An older one than the one that is known changes nothing."""
+        """Records a decision with its proof. An older one than the one that is known changes nothing."""
         profile = await tx.get(Profile, request.id, etag=request.etag, lock=True)
         consent: Json = json_format.MessageToDict(request.consent, preserving_proto_field_name=True)
-        point = consent["contact_point"]
-        if not rules.point_key(point)[2] or (point["kind"] == "ACCOUNT" and not point.get("platform")):
-            raise ContactPointInvalid(kind=point["kind"], value=point["value"])
-        decided = (
-            request.consent.decide_time.ToDatetime(tzinfo=UTC) if request.consent.HasField("decide_time") else tx.now()
-        )
-        consent["decide_time"] = moment_text(min(decided, tx.now()))
-        if profile.decide(consent):
-            told = json_format.ParseDict(consent, ConsentDecision())
-            tx.emit(events.ConsentChanged, profile, consent=told, occur_time=min(decided, tx.now()))
+        moment = request.consent.decide_time.ToDatetime(tzinfo=UTC) if request.consent.HasField("decide_time") else None
+        decide(tx, profile, consent, moment, struct_value(request.evidence))
         return profile
 
     @staticmethod

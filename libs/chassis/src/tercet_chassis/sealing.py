@@ -1,4 +1,4 @@
-"""Signing secrets at rest: AES-256-GCM, each under a key that it names and bound to the row that it stands in."""
+"""Secrets at rest: AES-256-GCM, each under a key that it names and bound to the row that it stands in."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import base64
 import secrets
 from collections.abc import Mapping
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from tercet_chassis import Tx
-from tercet_gateway.webhooks.errors import EncryptionKeyTooShort, SecretSealedOtherwise
+from tercet_chassis.errors import FailedPrecondition, Unavailable
+
+if TYPE_CHECKING:
+    from tercet_chassis.host import Host
 
 # The key of services that are given none, derived from what only they know: lost with their signing key.
 OWN_KEY = "own"
@@ -21,10 +24,28 @@ _SHORTEST = 32
 _NONCE = 12
 
 
-class Sealer:
-    """Seals under the first key and opens under all; without keys of the settings, under one of the service's own."""
+class SecretSealedOtherwise(Unavailable):
+    """A secret cannot be opened with the keys that are set."""
 
-    def __init__(self, keys: Mapping[str, str], own: bytes) -> None:
+    text = (
+        "A secret is sealed under the key {key}, which does not open it. Name that key in TERCET_ENCRYPTION_KEYS again,"
+        " or set the secret anew."
+    )
+
+
+class EncryptionKeyTooShort(FailedPrecondition):
+    """A key of the settings is too easily found out."""
+
+    text = "The key {key} in TERCET_ENCRYPTION_KEYS is too short; give {least} characters or more."
+
+
+class Sealer:
+    """Seals under the first key and opens under all; without keys of the settings, under one of the service's own.
+    What is sealed for one purpose opens for no other.
+    """
+
+    def __init__(self, keys: Mapping[str, str], own: bytes, purpose: str) -> None:
+        self._purpose = purpose.encode()
         self._materials = {name: text.encode() for name, text in keys.items()} | {OWN_KEY: own}
         for name, text in keys.items():
             if len(text) < _SHORTEST:
@@ -53,14 +74,14 @@ class Sealer:
         return sealed.partition(".")[0] == self.newest
 
     def _cipher(self, name: str) -> AESGCM:
-        return _cipher_of(self._materials[name])
+        return _cipher_of(self._materials[name], self._purpose)
 
 
 @lru_cache(maxsize=64)
-def _cipher_of(material: bytes) -> AESGCM:
-    return AESGCM(HKDF(SHA256(), 32, salt=None, info=b"tercet webhook secrets").derive(material))
+def _cipher_of(material: bytes, purpose: bytes) -> AESGCM:
+    return AESGCM(HKDF(SHA256(), 32, salt=None, info=purpose).derive(material))
 
 
-def sealer_of(tx: Tx) -> Sealer:
+def sealer_of(runtime: Host, purpose: str) -> Sealer:
     """The sealer that the settings ask for. Refuses keys that are too short."""
-    return Sealer(tx.runtime.settings.encryption_keys, tx.runtime.secret)
+    return Sealer(runtime.settings.encryption_keys, runtime.secret, purpose)

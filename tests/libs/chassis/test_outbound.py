@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tercet_chassis.outbound import check_url, is_public, resolve
 from tercet_chassis.testing import refused
-from tercet_gateway.webhooks.addresses import check_url, is_public, resolve
 
 _FORBIDDEN = [
     "http://example.com/hook",
@@ -40,7 +40,7 @@ _FORBIDDEN = [
 
 @pytest.mark.parametrize("url", _FORBIDDEN)
 def test_forbidden_addresses_are_refused_before_anything_is_resolved(url: str) -> None:
-    with refused("WEBHOOK_ADDRESS_FORBIDDEN", "webhook.url"):
+    with refused("ADDRESS_FORBIDDEN"):
         check_url(url, allow_private=False)
 
 
@@ -48,7 +48,7 @@ def test_forbidden_addresses_are_refused_before_anything_is_resolved(url: str) -
     "url", ["https://127.1/", "https://2130706433/", "https://0x7f000001/", "https://017700000001/"]
 )
 async def test_short_forms_of_loopback_are_refused_when_resolved(url: str) -> None:
-    with refused("WEBHOOK_ADDRESS_FORBIDDEN"):
+    with refused("ADDRESS_FORBIDDEN"):
         await resolve(url, allow_private=False)
 
 

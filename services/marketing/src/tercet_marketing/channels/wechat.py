@@ -1,0 +1,146 @@
+"""WeChat official accounts: template messages to followers, or plain text while a follower's own message is fresh.
+
+WeChat knows a repetition by `client_msg_id` for ten minutes only and cannot be asked: what was cut off stays unclear.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+
+from tercet_chassis.outbound import AddressForbidden, check_url
+from tercet_marketing.channels import http
+from tercet_marketing.channels.contract import (
+    Ability,
+    Account,
+    AddressKind,
+    Channel,
+    House,
+    Later,
+    Message,
+    Receipt,
+    Refused,
+    Setting,
+    Unclear,
+)
+
+_HOME = "https://api.weixin.qq.com"
+# Token unknown or spent; a fresh one helps.
+_TOKEN = frozenset({40001, 40014, 41001, 42001})
+# Busy, or a quota of the minute or day.
+_LATER = frozenset({-1, 45009, 45011, 50002})
+# No such follower, or not one any more.
+_GONE = frozenset({40003, 43004, 43019})
+_MARGIN = 300
+
+
+class WeChatOfficial(Channel):
+    """A WeChat official account."""
+
+    code = "wechat_official"
+    display_name = "微信公众号 WeChat official account"
+    address_kind = AddressKind.ACCOUNT
+    platform = "wechat"
+    abilities = frozenset({Ability.SUBJECT})
+    settings = (
+        Setting("app_id", "The account's AppID.", required=True),
+        Setting("app_secret", "Its AppSecret.", required=True, secret=True),
+        Setting("template_id", "The template message to send in; plain text within 48 hours when left out."),
+        Setting("title_field", "The template's field for the subject, such as `thing1`; none when left out."),
+        Setting("text_field", "The template's field for the text; `thing2` when left out."),
+        Setting("link", "The page that a tap on the template message opens."),
+        Setting("api_url", "Where WeChat's interface is; its public address when left out."),
+    )
+
+    def __init__(self) -> None:
+        # Access tokens by AppID and interface; WeChat gives one for two hours to whoever asks last.
+        self._tokens: dict[tuple[str, str], tuple[str, float]] = {}
+
+    def check(self, account: Account) -> dict[str, str]:
+        """Besides what every account needs: an interface that may be called."""
+        wrong = dict(super().check(account))
+        if url := account.settings.get("api_url"):
+            try:
+                check_url(str(url), allow_private=account.allow_private)
+            except AddressForbidden as forbidden:
+                wrong["api_url"] = forbidden.message
+        return wrong
+
+    async def send(self, message: Message, account: Account, house: House) -> Receipt:
+        """Sends to a follower. A token that WeChat has taken back is fetched anew, once."""
+        for last in (False, True):
+            token = await self._token(account)
+            path = "template/send" if account.settings.get("template_id") else "custom/send"
+            url = f"{_home(account)}/cgi-bin/message/{path}?access_token={quote(token)}"
+            body = orjson.dumps(_body(message, account))
+            answer = await http.exchange("POST", url, allow_private=account.allow_private, body=body)
+            if answer.status >= 300:
+                http.judged(answer, once=False)
+                raise Unclear(answer.words)
+            told = answer.json()
+            code = told.get("errcode") if isinstance(told, dict) else None
+            if code == 0:
+                return Receipt(provider_id=str(told.get("msgid") or ""), cost=self.cost(message, account))
+            if not isinstance(code, int):
+                raise Unclear("the answer cannot be read")
+            if code not in _TOKEN or last:
+                raise _judged(code, str(told.get("errmsg") or ""))
+            self._tokens.pop(_name(account), None)
+        raise Later("no access token holds")
+
+    async def _token(self, account: Account) -> str:
+        known = self._tokens.get(_name(account))
+        if known is not None and known[1] > time.monotonic():
+            return known[0]
+        asked = {
+            "grant_type": "client_credential",
+            "appid": account.settings["app_id"],
+            "secret": account.secrets.get("app_secret", ""),
+        }
+        # The stable token does not take away the one that another system of the tenant's may use.
+        url = f"{_home(account)}/cgi-bin/stable_token"
+        try:
+            answer = await http.exchange("POST", url, allow_private=account.allow_private, body=orjson.dumps(asked))
+        except Unclear as fault:
+            # No message has gone yet, whatever became of the question.
+            raise Later(fault.detail) from fault
+        told = answer.json()
+        if answer.status != 200 or not isinstance(told, dict) or not told.get("access_token"):
+            said = told.get("errmsg") if isinstance(told, dict) else answer.status
+            raise Later(f"no access token: {said}")
+        lasts = max(60, int(told.get("expires_in", 7200)) - _MARGIN)
+        self._tokens[_name(account)] = (str(told["access_token"]), time.monotonic() + lasts)
+        return str(told["access_token"])
+
+
+def _name(account: Account) -> tuple[str, str]:
+    return str(account.settings["app_id"]), _home(account)
+
+
+def _home(account: Account) -> str:
+    return str(account.settings.get("api_url") or _HOME).rstrip("/")
+
+
+def _body(message: Message, account: Account) -> dict[str, Any]:
+    settings = account.settings
+    if not settings.get("template_id"):
+        return {"touser": message.to.value, "msgtype": "text", "text": {"content": message.brief}}
+    data = {str(settings.get("text_field") or "thing2"): {"value": message.brief}}
+    if title := settings.get("title_field"):
+        data[str(title)] = {"value": message.subject}
+    body: dict[str, Any] = {
+        "touser": message.to.value,
+        "template_id": settings["template_id"],
+        "client_msg_id": str(message.id).replace("-", ""),
+        "data": data,
+    }
+    return body | ({"url": settings["link"]} if settings.get("link") else {})
+
+
+def _judged(code: int, said: str) -> Refused | Later:
+    if code in _LATER or code in _TOKEN:
+        return Later(f"{code} {said}")
+    return Refused(f"{code} {said}", bounced=code in _GONE)

@@ -1,0 +1,1 @@
+"""Sends: the one door through which everything goes that reaches a customer."""

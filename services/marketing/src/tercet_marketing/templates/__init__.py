@@ -1,0 +1,1 @@
+"""Templates: what is written, in each language and for each channel."""
