@@ -76,7 +76,7 @@ async def known_ids(admin: Person, company: Company, paths: Iterable[str]) -> di
         "policy-versions": {"policy_code": "ten", "currency_code": "CNY", "numbers": {"off": "10"}},
     }.items():
         await admin.post(f"/v1/{collection}", body)
-    await benefits(admin, lead["identity_id"], line["unit_price"])
+    await benefits(admin, lead["identity_id"])
     found: dict[str, str] = {}
     for path in paths:
         answer = await admin.send("GET", f"{path}?page_size=1")
@@ -87,7 +87,7 @@ async def known_ids(admin: Person, company: Company, paths: Iterable[str]) -> di
     return found
 
 
-async def benefits(admin: Person, identity_id: str, price: dict[str, str]) -> None:
+async def benefits(admin: Person, identity_id: str) -> None:
     """A policy in force, somebody who holds a coupon, an order that keeps one."""
     (draft,) = (await admin.get("/v1/policy-versions"))["policy_versions"]
     await admin.post(f"/v1/policy-versions/{draft['id']}:publish", {})
@@ -95,8 +95,8 @@ async def benefits(admin: Person, identity_id: str, price: dict[str, str]) -> No
     await admin.post("/v1/promotions", {"code": "week", "display_name": "本周", **tool})
     await admin.post("/v1/grants:issue", {"key": "trial", "identity_id": identity_id, **tool})
     await admin.post("/v1/benefit-codes", {"code": "TRIAL2026", **tool})
-    lines = [{"line_no": 1, "product_code": "T-100", "quantity": "1", "amount": price}]
-    basket = {"identity_id": identity_id, "currency_code": "CNY", "lines": lines}
+    line = {"line_no": 1, "quantity": "1", "amount": {"currency_code": "CNY", "amount": "640.00"}}
+    basket = {"identity_id": identity_id, "currency_code": "CNY", "lines": [line]}
     await admin.post("/v1/benefits:reserve", {"key": "trial", "basket": basket})
 
 
