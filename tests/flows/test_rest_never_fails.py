@@ -74,8 +74,11 @@ async def known_ids(admin: Person, company: Company, paths: Iterable[str]) -> di
         "budgets": {"code": "spring", "display_name": "春季", "opening_amount": terms["value"]},
         "loyalty-programmes": {"code": "club", "display_name": "积分", "currency_code": "CNY"},
         "memberships": {"programme_code": "club", **about},
+        "policies": {"code": "ten", "display_name": "十元券"},
+        "policy-versions": {"policy_code": "ten", "currency_code": "CNY", "numbers": {"off": "10"}},
     }.items():
         await admin.post(f"/v1/{collection}", body)
+    await benefits(admin, lead["identity_id"])
     found: dict[str, str] = {}
     for path in paths:
         answer = await admin.send("GET", f"{path}?page_size=1")
@@ -84,6 +87,19 @@ async def known_ids(admin: Person, company: Company, paths: Iterable[str]) -> di
             if lists and isinstance(lists[0][0], dict) and "id" in lists[0][0]:
                 found[path.rpartition("/")[2]] = lists[0][0]["id"]
     return found
+
+
+async def benefits(admin: Person, identity_id: str) -> None:
+    """A policy in force, somebody who holds a coupon, an order that keeps one."""
+    (draft,) = (await admin.get("/v1/policy-versions"))["policy_versions"]
+    await admin.post(f"/v1/policy-versions/{draft['id']}:publish", {})
+    tool = {"tool_code": "coupon", "policy_code": "ten"}
+    await admin.post("/v1/promotions", {"code": "week", "display_name": "本周", **tool})
+    await admin.post("/v1/grants:issue", {"key": "trial", "identity_id": identity_id, **tool})
+    await admin.post("/v1/benefit-codes", {"code": "TRIAL2026", **tool})
+    line = {"line_no": 1, "quantity": "1", "amount": {"currency_code": "CNY", "amount": "640.00"}}
+    basket = {"identity_id": identity_id, "currency_code": "CNY", "lines": [line]}
+    await admin.post("/v1/benefits:reserve", {"key": "trial", "basket": basket})
 
 
 class Outcome:

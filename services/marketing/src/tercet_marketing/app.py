@@ -4,4 +4,6 @@ from __future__ import annotations
 
 from tercet_chassis import Service
 
-service = Service("marketing", slices=["profiles", "ledgers", "budgets", "loyalty"])
+service = Service(
+    "marketing", slices=["profiles", "ledgers", "budgets", "loyalty", "tools", "policies", "grants", "till"]
+)

@@ -1,0 +1,1 @@
+"""Grants and codes: benefits that somebody holds, and what is typed in to get one."""

@@ -1,0 +1,200 @@
+"""Benefits given: the one way to a grant, for strategies, codes, promotions, rewards and people alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from tercet.marketing.v1 import events_pb2 as events
+from tercet_chassis import Refusal, Tx, derived_id
+from tercet_chassis.money import Money
+from tercet_marketing.grants import funds, limits, rules, store
+from tercet_marketing.grants.errors import GrantKeyReused, LimitReached
+from tercet_marketing.grants.facts import Facts
+from tercet_marketing.grants.funds import Spending
+from tercet_marketing.grants.limits import Use
+from tercet_marketing.grants.model import BenefitCode, Grant
+from tercet_marketing.policies.model import PolicyVersion
+from tercet_marketing.policies.rules import Json, Limits, Standing
+from tercet_marketing.tools import registry
+from tercet_marketing.tools.contract import Act
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A benefit to be given. `key` follows from what happened; `version` 0 is the one in force."""
+
+    key: str
+    identity_id: UUID
+    tool_code: str
+    policy_code: str = ""
+    version: int = 0
+    origin: str = "DIRECT"
+    campaign_id: UUID | None = None
+    strategy_code: str = ""
+    promotion_code: str = ""
+    code: str = ""
+    zone: str = ""
+    with_code: bool = False
+
+
+@dataclass(slots=True)
+class Prepared:
+    """A grant that is not written yet, with what it will use up."""
+
+    ask: Ask
+    grant: Grant
+    version: PolicyVersion | None
+    standing: Standing
+
+    @property
+    def use(self) -> Use:
+        """Its issue, to be counted."""
+        limits_ = self.version.limits("ISSUE") if self.version is not None else Limits()
+        grant = self.grant
+        return Use(f"{grant.id}:ISSUE", grant.policy_code, "ISSUE", grant.identity_id, grant.party_id, limits_)
+
+    @property
+    def spending(self) -> Spending:
+        """What it takes from the budget when it is issued."""
+        grant, tool = self.grant, registry.tool(self.grant.tool_code).tool
+        face = grant.face if tool.spends_at_issue else None
+        amount = face or Money.zero(grant.currency_code or "XXX")
+        return Spending(f"{grant.id}:issue", grant.budget_code, amount)
+
+
+async def issue(tx: Tx, ask: Ask) -> Grant:
+    """Gives one benefit, once by its key; a repetition is answered with the grant that stands. Refuses with
+    LIMIT_REACHED, BUDGET_SPENT and what is wrong with tool and policy.
+    """
+    (given,) = await issue_all(tx, [ask])
+    if isinstance(given, Refusal):
+        raise given
+    return given
+
+
+async def issue_all(tx: Tx, asks: Sequence[Ask]) -> list[Grant | Refusal]:
+    """Gives several benefits, each for itself: a grant, or the refusal of a limit or budget, in the order of the asks.
+    Refuses as a whole what is wrong with a tool, a policy or a key.
+    """
+    await store.hold(tx, (f"key:{ask.key}" for ask in asks))
+    standing = await store.by_keys(tx, (ask.key for ask in asks))
+    facts = Facts(tx)
+    await facts.expect(ask for ask in asks if ask.key not in standing)
+    prepared: dict[str, Prepared] = {}
+    for ask in asks:
+        before = standing.get(ask.key)
+        if before is not None:
+            _same(before, ask)
+        elif ask.key not in prepared:
+            prepared[ask.key] = await prepare(tx, ask, facts)
+    refused = await write(tx, list(prepared.values()))
+    done = {**standing, **{key: one.grant for key, one in prepared.items()}}
+    return [refused.get(ask.key) or done[ask.key] for ask in asks]
+
+
+def _same(before: Grant, ask: Ask) -> None:
+    if (before.identity_id, before.tool_code, before.policy_code) != (ask.identity_id, ask.tool_code, ask.policy_code):
+        raise GrantKeyReused(key=ask.key)
+
+
+async def prepare(tx: Tx, ask: Ask, facts: Facts) -> Prepared:
+    """The grant as it would be, not written. Refuses what is wrong with tool and policy."""
+    known = registry.tool(ask.tool_code)
+    version = await facts.version(ask)
+    party_id, standing = await facts.person(ask.identity_id)
+    zone = await facts.zone(ask.zone)
+    numbers: Json = {} if version is None else version.numbers_for(standing)
+    currency = "" if version is None else version.currency_code
+    id = derived_id("grant", tx.tenant_id, ask.key)
+    drawn = known.tool.draw(id, numbers, currency)
+    start, end = (None, None) if version is None else version.period(tx.now(), zone)
+    grant = Grant(
+        id=id,
+        key=ask.key,
+        identity_id=ask.identity_id,
+        party_id=party_id,
+        tool_code=ask.tool_code,
+        policy_code=ask.policy_code,
+        version=0 if version is None else version.version,
+        state="ISSUED",
+        origin=ask.origin,
+        numbers=dict(drawn.numbers or numbers),
+        currency_code=currency,
+        face=drawn.face,
+        funded_by="" if version is None else version.funded_by,
+        budget_code="" if version is None else version.budget_code,
+        start_time=start,
+        end_time=end,
+        zone=zone,
+        code=ask.code,
+        campaign_id=ask.campaign_id,
+        strategy_code=ask.strategy_code,
+        promotion_code=ask.promotion_code,
+        issue_time=tx.now(),
+        reference="",
+        redeem_key="",
+        use_count=0,
+        turn=0,
+    )
+    return Prepared(ask, grant, version, standing)
+
+
+async def write(tx: Tx, prepared: Sequence[Prepared]) -> dict[str, Refusal]:
+    """Writes grants with what they use up, in one order of locks: limits, budgets, then the tools' own. Gives the
+    refusals by key; what is refused has used nothing up.
+    """
+    room = await limits.room_for(tx, [one.use for one in prepared], hold=True)
+    refused: dict[str, Refusal] = {}
+    reached = {over.use.key: over for over in room.reached}
+    for one in prepared:
+        over = reached.get(one.use.key)
+        if over is not None:
+            refused[one.ask.key] = LimitReached(policy_code=one.ask.policy_code, most=over.most, what=over.what)
+    open_ = [one for one in prepared if one.ask.key not in refused]
+    short = await funds.short_of(tx, [one.spending for one in open_], hold=True)
+    for one in open_:
+        if one.spending.key in short:
+            refused[one.ask.key] = short[one.spending.key]
+    good = [one for one in open_ if one.ask.key not in refused]
+    await limits.count(tx, [one.use for one in good], room)
+    await funds.spend(tx, [one.spending for one in good])
+    for one in good:
+        await _write(tx, one)
+    return refused
+
+
+async def _write(tx: Tx, one: Prepared) -> None:
+    grant, tool = one.grant, registry.tool(one.grant.tool_code).tool
+    tx.add(grant)
+    if await tool.issue(act_of(tx, grant)):
+        grant.settle(tx.now())
+    if one.ask.with_code or tool.redeemed_by_others:
+        grant.code = rules.drawn()
+        code = BenefitCode(
+            code=grant.code,
+            tool_code=grant.tool_code,
+            policy_code=grant.policy_code,
+            version=grant.version,
+            shared=tool.redeemed_by_others,
+            state="OPEN" if tool.redeemed_by_others else "CLAIMED",
+            grant_id=grant.id,
+            campaign_id=grant.campaign_id,
+        )
+        tx.add(code)
+    tx.emit(events.GrantIssued, grant)
+
+
+def act_of(tx: Tx, grant: Grant) -> Act:
+    """A grant as its tool sees it."""
+    return Act(
+        tx=tx,
+        key=f"grant:{grant.id}",
+        grant_id=grant.id,
+        identity_id=grant.identity_id,
+        party_id=grant.party_id,
+        numbers=grant.numbers,
+        currency=grant.currency_code,
+        face=grant.face,
+    )

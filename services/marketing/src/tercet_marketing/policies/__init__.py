@@ -1,0 +1,1 @@
+"""Policies: versioned sets of numbers that tools work with."""

@@ -1,0 +1,140 @@
+"""What is given on an order: kept, made final, given back; each once, and exactly what was taken."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tercet.marketing.v1 import events_pb2 as events
+from tercet_chassis import Tx
+from tercet_chassis.money import Money
+from tercet_marketing.grants import ending, funds, issuing, limits
+from tercet_marketing.grants import store as grants
+from tercet_marketing.grants.funds import Spending
+from tercet_marketing.grants.model import Grant
+from tercet_marketing.till.model import BenefitReservation
+from tercet_marketing.till.planning import Decision, Source, spending_key
+from tercet_marketing.tools import registry
+from tercet_marketing.tools.contract import Redemption
+
+Json = dict[str, Any]
+
+
+def money_json(amount: Money) -> Json:
+    """An amount as it stands in stored messages."""
+    return {"currency_code": amount.currency, "amount": amount.text()}
+
+
+def shown(decision: Decision, *, kept: bool) -> tuple[list[Json], list[Json], Money]:
+    """The lines' adjustments, the benefits given, and what is taken off in all. A grant that is not `kept` yet is
+    only named when it was there before.
+    """
+    adjustments: list[Json] = []
+    applied: list[Json] = []
+    total = Money.zero(decision.basket.currency)
+    for one, source in decision.chosen:
+        grant, benefit = source.grant, one.benefit
+        id = str(grant.id) if kept or not source.made_here else ""
+        for line, share in zip(decision.basket.lines, benefit.shares, strict=True):
+            if share.amount:
+                item = {"line_no": line.line_no, "source": grant.tool_code, "amount": money_json(share)}
+                if grant.campaign_id is not None:
+                    item["campaign_id"] = str(grant.campaign_id)
+                adjustments.append({**item, "grant_id": id, "funded_by": grant.funded_by})
+        applied.append(
+            {
+                "grant_id": id,
+                "code": grant.code if source.code is not None else "",
+                "promotion_code": grant.promotion_code,
+                "tool_code": grant.tool_code,
+                "policy_code": grant.policy_code,
+                "version": grant.version,
+                "amount": money_json(benefit.amount),
+                "gifts": [
+                    {
+                        "product_code": gift.product_code,
+                        "quantity": f"{gift.quantity:f}",
+                        "added_quantity": f"{gift.added:f}",
+                    }
+                    for gift in benefit.gifts
+                ],
+            }
+        )
+        total += benefit.amount
+    return adjustments, applied, total
+
+
+async def keep(tx: Tx, decision: Decision, reservation: BenefitReservation) -> None:
+    """Keeps what was decided, whose locks must be held."""
+    spendings: list[Spending] = []
+    for one, source in decision.chosen:
+        if source.prepared is not None:
+            for refusal in (await issuing.write(tx, [source.prepared])).values():
+                raise refusal
+            await _claim(tx, source)
+        source.grant.reserve(tx.now(), reservation.id, reservation.reference, one.benefit.amount)
+        spendings.append(source.spending(one.benefit.amount))
+    await limits.count(tx, [source.use() for _, source in decision.chosen], decision.room)
+    await funds.keep(tx, spendings, reservation.expire_time)
+
+
+async def _claim(tx: Tx, source: Source) -> None:
+    if source.code is not None and not source.code.shared:
+        source.code.claim(source.grant.id)
+
+
+async def confirm(tx: Tx, reservation: BenefitReservation) -> None:
+    """Makes what is kept final."""
+    held = await grants.of_reservation(tx, reservation.id)
+    key = f"till:{reservation.id}"
+    await funds.spend_kept(tx, [_spending(grant) for grant in held], reservation.reference)
+    for grant in held:
+        await funds.give_change(tx, _change(grant))
+        grant.redeem(tx.now(), key, reservation.reference)
+        await ending.reward(tx, grant, key, Redemption(grant.identity_id, reservation.reference, grant.amount))
+        tx.emit(events.GrantRedeemed, grant)
+
+
+async def give_back(tx: Tx, reservation: BenefitReservation) -> None:
+    """Gives back exactly what the reservation took, whether it was final or not."""
+    held = await grants.of_reservation(tx, reservation.id)
+    codes = {code.grant_id: code for code in await grants.codes_of_grants(tx, (grant.id for grant in held))}
+    await limits.uncount(tx, (ending.use_key(grant) for grant in held))
+    await funds.give_back(tx, _keys(held))
+    for grant in held:
+        if grant.for_order:
+            grant.reservation_id = None
+            grant.reverse(tx.now())
+            if grant.id in codes:
+                codes[grant.id].give_back()
+            await ending.take_back(tx, grant, used=False)
+            continue
+        grant.give_back(tx.now())
+        if grant.state == "EXPIRED":
+            await ending.expire(tx, grant)
+        else:
+            tx.emit(events.GrantRestored, grant)
+
+
+def _keys(held: Sequence[Grant]) -> list[str]:
+    return [key for grant in held for key in (spending_key(grant), _change_key(grant))]
+
+
+def _spending(grant: Grant) -> Spending:
+    amount = grant.amount or Money.zero(grant.currency_code or "XXX")
+    if registry.tool(grant.tool_code).tool.spends_at_issue:
+        amount = Money.zero(amount.currency)
+    return Spending(spending_key(grant), grant.budget_code, amount)
+
+
+def _change_key(grant: Grant) -> str:
+    return f"{grant.id}:change:{grant.turn or 0}"
+
+
+def _change(grant: Grant) -> Spending:
+    """What was taken at issue and the order did not need."""
+    face, amount = grant.face, grant.amount
+    rest = Money.zero(grant.currency_code or "XXX")
+    if registry.tool(grant.tool_code).tool.spends_at_issue and face is not None and amount is not None:
+        rest = face - amount
+    return Spending(_change_key(grant), grant.budget_code, rest)

@@ -1,0 +1,1 @@
+"""Tools: what is done for somebody. Each is a plugin; numbers come from policies."""

@@ -1,0 +1,1 @@
+"""The tools that Tercet ships: one file and one entry point each."""

@@ -1,0 +1,25 @@
+"""Coupon: something off an order, for whoever holds it."""
+
+from __future__ import annotations
+
+from tercet_marketing.tools.contract import Tool
+from tercet_marketing.tools.rules import Basket, Benefit, Fault, Numbers, Withheld, reduce, reduction_faults
+from tercet_marketing.tools.schemas import REDUCTION
+
+
+class Coupon(Tool):
+    """Takes off an amount or a percentage when its holder orders."""
+
+    code = "coupon"
+    display_name = "优惠券 Coupon"
+    schema = REDUCTION
+    acts_on_orders = True
+    redeemed_alone = False
+
+    def check(self, numbers: Numbers, currency: str) -> list[Fault]:
+        """Amounts must fit the currency, and what repeats needs a threshold."""
+        return reduction_faults(numbers, currency)
+
+    def evaluate(self, numbers: Numbers, basket: Basket) -> Benefit | Withheld:
+        """What it takes off."""
+        return reduce(numbers, basket)
