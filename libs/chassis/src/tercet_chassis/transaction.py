@@ -263,7 +263,8 @@ class Tx:
             return []
         if issubclass(entity, Linked):
             known = await self.session.run_sync(self._stamps.known_parties, {row["identity_id"] for row in rows})
-            rows = [{**row, "party_id": known.get(row["identity_id"], row["party_id"])} for row in rows]
+            if known:
+                rows = [{**row, "party_id": known.get(row["identity_id"], row["party_id"])} for row in rows]
         stamped = self.stage(entity, rows)
         await self.flush()
         if audited:

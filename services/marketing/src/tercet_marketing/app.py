@@ -5,5 +5,9 @@ from __future__ import annotations
 from tercet_chassis import Service
 
 service = Service(
-    "marketing", slices=["profiles", "ledgers", "budgets", "loyalty", "tools", "policies", "grants", "till"]
-)
+    "marketing",
+    slices=[
+        "profiles", "facts", "segments", "ledgers", "budgets", "loyalty", "tools", "policies", "grants", "till",
+        "channels", "consent", "templates", "sends", "actions", "strategies",
+    ],
+)  # fmt: skip

@@ -23,6 +23,7 @@ from tercet_marketing.profiles.rules import point_digest
 from tercet_marketing.sends import rules, store
 from tercet_marketing.sends.accepting import values_for
 from tercet_marketing.sends.model import LEASE, Send
+from tercet_marketing.sends.openings import point_of
 from tercet_marketing.sends.rules import Cap, Json, Reached, Window
 from tercet_marketing.templates import store as templates
 from tercet_marketing.templates.rules import Source, Texts, plain_of, safe_html
@@ -145,16 +146,9 @@ def _against(send: Send, channel: str, carrier: Carrier | None, point: Json | No
 
 
 def _point(send: Send, profile: Profile | None, carrier: Carrier) -> Json | None:
-    channel = carrier.channel
-    if send.given_address and _fits(send.given_address, channel):
+    if send.given_address and _fits(send.given_address, carrier.channel):
         return send.given_address
-    if channel.address_kind == AddressKind.CUSTOMER:
-        return {"kind": AddressKind.CUSTOMER.value, "value": str(send.identity_id)}
-    if channel.address_kind == AddressKind.URL:
-        # The tenant's own system: where it is, the account says.
-        return {"kind": AddressKind.URL.value, "value": str(carrier.account.settings.get("url") or "console")}
-    points = profile.contact_points if profile else ()
-    return rules.chosen_point(points, channel.address_kind.value, channel.platform)
+    return point_of(profile, send.identity_id, carrier)
 
 
 def _fits(point: Json, channel: Channel) -> bool:

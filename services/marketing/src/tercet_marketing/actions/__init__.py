@@ -1,0 +1,1 @@
+"""Actions: tool x policy x channel, free of any segment."""

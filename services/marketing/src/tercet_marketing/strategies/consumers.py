@@ -1,0 +1,68 @@
+"""What happens to customers, as occasions for strategies."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from tercet.marketing.v1.events_pb2 import SegmentEntered, SegmentLeft
+from tercet_chassis import Event, NotYet, Tx, effect
+from tercet_marketing.profiles.model import Profile
+from tercet_marketing.strategies import store
+from tercet_marketing.strategies.deciding import want
+from tercet_marketing.strategies.model import EVENT, SEGMENT_ENTERED, SEGMENT_LEFT, Strategy
+from tercet_marketing.strategies.occasions import EVENTS, event_name
+
+
+@effect(*EVENTS)
+async def hear(events: Sequence[Event[Any]], tx: Tx) -> None:
+    """Has strategies of trigger EVENT want those whom an event is about and who are in their segment."""
+    asked: dict[str, list[Strategy]] = defaultdict(list)
+    for strategy in await store.running(tx, EVENT):
+        asked[strategy.event_name].append(strategy)
+    heard = [event for event in events if event_name(event.meta.subject) in asked and event.meta.identity_id]
+    profiles = await _profiles(tx, heard)
+    segments = await store.segments_of(tx, {profile.party_id for profile in profiles.values()}) if heard else {}
+    wishes = []
+    for event in heard:
+        profile = profiles[event.meta.identity_id]
+        inside = segments.get(profile.party_id, frozenset())
+        wishes += [
+            (strategy, profile, str(event.meta.id))
+            for strategy in asked[event_name(event.meta.subject)]
+            if not strategy.segment_code or strategy.segment_code in inside
+        ]
+    await want(tx, wishes)
+
+
+@effect(SegmentEntered, SegmentLeft)
+async def follow_members(events: Sequence[Event[Any]], tx: Tx) -> None:
+    """Has strategies want who came into their segment or left it, once each time."""
+    asked: dict[tuple[str, str], list[Strategy]] = defaultdict(list)
+    for strategy in await store.running(tx, SEGMENT_ENTERED, SEGMENT_LEFT):
+        asked[strategy.trigger, strategy.segment_code].append(strategy)
+    heard = [event for event in events if (_trigger(event), event.message.member.segment_code) in asked]
+    profiles = await _profiles(tx, heard)
+    await want(
+        tx,
+        [
+            (strategy, profiles[event.meta.identity_id], f"{_trigger(event)} {event.message.member.enter_count}")
+            for event in heard
+            for strategy in asked[_trigger(event), event.message.member.segment_code]
+        ],
+    )
+
+
+def _trigger(event: Event[Any]) -> str:
+    return SEGMENT_ENTERED if isinstance(event.message, SegmentEntered) else SEGMENT_LEFT
+
+
+async def _profiles(tx: Tx, events: Sequence[Event[Any]]) -> dict[UUID | None, Profile]:
+    wanted = {event.meta.identity_id for event in events if event.meta.identity_id is not None}
+    found: dict[UUID | None, Profile] = dict(await store.profiles(tx, wanted)) if wanted else {}
+    missing = next((identity for identity in wanted if identity not in found), None)
+    if missing is not None:
+        raise NotYet(f"the profile of {missing} is not here")
+    return found

@@ -1,0 +1,54 @@
+"""What strategies do by the clock: begin a day, go through a segment, decide again what was put off."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from tercet_chassis import Tx, every, job
+from tercet_marketing.strategies import store
+from tercet_marketing.strategies.deciding import decide_again, want
+from tercet_marketing.strategies.model import DAILY, RUNNING, Strategy
+
+_AT_ONCE = 500
+_PAGE = 200
+
+
+@every(minutes=1)
+async def decide_deferred(tx: Tx) -> None:
+    """Decides what is due, the longest due first."""
+    parties = await store.due_parties(tx, tx.now(), _AT_ONCE)
+    if parties:
+        await decide_again(tx, parties)
+
+
+@every(minutes=5)
+async def begin_daily(tx: Tx) -> None:
+    """Begins the day of each strategy of trigger DAILY whose time has come; a day that was over when it was started is
+    not made up for.
+    """
+    for strategy in await store.running(tx, DAILY):
+        zone = ZoneInfo(strategy.zone or (await tx.known.zone_and_currency(None))[0])
+        today = tx.now().astimezone(zone).date()
+        due = datetime.combine(today, time.fromisoformat(strategy.daily_time), zone).astimezone(UTC)
+        if strategy.daily_date != today and (strategy.start_time or due) <= due <= tx.now():
+            strategy.daily_date = today
+            _go_on(tx, strategy, today.isoformat(), "")
+
+
+@job
+async def go_through(tx: Tx, strategy_id: str, day: str, after: str) -> None:
+    """Has a strategy want the next members of its segment, and sees to those after them."""
+    strategy = await tx.find(Strategy, strategy_id)
+    if strategy is None or strategy.state != RUNNING:
+        return
+    members = await store.members_after(tx, strategy.segment_code, UUID(after) if after else None, _PAGE)
+    await want(tx, [(strategy, profile, day) for profile in await store.profiles_by_id(tx, members)])
+    if len(members) == _PAGE:
+        _go_on(tx, strategy, day, str(members[-1]))
+
+
+def _go_on(tx: Tx, strategy: Strategy, day: str, after: str) -> None:
+    key = f"{strategy.id}:{day}"
+    tx.schedule(go_through, due=tx.now(), key=key, strategy_id=str(strategy.id), day=day, after=after)

@@ -1,0 +1,199 @@
+"""Strategies, their approved versions, and what was decided for whom."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import date, datetime
+from typing import Any, ClassVar
+from uuid import UUID
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from tercet_chassis.entity import Entity, Linked, Mapped, Owned, column, index, unique
+from tercet_marketing.strategies.errors import (
+    DailyTimeNeeded,
+    EventNotKnown,
+    PeriodEndsBeforeItBegins,
+    SegmentNeeded,
+    StrategyDoesNotRun,
+    StrategyEnded,
+    StrategyHasHistory,
+    StrategyNotApproved,
+    StrategyNotDraft,
+    StrategyRuns,
+    ZoneNotKnown,
+)
+from tercet_marketing.strategies.rules import WITHHELD, Decision
+
+DRAFT, APPROVED, RUNNING, PAUSED, ENDED = "DRAFT", "APPROVED", "RUNNING", "PAUSED", "ENDED"
+SEGMENT_ENTERED, SEGMENT_LEFT, EVENT, DAILY = "SEGMENT_ENTERED", "SEGMENT_LEFT", "EVENT", "DAILY"
+WAITING = "WAITING"
+# What a version keeps of its strategy; the rest is where the strategy stands.
+_CONTENT = (
+    "segment_code", "trigger", "event_name", "daily_time", "purpose", "priority", "exclusion_group", "exclusion_days",
+    "excluded_segment_codes", "reentry_days", "holdout_percent", "caps", "quiet_hours", "zone",
+)  # fmt: skip
+
+
+class Strategy(Entity):
+    """When an action meets whom."""
+
+    __tablename__ = "strategies"
+    __table_args__ = (
+        unique("strategies_by_code", "code", field="strategy.code"),
+        index("strategies_by_state", "state", "trigger"),
+        index("strategies_by_action", "action_code"),
+    )
+
+    code: Mapped[str]
+    display_name: Mapped[str]
+    segment_code: Mapped[str] = column(default="")
+    action_code: Mapped[str]
+    trigger: Mapped[str]
+    event_name: Mapped[str] = column(default="")
+    daily_time: Mapped[str] = column(default="")
+    purpose: Mapped[str] = column(default="MARKETING")
+    priority: Mapped[int] = column(default=0)
+    exclusion_group: Mapped[str] = column(default="")
+    exclusion_days: Mapped[int | None]
+    excluded_segment_codes: Mapped[list[Any]] = column(default=list)
+    reentry_days: Mapped[int | None]
+    holdout_percent: Mapped[str] = column(default="")
+    caps: Mapped[list[Any]] = column(default=list)
+    quiet_hours: Mapped[dict[str, Any] | None]
+    begin_date: Mapped[date | None]
+    end_date: Mapped[date | None]
+    zone: Mapped[str] = column(default="")
+    # The last day that was begun.
+    daily_date: Mapped[date | None]
+    state: Mapped[str] = column(default=DRAFT)
+    version: Mapped[int] = column(default=0)
+    approver_id: Mapped[UUID | None]
+    approve_time: Mapped[datetime | None]
+    start_time: Mapped[datetime | None]
+    end_time: Mapped[datetime | None]
+
+    def check(self, events: Collection[str]) -> None:
+        """Refuses a trigger without what it needs, an unknown zone, and a period that ends before it begins."""
+        if self.trigger in (SEGMENT_ENTERED, SEGMENT_LEFT, DAILY) and not self.segment_code:
+            raise SegmentNeeded(trigger=self.trigger)
+        if self.trigger == EVENT and self.event_name not in events:
+            raise EventNotKnown(event_name=self.event_name or "nothing", known=", ".join(sorted(events)))
+        if self.trigger == DAILY and not self.daily_time:
+            raise DailyTimeNeeded
+        if self.zone:
+            try:
+                ZoneInfo(self.zone)
+            except (ZoneInfoNotFoundError, ValueError) as unknown:
+                raise ZoneNotKnown(zone=self.zone) from unknown
+        if self.begin_date and self.end_date and self.end_date < self.begin_date:
+            raise PeriodEndsBeforeItBegins(begin_date=self.begin_date, end_date=self.end_date)
+
+    def rewrite(self) -> None:
+        """It is being changed: a draft from now on. Refused while it runs and once it has ended."""
+        self._alive()
+        if self.state == RUNNING:
+            raise StrategyRuns(code=self.code)
+        self.state = DRAFT
+
+    def approve(self, user_id: UUID | None, now: datetime) -> None:
+        """The next version is what the draft says."""
+        self._alive()
+        if self.state != DRAFT:
+            raise StrategyNotDraft(code=self.code, state=self.state)
+        self.state, self.version = APPROVED, self.version + 1
+        self.approver_id, self.approve_time = user_id, now
+
+    def start(self, now: datetime) -> None:
+        """At work."""
+        self._alive()
+        if self.state not in (APPROVED, PAUSED):
+            raise StrategyNotApproved(code=self.code, state=self.state)
+        self.state, self.start_time = RUNNING, self.start_time or now
+
+    def pause(self) -> None:
+        """Wants nobody for now."""
+        self._alive()
+        if self.state != RUNNING:
+            raise StrategyDoesNotRun(code=self.code, state=self.state)
+        self.state = PAUSED
+
+    def end(self, now: datetime) -> None:
+        """Over."""
+        self._alive()
+        self.state, self.end_time = ENDED, now
+
+    def removable(self) -> None:
+        """Refuses once it was approved: decisions refer to it."""
+        if self.version:
+            raise StrategyHasHistory(code=self.code)
+
+    def content(self, action: dict[str, Any]) -> dict[str, Any]:
+        """What a version keeps, its action as it is now among it."""
+        kept: dict[str, Any] = {name: getattr(self, name) for name in _CONTENT}
+        for name in ("begin_date", "end_date"):
+            day = getattr(self, name)
+            kept[name] = day.isoformat() if day else None
+        return {**kept, "strategy_id": str(self.id), "action_code": self.action_code, "action": action}
+
+    def _alive(self) -> None:
+        if self.state == ENDED:
+            raise StrategyEnded(code=self.code)
+
+
+class StrategyVersion(Entity):
+    """What a strategy said when it was approved; never changed."""
+
+    __tablename__ = "strategy_versions"
+    __table_args__ = (unique("strategy_versions_once", "strategy_code", "version", field="strategy.code"),)
+    __message__: ClassVar[str | None] = None
+
+    strategy_code: Mapped[str]
+    version: Mapped[int]
+    content: Mapped[dict[str, Any]] = column(default=dict)
+
+
+class StrategyDecision(Linked, Owned, Entity):
+    """What became of one version's wish for one customer on one occasion."""
+
+    __tablename__ = "strategy_decisions"
+    __table_args__ = (
+        unique("strategy_decisions_once", "strategy_code", "identity_id", "occasion", field="occasion"),
+        index("strategy_decisions_by_party", "party_id", "decide_time"),
+        index("strategy_decisions_by_due", "outcome", "due_time"),
+        index("strategy_decisions_by_strategy", "strategy_code", "create_time"),
+        index("strategy_decisions_by_unit", "unit_id", "create_time"),
+        index("strategy_decisions_by_owner", "owner_id", "create_time"),
+    )
+
+    strategy_code: Mapped[str]
+    version: Mapped[int]
+    occasion: Mapped[str]
+    purpose: Mapped[str] = column(default="MARKETING")
+    exclusion_group: Mapped[str] = column(default="")
+    outcome: Mapped[str] = column(default=WAITING)
+    reason: Mapped[str] = column(default="")
+    checks: Mapped[list[Any]] = column(default=list)
+    channel_code: Mapped[str] = column(default="")
+    decide_time: Mapped[datetime | None]
+    due_time: Mapped[datetime | None]
+    grant_id: Mapped[UUID | None]
+    send_id: Mapped[UUID | None]
+
+    def take(self, decision: Decision, now: datetime) -> None:
+        """What arbitration decided."""
+        self.outcome, self.reason, self.decide_time = decision.outcome, decision.reason, now
+        self.channel_code, self.due_time = decision.channel_code, decision.due_time
+        self.checks = [{"name": one.name, "passed": one.passed, "detail": one.detail} for one in decision.checks]
+
+    def drop(self, now: datetime) -> None:
+        """Its strategy has ended before it was decided."""
+        self.outcome, self.reason, self.decide_time, self.due_time = WITHHELD, "STRATEGY_ENDED", now, None
+
+    def fail(self, name: str, detail: str) -> None:
+        """It could not be carried out."""
+        self.outcome, self.reason = WITHHELD, name
+        self.note(name, passed=False, detail=detail)
+
+    def note(self, name: str, *, passed: bool, detail: str) -> None:
+        """One more thing that is known of it."""
+        self.checks = [*self.checks, {"name": name, "passed": passed, "detail": detail}]

@@ -1,0 +1,271 @@
+"""Arbitration: which of the strategies that want a customer now may have them, and why the others may not.
+
+A pure function of what is known: the same input gives the same decisions, in whatever order the strategies came.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from hashlib import sha256
+from zoneinfo import ZoneInfo
+
+# What becomes of a strategy's wish.
+CHOSEN, HELD_OUT, WITHHELD, DEFERRED = "CHOSEN", "HELD_OUT", "WITHHELD", "DEFERRED"
+# The checks, in the order in which they are made; a trace names them.
+PERIOD, AUDIENCE, REENTRY, HOLDOUT, DO_NOT_DISTURB, EXCLUSION, CHANNEL, CAP, QUIET_HOURS, BUDGET = (
+    "PERIOD", "AUDIENCE", "REENTRY", "HOLDOUT", "DO_NOT_DISTURB",
+    "EXCLUSION", "CHANNEL", "CAP", "QUIET_HOURS", "BUDGET",
+)  # fmt: skip
+# Which earlier choices a cap counts.
+OF_STRATEGY, OF_PURPOSE, OF_ALL = "STRATEGY", "PURPOSE", "ALL"
+MARKETING, TRANSACTION = "MARKETING", "TRANSACTION"
+_SHARES = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """At most `most` choices of the counted kind within `days` times 24 hours."""
+
+    days: int
+    most: int
+    of: str = OF_STRATEGY
+
+
+@dataclass(frozen=True, slots=True)
+class QuietHours:
+    """A part of the recipient's day in which nobody is reached; it may go past midnight."""
+
+    begin: time
+    end: time
+
+    def until(self, now: datetime, zone: str) -> datetime | None:
+        """When the quiet that holds now ends, in UTC; None when it is not quiet."""
+        local = now.astimezone(ZoneInfo(zone))
+        clock = local.time().replace(fold=0)
+        if self.begin <= self.end:
+            quiet, day = self.begin <= clock < self.end, local.date()
+        else:
+            quiet = clock >= self.begin or clock < self.end
+            day = local.date() + timedelta(days=clock >= self.begin)
+        return datetime.combine(day, self.end, ZoneInfo(zone)).astimezone(UTC) if quiet else None
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """One version of a strategy that wants one customer, because of `occasion`: what tells two wishes of it apart."""
+
+    strategy_code: str
+    occasion: str
+    priority: int = 0
+    purpose: str = MARKETING
+    channel_codes: tuple[str, ...] = ()
+    begin_date: date | None = None
+    end_date: date | None = None
+    exclusion_group: str = ""
+    exclusion_days: int = 1
+    excluded_segments: frozenset[str] = frozenset()
+    reentry_days: int | None = None
+    holdout: Decimal = Decimal(0)
+    caps: tuple[Cap, ...] = ()
+    quiet_hours: QuietHours | None = None
+    budget_code: str = ""
+    cost: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """An earlier choice for the same customer."""
+
+    strategy_code: str
+    purpose: str
+    exclusion_group: str
+    choose_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is known of a customer: for which purposes they wish to be left alone, and the channels that consent and a
+    contact point open, by purpose.
+    """
+
+    party: str
+    zone: str
+    left_alone: frozenset[str] = frozenset()
+    allowed: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    segments: frozenset[str] = frozenset()
+    past: tuple[Past, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check that was made: passed or not, and the facts it went by."""
+
+    name: str
+    passed: bool
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What becomes of a wish. `checks` says why, the last one that did not pass decided; `due_time` is when a deferred
+    wish is asked again.
+    """
+
+    wish: Wish
+    outcome: str
+    checks: tuple[Check, ...]
+    channel_code: str = ""
+    due_time: datetime | None = None
+
+    @property
+    def reason(self) -> str:
+        """The name of the check that decided; empty for what was chosen."""
+        return "" if self.outcome == CHOSEN else self.checks[-1].name
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    passed: bool
+    detail: str = ""
+    outcome: str = WITHHELD
+    channel_code: str = ""
+    due_time: datetime | None = None
+
+
+def is_held_out(strategy_code: str, party: str, share: Decimal) -> bool:
+    """Whether a customer is among the share that a strategy leaves alone to be compared with: always the same ones."""
+    drawn = int.from_bytes(sha256(f"{strategy_code}\n{party}".encode()).digest()[:8], "big") % _SHARES
+    return drawn < share * _SHARES
+
+
+def decide(
+    standing: Standing, wishes: Sequence[Wish], now: datetime, budgets: Mapping[str, Decimal] | None = None
+) -> list[Decision]:
+    """A decision for each wish, the higher priority first, then by code and occasion. What one is given counts against
+    the next: its exclusion group, its caps, its budget. `budgets` says what is left of each; one that is not named is
+    spent.
+    """
+    left = dict(budgets or {})
+    decisions = []
+    for wish in sorted(wishes, key=lambda wish: (-wish.priority, wish.strategy_code, wish.occasion)):
+        decision = _decide(standing, wish, now, left)
+        decisions.append(decision)
+        if decision.outcome == CHOSEN:
+            past = Past(wish.strategy_code, wish.purpose, wish.exclusion_group, now)
+            standing = replace(standing, past=(*standing.past, past))
+            if wish.budget_code:
+                left[wish.budget_code] -= wish.cost
+    return decisions
+
+
+def _decide(standing: Standing, wish: Wish, now: datetime, left: Mapping[str, Decimal]) -> Decision:
+    made: list[Check] = []
+    channel_code = ""
+    for name, check in _CHECKS:
+        found = check(standing, wish, now, left)
+        if found is None:
+            continue
+        made.append(Check(name, found.passed, found.detail))
+        channel_code = found.channel_code or channel_code
+        if not found.passed:
+            return Decision(wish, found.outcome, tuple(made), due_time=found.due_time)
+    return Decision(wish, CHOSEN, tuple(made), channel_code)
+
+
+def _period(standing: Standing, wish: Wish, now: datetime, _: Mapping[str, Decimal]) -> _Found | None:
+    today = now.astimezone(ZoneInfo(standing.zone)).date()
+    if wish.begin_date is None and wish.end_date is None:
+        return None
+    inside = (wish.begin_date or today) <= today <= (wish.end_date or today)
+    return _Found(inside, f"{today} in {wish.begin_date or ''}..{wish.end_date or ''}")
+
+
+def _audience(standing: Standing, wish: Wish, _: datetime, __: Mapping[str, Decimal]) -> _Found | None:
+    if not wish.excluded_segments:
+        return None
+    hit = sorted(wish.excluded_segments & standing.segments)
+    return _Found(not hit, f"in {', '.join(hit)}" if hit else "in no excluded segment")
+
+
+def _reentry(standing: Standing, wish: Wish, now: datetime, _: Mapping[str, Decimal]) -> _Found | None:
+    times = [past.choose_time for past in standing.past if past.strategy_code == wish.strategy_code]
+    if not times:
+        return None
+    if wish.reentry_days is None:
+        return _Found(False, f"had it on {max(times):%Y-%m-%d}, and it comes once")
+    again = max(times) + timedelta(days=wish.reentry_days)
+    return _Found(again <= now, f"had it on {max(times):%Y-%m-%d}, again after {wish.reentry_days} days")
+
+
+def _holdout(standing: Standing, wish: Wish, _: datetime, __: Mapping[str, Decimal]) -> _Found | None:
+    if not wish.holdout:
+        return None
+    held = is_held_out(wish.strategy_code, standing.party, wish.holdout)
+    return _Found(not held, f"{wish.holdout * 100:.2f} % are left alone", HELD_OUT)
+
+
+def _disturb(standing: Standing, wish: Wish, _: datetime, __: Mapping[str, Decimal]) -> _Found | None:
+    return _Found(wish.purpose not in standing.left_alone)
+
+
+def _exclusion(standing: Standing, wish: Wish, now: datetime, _: Mapping[str, Decimal]) -> _Found | None:
+    if not wish.exclusion_group:
+        return None
+    taken = sorted(
+        past.strategy_code
+        for past in standing.past
+        if past.exclusion_group == wish.exclusion_group
+        and past.strategy_code != wish.strategy_code
+        and past.choose_time > now - timedelta(days=wish.exclusion_days)
+    )
+    return _Found(not taken, f"{wish.exclusion_group} went to {', '.join(taken)}" if taken else wish.exclusion_group)
+
+
+def _channel(standing: Standing, wish: Wish, _: datetime, __: Mapping[str, Decimal]) -> _Found | None:
+    if not wish.channel_codes:
+        return None
+    open_ones = standing.allowed.get(wish.purpose, frozenset())
+    first = next((code for code in wish.channel_codes if code in open_ones), "")
+    return _Found(bool(first), first or f"none of {', '.join(wish.channel_codes)} is open", channel_code=first)
+
+
+def _cap(standing: Standing, wish: Wish, now: datetime, _: Mapping[str, Decimal]) -> _Found | None:
+    details = []
+    for cap in wish.caps:
+        since = now - timedelta(days=cap.days)
+        count = sum(past.choose_time > since and _counts(cap, past, wish) for past in standing.past)
+        details.append(f"{count} of {cap.most} in {cap.days} days ({cap.of})")
+        if count >= cap.most:
+            return _Found(False, details[-1])
+    return _Found(True, "; ".join(details)) if details else None
+
+
+def _counts(cap: Cap, past: Past, wish: Wish) -> bool:
+    if cap.of == OF_STRATEGY:
+        return past.strategy_code == wish.strategy_code
+    return cap.of == OF_ALL or past.purpose == wish.purpose
+
+
+def _quiet(standing: Standing, wish: Wish, now: datetime, _: Mapping[str, Decimal]) -> _Found | None:
+    if wish.quiet_hours is None or wish.purpose == TRANSACTION:
+        return None
+    until = wish.quiet_hours.until(now, standing.zone)
+    detail = f"{wish.quiet_hours.begin:%H:%M}-{wish.quiet_hours.end:%H:%M} {standing.zone}"
+    return _Found(until is None, detail, DEFERRED, due_time=until)
+
+
+def _budget(_: Standing, wish: Wish, __: datetime, left: Mapping[str, Decimal]) -> _Found | None:
+    if not wish.budget_code:
+        return None
+    rest = left.get(wish.budget_code, Decimal(0))
+    return _Found(wish.cost <= rest, f"{wish.cost} of {rest} left in {wish.budget_code}")
+
+
+_CHECKS = (
+    (PERIOD, _period), (AUDIENCE, _audience), (REENTRY, _reentry), (HOLDOUT, _holdout),
+    (DO_NOT_DISTURB, _disturb), (EXCLUSION, _exclusion), (CHANNEL, _channel), (CAP, _cap),
+    (QUIET_HOURS, _quiet), (BUDGET, _budget),
+)  # fmt: skip

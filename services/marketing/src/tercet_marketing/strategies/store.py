@@ -1,0 +1,149 @@
+"""Queries of strategies, their versions and decisions."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+
+from tercet_chassis import Tx, derived_id
+from tercet_marketing.profiles.model import Profile
+from tercet_marketing.segments.model import Segment, SegmentMember
+from tercet_marketing.strategies.model import ENDED, RUNNING, WAITING, Strategy, StrategyDecision, StrategyVersion
+from tercet_marketing.strategies.rules import DEFERRED, Past
+
+# Caps look back a year at most; whether somebody ever had a strategy is asked without end.
+_LONGEST = timedelta(days=366)
+_HOLD = (
+    "SELECT count(pg_advisory_xact_lock(hashtextextended(concat('strategies:', $1::text, ':', id), 0))) "
+    "FROM unnest($2::uuid[]) AS id"
+)
+_PAST = (
+    "SELECT party_id, strategy_code, purpose, exclusion_group, max(decide_time) AS decide_time "
+    "FROM fenced.strategy_decisions WHERE party_id = ANY($1::uuid[]) AND outcome = 'CHOSEN' "
+    "GROUP BY party_id, strategy_code, purpose, exclusion_group, "
+    "CASE WHEN decide_time > $2 THEN id END"
+)
+_SEGMENTS = (
+    "SELECT DISTINCT party_id, segment_code FROM fenced.segment_members "
+    "WHERE state = 'IN' AND party_id = ANY($1::uuid[])"
+)
+
+
+async def by_code(tx: Tx, code: str) -> Strategy | None:
+    """The strategy of that code."""
+    return (await tx.session.scalars(select(Strategy).where(Strategy.code == code))).one_or_none()
+
+
+async def by_codes(tx: Tx, codes: Collection[str]) -> Sequence[Strategy]:
+    """Those of these codes that there are."""
+    return (await tx.session.scalars(select(Strategy).where(Strategy.code.in_(codes)))).all()
+
+
+async def running(tx: Tx, *triggers: str) -> Sequence[Strategy]:
+    """What runs, of these triggers or of all."""
+    query = select(Strategy).where(Strategy.state == RUNNING).order_by(Strategy.code)
+    if triggers:
+        query = query.where(Strategy.trigger.in_(triggers))
+    return (await tx.session.scalars(query)).all()
+
+
+async def contents(tx: Tx, wanted: Iterable[tuple[str, int]]) -> dict[tuple[str, int], dict[str, Any]]:
+    """What these versions say."""
+    pairs = set(wanted)
+    if not pairs:
+        return {}
+    query = select(StrategyVersion).where(StrategyVersion.strategy_code.in_({code for code, _ in pairs}))
+    found = (await tx.session.scalars(query)).all()
+    return {(one.strategy_code, one.version): one.content for one in found if (one.strategy_code, one.version) in pairs}
+
+
+async def hold(tx: Tx, parties: Iterable[UUID]) -> None:
+    """Makes others who decide for these parties wait until the end of the transaction."""
+    # In one order everywhere, so that two groups of decisions do not wait for each other.
+    await tx.fetch(_HOLD, str(tx.tenant_id), sorted(set(parties)))
+
+
+async def known(tx: Tx, ids: Iterable[UUID]) -> set[UUID]:
+    """Those of these decisions that are there."""
+    rows = await tx.fetch("SELECT id FROM strategy_decisions WHERE id = ANY($1::uuid[])", list(ids))
+    return {row["id"] for row in rows}
+
+
+async def profiles(tx: Tx, identities: Collection[UUID]) -> dict[UUID, Profile]:
+    """The profile of each of these identities that has one."""
+    found = await tx.session.scalars(select(Profile).where(Profile.identity_id.in_(identities)))
+    return {one.identity_id: one for one in found}
+
+
+async def profiles_of(tx: Tx, parties: Collection[UUID]) -> Sequence[Profile]:
+    """All profiles of these parties."""
+    return (await tx.session.scalars(select(Profile).where(Profile.party_id.in_(parties)))).all()
+
+
+async def profiles_by_id(tx: Tx, ids: Collection[UUID]) -> Sequence[Profile]:
+    """These profiles."""
+    return (await tx.session.scalars(select(Profile).where(Profile.id.in_(ids)))).all()
+
+
+async def segments_of(tx: Tx, parties: Collection[UUID]) -> dict[UUID, frozenset[str]]:
+    """The segments in which any of a party's profiles is, by party."""
+    found: dict[UUID, set[str]] = defaultdict(set)
+    for row in await tx.fetch(_SEGMENTS, list(parties)):
+        found[row["party_id"]].add(row["segment_code"])
+    return {party: frozenset(codes) for party, codes in found.items()}
+
+
+async def open_segments(tx: Tx, codes: Collection[str]) -> set[str]:
+    """Those of these codes that are segments and have not ended."""
+    query = select(Segment.code).where(Segment.code.in_(codes), Segment.state != "ARCHIVED")
+    return set((await tx.session.scalars(query)).all())
+
+
+async def members_after(tx: Tx, segment_code: str, after: UUID | None, most: int) -> list[UUID]:
+    """The next members of a segment in the order of their profiles' ids."""
+    member = SegmentMember
+    query = select(member.subject_id).where(member.segment_code == segment_code, member.state == "IN")
+    if after is not None:
+        query = query.where(member.subject_id > after)
+    return list((await tx.session.scalars(query.order_by(member.subject_id).limit(most))).all())
+
+
+async def waiting(tx: Tx, parties: Collection[UUID], now: datetime) -> Sequence[StrategyDecision]:
+    """What is still to be decided for these parties and due."""
+    query = select(StrategyDecision).where(
+        StrategyDecision.party_id.in_(parties),
+        (StrategyDecision.outcome == WAITING)
+        | ((StrategyDecision.outcome == DEFERRED) & (StrategyDecision.due_time <= now)),
+    )
+    return (await tx.session.scalars(query.execution_options(populate_existing=True))).all()
+
+
+async def due_parties(tx: Tx, now: datetime, most: int) -> list[UUID]:
+    """Parties with something deferred that is due, the longest due first; what pauses is passed over."""
+    alive = select(Strategy.code).where(Strategy.state.in_((RUNNING, ENDED)))
+    due = (
+        (StrategyDecision.outcome == DEFERRED)
+        & (StrategyDecision.due_time <= now)
+        & StrategyDecision.strategy_code.in_(alive)
+    )
+    query = select(StrategyDecision.party_id).where(due).order_by(StrategyDecision.due_time).limit(most)
+    return list(dict.fromkeys((await tx.session.scalars(query)).all()))
+
+
+async def past(tx: Tx, parties: Collection[UUID], now: datetime) -> dict[UUID, tuple[Past, ...]]:
+    """What was chosen for these parties: all of a year, and of what is older the last of each strategy."""
+    found: dict[UUID, list[Past]] = defaultdict(list)
+    for row in await tx.fetch(_PAST, list(parties), now - _LONGEST):
+        had = Past(row["strategy_code"], row["purpose"], row["exclusion_group"], row["decide_time"])
+        found[row["party_id"]].append(had)
+    return {party: tuple(had) for party, had in found.items()}
+
+
+def decision_id(strategy_code: str, identity_id: UUID, occasion: str) -> UUID:
+    """The id of a decision: the same wish is one row, however often it is told."""
+    return derived_id(identity_id, f"strategy:{strategy_code}:{occasion}")

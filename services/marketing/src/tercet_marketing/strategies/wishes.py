@@ -1,0 +1,35 @@
+"""From what a version says and what is known of a customer to what arbitration goes by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, time
+from decimal import Decimal
+from typing import Any
+
+from tercet_marketing.strategies.rules import Cap, QuietHours, Wish
+
+
+def wish_of(strategy_code: str, occasion: str, content: Mapping[str, Any]) -> Wish:
+    """What a version of a strategy wants on an occasion."""
+    quiet, percent = content["quiet_hours"], content["holdout_percent"]
+    return Wish(
+        strategy_code=strategy_code,
+        occasion=occasion,
+        priority=content["priority"],
+        purpose=content["purpose"],
+        channel_codes=tuple(content["action"]["channel_codes"]),
+        begin_date=_day(content["begin_date"]),
+        end_date=_day(content["end_date"]),
+        exclusion_group=content["exclusion_group"],
+        exclusion_days=content["exclusion_days"] or 1,
+        excluded_segments=frozenset(content["excluded_segment_codes"]),
+        reentry_days=content["reentry_days"],
+        holdout=Decimal(percent or 0) / 100,
+        caps=tuple(Cap(cap["days"], cap["most"], cap.get("of") or "STRATEGY") for cap in content["caps"]),
+        quiet_hours=QuietHours(time.fromisoformat(quiet["begin"]), time.fromisoformat(quiet["end"])) if quiet else None,
+    )
+
+
+def _day(text: str | None) -> date | None:
+    return date.fromisoformat(text) if text else None
