@@ -27,7 +27,7 @@ async def hear(events: Sequence[Event[Any]], tx: Tx) -> None:
     segments = await store.segments_of(tx, {profile.party_id for profile in profiles.values()}) if heard else {}
     wishes = []
     for event in heard:
-        profile = profiles[event.meta.identity_id]
+        profile = profiles[_who(event)]
         inside = segments.get(profile.party_id, frozenset())
         wishes += [
             (strategy, profile, str(event.meta.id))
@@ -48,7 +48,7 @@ async def follow_members(events: Sequence[Event[Any]], tx: Tx) -> None:
     await want(
         tx,
         [
-            (strategy, profiles[event.meta.identity_id], f"{_trigger(event)} {event.message.member.enter_count}")
+            (strategy, profiles[_who(event)], f"{_trigger(event)} {event.message.member.enter_count}")
             for event in heard
             for strategy in asked[_trigger(event), event.message.member.segment_code]
         ],
@@ -59,9 +59,16 @@ def _trigger(event: Event[Any]) -> str:
     return SEGMENT_ENTERED if isinstance(event.message, SegmentEntered) else SEGMENT_LEFT
 
 
-async def _profiles(tx: Tx, events: Sequence[Event[Any]]) -> dict[UUID | None, Profile]:
-    wanted = {event.meta.identity_id for event in events if event.meta.identity_id is not None}
-    found: dict[UUID | None, Profile] = dict(await store.profiles(tx, wanted)) if wanted else {}
+def _who(event: Event[Any]) -> UUID:
+    identity = event.meta.identity_id
+    if identity is None:
+        raise RuntimeError(f"{event.meta.subject} is about nobody")
+    return identity
+
+
+async def _profiles(tx: Tx, events: Sequence[Event[Any]]) -> dict[UUID, Profile]:
+    wanted = {_who(event) for event in events}
+    found = await store.profiles(tx, wanted) if wanted else {}
     missing = next((identity for identity in wanted if identity not in found), None)
     if missing is not None:
         raise NotYet(f"the profile of {missing} is not here")
