@@ -79,6 +79,8 @@ async def follow_value(event: Any, tx: Tx) -> None:
         "party_id": party_id,
         "unit_id": UUID(value.unit_id),
         "period_start_date": date.fromisoformat(value.period_start_date),
+        "period_end_date": date.fromisoformat(value.period_end_date or value.period_start_date),
+        "last_time": _moment(value, "last_time"),
         "quadrant": CustomerValue.Quadrant.Name(value.quadrant),
         "order_count": value.order_count,
         "total": Decimal(value.total.amount or "0"),

@@ -166,6 +166,8 @@ class ProfileValue(Linked, Entity):
 
     unit_id: Mapped[UUID]
     period_start_date: Mapped[date]
+    period_end_date: Mapped[date]
+    last_time: Mapped[datetime | None]
     quadrant: Mapped[str]
     order_count: Mapped[int]
     total: Mapped[Decimal]

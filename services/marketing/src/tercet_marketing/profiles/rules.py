@@ -9,8 +9,8 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from decimal import Decimal
+from datetime import date, datetime
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from tercet_chassis.money import Money
@@ -194,6 +194,18 @@ def with_tag(tags: Sequence[Json], tag: Json) -> list[Json]:
 def without_tag(tags: Sequence[Json], tag_code: str) -> list[Json]:
     """The tags without one."""
     return [tag for tag in tags if tag["tag_code"] != tag_code]
+
+
+def value_figures(order_count: int, total: Money, start: date, end: date) -> Json:
+    """Total, average order and orders a quarter of a period of whole months, to be shown and filtered by."""
+    months = max((end.year - start.year) * 12 + end.month - start.month + 1, 1)
+    average = Money(total.amount / order_count, total.currency).rounded() if order_count else total
+    a_quarter = (Decimal(order_count) * 3 / months).quantize(Decimal("0.01"), ROUND_HALF_UP)
+    return {
+        "total": {"currency_code": total.currency, "amount": total.text()},
+        "average": {"currency_code": average.currency, "amount": average.text()},
+        "orders_per_quarter": f"{a_quarter:f}",
+    }
 
 
 def latest_values(rows: Iterable[Json]) -> list[Json]:

@@ -194,7 +194,10 @@ async def values_of(tx: Tx, party_id: UUID) -> list[dict[str, Any]]:
             "period_start_date": row.period_start_date.isoformat(),
             "quadrant": row.quadrant,
             "order_count": row.order_count,
-            "total": {"currency_code": row.currency, "amount": Money(row.total, row.currency).text()},
+            **rules.value_figures(
+                row.order_count, Money(row.total, row.currency), row.period_start_date, row.period_end_date
+            ),
+            **({"last_time": moment_text(row.last_time)} if row.last_time is not None else {}),
             "told": moment_text(row.told_time),
         }
         for row in await tx.session.execute(query)

@@ -1,0 +1,1 @@
+"""Facts: what somebody did or what happened to them, once per event, to be counted and summed."""

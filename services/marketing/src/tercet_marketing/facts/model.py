@@ -1,0 +1,26 @@
+"""One thing that happened."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from tercet_chassis.entity import Entity, Linked, Mapped, OfParty, column, index, money
+from tercet_chassis.money import Money
+
+
+class Fact(Linked, OfParty, Entity):
+    """What an event told of a party. Its id follows from what it is about, so that it is kept once."""
+
+    __tablename__ = "facts"
+    __table_args__ = (
+        index("facts_of_party", "party_id", "kind", "fact_time"),
+        index("facts_by_time", "kind", "fact_time", "party_id"),
+        index("facts_of_identity", "identity_id"),
+    )
+
+    kind: Mapped[str]
+    fact_time: Mapped[datetime]
+    code: Mapped[str] = column(default="")
+    amount: Mapped[Money | None] = money("amount")
+    product_codes: Mapped[list[str]] = column(default=list)
+    voided: Mapped[bool] = column(default=False)

@@ -1,0 +1,42 @@
+"""Standings follow profiles, facts and party moves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from tercet.leads.v1 import events_pb2 as leads
+from tercet.marketing.v1 import events_pb2 as marketing
+from tercet_chassis import Event, Tx, effect, projection
+from tercet_marketing.segments import store
+from tercet_marketing.segments.judge import judge
+from tercet_marketing.segments.subjects import PROFILE, subjects
+
+
+@projection(marketing.ProfileUpdated, marketing.TagAdded, marketing.TagRemoved, marketing.ConsentChanged)
+async def follow_profile(events: Sequence[Event[Any]], tx: Tx) -> None:
+    """A profile that is new or has changed is judged by every live segment."""
+    await judge(tx, PROFILE, [UUID(event.message.profile.id) for event in events])
+
+
+@projection(marketing.FactRecorded)
+async def follow_fact(events: Sequence[Event[Any]], tx: Tx) -> None:
+    """Whoever did something is judged by the segments that ask for it."""
+    facts = [event.message.fact for event in events]
+    kinds = {fact.kind for fact in facts}
+    for subject in subjects().values():
+        ids = await store.of_parties(tx, subject, [UUID(fact.party_id) for fact in facts])
+        await judge(tx, subject, ids, kinds=kinds)
+
+
+@effect(leads.PartyMembersMoved, origins=("live", "import", "replay"))
+async def follow_moves(event: Any, tx: Tx) -> None:
+    """After a merge or split, facts count for another party: everybody of the parties is judged anew."""
+    parties: set[UUID] = set()
+    for move in sorted(event.moves, key=lambda move: move.identity_id):
+        # Applied here too, so that what follows reads the newest move, whoever hears of it first.
+        await tx.known.follow_move(UUID(move.identity_id), UUID(move.to_party_id), int(move.version))
+        parties |= {UUID(party) for party in (move.from_party_id, move.to_party_id) if party}
+    for subject in subjects().values():
+        await judge(tx, subject, await store.of_parties(tx, subject, parties))

@@ -1,0 +1,209 @@
+"""Queries of segments, their members, and the subjects they judge."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, func, select
+
+from tercet_chassis import Tx
+from tercet_chassis.custom_fields import condition_field, definitions
+from tercet_chassis.entity import untracked, view
+from tercet_chassis.scopes import reach
+from tercet_marketing.segments.language import Fields, Record
+from tercet_marketing.segments.model import Segment, SegmentMember
+from tercet_marketing.segments.subjects import Subject
+
+_HOLD = (
+    "SELECT count(pg_advisory_xact_lock(hashtextextended(concat('segments:', $1::text, ':', id), 0))) "
+    "FROM unnest($2::uuid[]) AS id"
+)
+_LIVE = (
+    "SELECT id, code, kind, condition, time_zone, version, reads FROM segments "
+    "WHERE subject = $1 AND state = 'LIVE' ORDER BY code"
+)
+_FACTS = (
+    "SELECT party_id, kind, fact_time, code, amount_amount AS amount, amount_currency AS currency, product_codes "
+    "FROM facts WHERE party_id = ANY($1) AND kind = ANY($2) AND NOT voided"
+)
+_STANDING = (
+    "SELECT id, segment_id, segment_code, subject_id, state, due_time FROM segment_members WHERE subject_id = ANY($1)"
+)
+_MOVE = """
+UPDATE segment_members AS known SET
+    state = told.state,
+    enter_time = CASE WHEN told.state = 'IN' AND known.state <> 'IN' THEN $2 ELSE known.enter_time END,
+    leave_time = CASE WHEN told.state = 'IN' THEN NULL WHEN known.state = 'IN' THEN $2 ELSE known.leave_time END,
+    enter_count = known.enter_count + CASE WHEN told.state = 'IN' AND known.state <> 'IN' THEN 1 ELSE 0 END,
+    due_time = told.due_time, update_time = $2, row_version = known.row_version + 1
+FROM unnest($1::uuid[], $3::text[], $4::timestamptz[]) AS told(id, state, due_time)
+WHERE known.id = told.id
+RETURNING known.*
+"""
+_DUE = (
+    "SELECT member.subject_id, segment.subject, member.segment_code FROM segment_members AS member "
+    "JOIN segments AS segment ON segment.tenant_id = member.tenant_id AND segment.id = member.segment_id "
+    "WHERE member.due_time <= $1 ORDER BY member.due_time LIMIT $2"
+)
+_WIDE_MEMORY = "SELECT set_config('work_mem', '256MB', true)"
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """A live segment as judging needs it."""
+
+    id: UUID
+    code: str
+    kind: str
+    condition: Mapping[str, Any]
+    time_zone: str
+    version: int
+    reads: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How somebody stands in a segment."""
+
+    id: UUID
+    segment_id: UUID
+    segment_code: str
+    subject_id: UUID
+    state: str
+    due_time: datetime | None
+
+
+async def hold(tx: Tx, ids: Iterable[UUID]) -> None:
+    """Makes others who judge these wait until the end of the transaction; what is read afterwards is the newest."""
+    await tx.fetch(_HOLD, str(tx.tenant_id), sorted(set(ids)))
+
+
+async def live_segments(tx: Tx, subject: Subject) -> list[Live]:
+    """The live segments of a subject, by code."""
+    return [Live(**row) for row in await tx.fetch(_LIVE, subject.code)]
+
+
+async def custom_fields(tx: Tx, subject: Subject, *, masks: frozenset[str] = frozenset()) -> Fields:
+    """The tenant's own fields of a subject, as somebody with these masks may ask them."""
+    known = await definitions(tx, subject.entity)
+    return tuple((key, condition_field(known[key], masks)) for key in sorted(known))
+
+
+async def records(tx: Tx, subject: Subject, ids: Sequence[UUID], kinds: Sequence[str]) -> list[Record]:
+    """Subjects with the facts of their parties."""
+    columns = ", ".join(f'"{name}"' for name in subject.columns)
+    rows = await tx.fetch(f"SELECT {columns} FROM {subject.entity.__tablename__} WHERE id = ANY($1)", ids)
+    found = [Record(row["id"], row["identity_id"], row["party_id"], dict(row)) for row in rows]
+    if kinds and found:
+        by_party: dict[UUID, list[Mapping[str, Any]]] = {record.party_id: record.facts for record in found}
+        for record in found:
+            record.facts = by_party[record.party_id]
+        for fact in await tx.fetch(_FACTS, list(by_party), list(kinds)):
+            by_party[fact["party_id"]].append(dict(fact))
+    return found
+
+
+async def standings(tx: Tx, ids: Sequence[UUID]) -> list[Standing]:
+    """How these stand in all segments."""
+    return [Standing(**row) for row in await tx.fetch(_STANDING, ids)]
+
+
+async def add_members(tx: Tx, rows: Sequence[Mapping[str, Any]]) -> list[SegmentMember]:
+    """New standings; gives them as they are."""
+    return [untracked(SegmentMember)(**row) for row in await tx.bulk_insert(SegmentMember, rows)]
+
+
+async def move_members(tx: Tx, moves: Sequence[tuple[UUID, str, datetime | None]]) -> list[SegmentMember]:
+    """Changes standings (id, state, next due time); gives them as they are."""
+    if not moves:
+        return []
+    ids, states, dues = ([move[at] for move in moves] for at in range(3))
+    return [untracked(SegmentMember)(**row) for row in await tx.fetch(_MOVE, ids, tx.now(), states, dues)]
+
+
+async def due(tx: Tx, limit: int) -> list[tuple[str, UUID, str]]:
+    """Subject, its id and the segment's code of the standings whose time has come, longest waiting first."""
+    rows = await tx.fetch(_DUE, tx.now(), limit)
+    return [(row["subject"], row["subject_id"], row["segment_code"]) for row in rows]
+
+
+async def of_parties(tx: Tx, subject: Subject, parties: Iterable[UUID]) -> list[UUID]:
+    """The subjects that are about these parties."""
+    table = subject.entity.__tablename__
+    rows = await tx.fetch(f"SELECT id FROM {table} WHERE party_id = ANY($1)", sorted(set(parties)))
+    return [row["id"] for row in rows]
+
+
+async def after(tx: Tx, subject: Subject, last: UUID | None, limit: int) -> list[UUID]:
+    """The next subjects in the order of their ids."""
+    table = subject.entity.__tablename__
+    first = "SELECT id FROM {} ORDER BY id LIMIT $1"
+    following = "SELECT id FROM {} WHERE id > $2 ORDER BY id LIMIT $1"
+    values = (limit,) if last is None else (limit, last)
+    rows = await tx.fetch((first if last is None else following).format(table), *values)
+    return [row["id"] for row in rows]
+
+
+async def total(tx: Tx, subject: Subject) -> int:
+    """How many subjects there are."""
+    return int((await tx.fetch(f"SELECT count(*) FROM {subject.entity.__tablename__}"))[0][0])
+
+
+async def members(tx: Tx, segment_id: UUID, limit: int) -> list[UUID]:
+    """Some subjects that are in a segment or watched for it."""
+    rows = await tx.fetch(
+        "SELECT subject_id FROM segment_members WHERE segment_id = $1 AND (state = 'IN' OR due_time IS NOT NULL) "
+        "ORDER BY subject_id LIMIT $2",
+        segment_id,
+        limit,
+    )
+    return [row["subject_id"] for row in rows]
+
+
+async def member(tx: Tx, segment_id: UUID, subject_id: UUID) -> SegmentMember | None:
+    """Somebody's standing in a segment."""
+    query = select(SegmentMember).where(SegmentMember.segment_id == segment_id, SegmentMember.subject_id == subject_id)
+    return (await tx.session.scalars(query)).one_or_none()
+
+
+def visible(tx: Tx, subject: Subject) -> ColumnElement[bool]:
+    """The subjects that the caller may see."""
+    return reach(subject.entity, subject.table.c, tx.principal, subject.permission)
+
+
+def visible_members(tx: Tx, subject: Subject) -> ColumnElement[bool]:
+    """The standings of subjects that the caller may see."""
+    return view(SegmentMember).c.subject_id.in_(select(subject.table.c.id).where(visible(tx, subject)))
+
+
+async def within_reach(tx: Tx, subject: Subject, ids: Sequence[UUID]) -> set[UUID]:
+    """Those of the ids that name somebody whom the caller may see."""
+    query = select(subject.table.c.id).where(subject.table.c.id.in_(ids), visible(tx, subject))
+    return set(await tx.session.scalars(query))
+
+
+async def count_and_sample(tx: Tx, subject: Subject, fits: ColumnElement[bool], size: int) -> tuple[int, list[Any]]:
+    """How many fit exactly, within the caller's reach, and some of them."""
+    # Facts are grouped by party in memory; on disk that would take many times as long.
+    await tx.fetch(_WIDE_MEMORY)
+    where = (fits, visible(tx, subject))
+    count = await tx.session.scalar(select(func.count()).select_from(subject.table).where(*where))
+    if not size:
+        return int(count or 0), []
+    chosen = select(subject.table.c.id).where(*where).order_by(subject.table.c.id.desc()).limit(size)
+    ids = list(await tx.session.scalars(chosen))
+    entity = subject.entity
+    return int(count or 0), list(await tx.session.scalars(select(entity).where(entity.id.in_(ids))))
+
+
+async def reads_by_code(tx: Tx, subject_code: str) -> dict[str, tuple[str, list[str]]]:
+    """State and reads of each segment of a subject that is not archived."""
+    rows = view(Segment)
+    query = select(rows.c.code, rows.c.state, rows.c.reads).where(
+        rows.c.subject == subject_code, rows.c.state != "ARCHIVED"
+    )
+    return {row.code: (row.state, list(row.reads)) for row in await tx.session.execute(query)}
