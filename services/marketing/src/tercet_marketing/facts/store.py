@@ -24,8 +24,8 @@ FROM unnest($3::uuid[], $4::uuid[], $5::uuid[], $6::text[], $7::timestamptz[], $
 ON CONFLICT (tenant_id, id) DO UPDATE SET
     fact_time = least(known.fact_time, excluded.fact_time),
     amount_amount = known.amount_amount + excluded.amount_amount,
-    product_codes = (SELECT coalesce(jsonb_agg(DISTINCT code ORDER BY code), '[]')
-        FROM jsonb_array_elements(known.product_codes || excluded.product_codes) AS code),
+    product_codes = (SELECT coalesce(jsonb_agg(DISTINCT each ORDER BY each), '[]')
+        FROM jsonb_array_elements(known.product_codes || excluded.product_codes) AS each),
     voided = coalesce(known.amount_amount + excluded.amount_amount <= 0, false),
     update_time = excluded.update_time,
     row_version = known.row_version + 1
