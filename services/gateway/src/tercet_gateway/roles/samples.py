@@ -30,6 +30,7 @@ SAMPLE_ROLES = [
             "leads.*": "UNIT_BELOW",
             "sales.*": "UNIT_BELOW",
             "marketing.profile.read": "UNIT_BELOW",
+            "marketing.segment.read": "ALL",
             "service-desk.ticket.read": "UNIT_BELOW",
             "gateway.unit.read": "ALL",
             "gateway.employee.*": "UNIT_BELOW",
