@@ -95,7 +95,7 @@ class SomeKind:
             return SqlColumn(document, key=key)
 
         fits = compile_sql(node.where, self._lists[node.of], resolve, clock=clock)
-        return exists(select(1).select_from(entry).where(fits))
+        return exists(select(entry).where(fits))
 
     def closure(self, node: Some, getter: Getter, clock: Clock | None) -> Holds:
         read = getter(node.of)

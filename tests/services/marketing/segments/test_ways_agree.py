@@ -1,0 +1,273 @@
+"""Judged step by step, rebuilt, by SQL and by a brute-force reading: the same members, whatever comes in what order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import select
+
+from tercet_chassis import Tx
+from tercet_chassis.ids import new_id
+from tercet_chassis.money import Money
+from tercet_chassis.testing import Client
+from tercet_conditions import Now, Unit
+from tercet_conditions.clock import shift
+from tercet_marketing.facts.model import Fact
+from tercet_marketing.profiles.model import Profile
+from tercet_marketing.segments.jobs import follow_due
+from tercet_marketing.segments.judge import judge
+from tercet_marketing.segments.language import judgement
+from tercet_marketing.segments.model import Segment
+from tercet_marketing.segments.subjects import PROFILE
+
+START = datetime(2026, 3, 27, 8, 30, tzinfo=UTC)
+ZONE = "Europe/Berlin"
+KINDS = ("touch", "order", "visit")
+WINDOWS = ("6h", "1d", "2w", "1mo")
+PEOPLE = 4
+
+moments = st.integers(-60 * 24, 10 * 24).map(lambda hours: START + timedelta(hours=hours))
+facts = st.fixed_dictionaries(
+    {
+        "kind": st.sampled_from(KINDS),
+        "fact_time": moments,
+        "code": st.sampled_from(("web", "shop")),
+        "amount": st.none() | st.integers(-5, 20).map(lambda n: (Decimal(n) / 3).quantize(Decimal("0.01"))),
+    }
+)
+operators = st.sampled_from(("=", "!=", "<", "<=", ">", ">="))
+counted = st.fixed_dictionaries(
+    {
+        "kinds": st.lists(st.sampled_from(KINDS), min_size=1, max_size=2, unique=True),
+        "op": operators,
+        "value": st.integers(0, 3),
+    },
+    optional={"within": st.sampled_from(WINDOWS), "where": st.just({"path": "code", "value": "web"})},
+)
+summed = st.fixed_dictionaries(
+    {
+        "kinds": st.just(["order"]),
+        "measure": st.sampled_from(("sum", "avg", "max", "min")),
+        "currency": st.just("CNY"),
+        "op": operators,
+        "value": st.sampled_from((0, 2, "3.33")),
+    },
+    optional={"within": st.sampled_from(WINDOWS)},
+)
+latest = st.fixed_dictionaries(
+    {
+        "kinds": st.lists(st.sampled_from(KINDS), min_size=1, max_size=2, unique=True),
+        "measure": st.sampled_from(("last", "first")),
+        "op": operators,
+        "value": st.sampled_from(({"now": "-1d"}, {"now": "-1mo"}, {"now": "-2w"})),
+    }
+)
+leaves = st.one_of(
+    (counted | summed | latest).map(lambda inner: {"facts": inner}),
+    st.fixed_dictionaries(
+        {
+            "path": st.just("last_order_time"),
+            "op": operators,
+            "value": st.sampled_from(({"now": "-1d"}, {"now": "-1mo"})),
+        }
+    ),
+    st.fixed_dictionaries({"path": st.just("order_count"), "op": operators, "value": st.integers(0, 3)}),
+    st.just({"path": "tag_codes", "op": ":", "value": "vip"}),
+    st.just({"some": {"of": "values", "where": {"path": "average.amount", "op": ">", "value": 5}}}),
+)
+conditions = st.recursive(
+    leaves,
+    lambda inner: (
+        st.lists(inner, min_size=1, max_size=3).map(lambda terms: {"all": terms})
+        | st.lists(inner, min_size=1, max_size=3).map(lambda terms: {"any": terms})
+        | inner.map(lambda term: {"not": term})
+    ),
+    max_leaves=5,
+)
+changes = st.one_of(
+    st.tuples(st.just("fact"), st.integers(0, PEOPLE - 1), facts),
+    st.tuples(
+        st.just("profile"),
+        st.integers(0, PEOPLE - 1),
+        st.fixed_dictionaries(
+            {
+                "order_count": st.integers(0, 3),
+                "last_order_time": st.none() | moments,
+                "tag_codes": st.sampled_from(([], ["vip"], ["vip", "new"])),
+                "values": st.sampled_from(([], [{"average": {"amount": "7.5"}}], [{"average": {"amount": "2"}}])),
+            }
+        ),
+    ),
+    st.tuples(st.just("clock"), st.integers(1, 400), st.none()),
+)
+
+
+class Oracle:
+    """Reads a condition from its JSON alone, in the plainest way there is."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+
+    def holds(self, condition: Any, row: Mapping[str, Any], done: list[dict[str, Any]], inside: set[str]) -> bool:
+        match condition:
+            case {"all": terms}:
+                return all(self.holds(term, row, done, inside) for term in terms)
+            case {"any": terms}:
+                return any(self.holds(term, row, done, inside) for term in terms)
+            case {"not": term}:
+                return not self.holds(term, row, done, inside)
+            case {"member_of": code}:
+                return code in inside
+            case {"some": {"where": where}}:
+                return any(Decimal(each["average"]["amount"]) > where["value"] for each in row["values"])
+            case {"facts": asked}:
+                return self.compared(self.measured(asked, done), asked["op"], asked["value"])
+        if condition["path"] == "tag_codes":
+            return "vip" in row["tag_codes"]
+        return self.compared(row[condition["path"]], condition["op"], condition["value"])
+
+    def measured(self, asked: Mapping[str, Any], done: list[dict[str, Any]]) -> Any:
+        since = self.ago("-" + asked["within"]) if "within" in asked else datetime.min.replace(tzinfo=UTC)
+        mine = [fact for fact in done if fact["kind"] in asked["kinds"] and since < fact["fact_time"] <= self.now]
+        mine = [fact for fact in mine if "where" not in asked or fact["code"] == "web"]
+        measure = asked.get("measure", "count")
+        if measure == "count":
+            return len(mine)
+        if measure in ("last", "first"):
+            return (max if measure == "last" else min)((fact["fact_time"] for fact in mine), default=None)
+        amounts = [fact["amount"] for fact in mine if fact["amount"] is not None]
+        if measure == "sum":
+            return sum(amounts, Decimal(0))
+        if not amounts:
+            return None
+        return {"avg": sum(amounts) / len(amounts), "max": max(amounts), "min": min(amounts)}[measure]
+
+    def compared(self, found: Any, op: str, value: Any) -> bool:
+        if found is None:
+            return op == "!="
+        wanted = self.ago(value["now"]) if isinstance(value, dict) else Decimal(value)
+        return bool(
+            {"=": found == wanted, "!=": found != wanted, "<": found < wanted, "<=": found <= wanted}.get(op)
+            or (op == ">" and found > wanted)
+            or (op == ">=" and found >= wanted)
+        )
+
+    def ago(self, text: str) -> datetime:
+        unit = text.lstrip("-0123456789")
+        return shift(self.now, Now(int(text.removesuffix(unit)), Unit(unit)), ZoneInfo(ZONE))
+
+
+class World:
+    """Some people with facts, in a tenant of their own; its clock stands where it is put."""
+
+    def __init__(self, marketing: Client) -> None:
+        self.marketing = marketing
+        self.now = START
+        self.people = [new_id() for _ in range(PEOPLE)]
+        self.rows: list[dict[str, Any]] = [
+            {"order_count": 0, "last_order_time": None, "tag_codes": [], "values": []} for _ in self.people
+        ]
+        self.done: list[list[dict[str, Any]]] = [[] for _ in self.people]
+
+    def tx(self) -> Any:
+        return self.marketing.transaction()
+
+    def at_now(self, tx: Tx) -> Tx:
+        tx._now = self.now
+        return tx
+
+    async def begin(self, conditions: list[dict[str, Any]]) -> None:
+        async with self.tx() as tx:
+            for id in self.people:
+                tx.add(Profile(id=id, identity_id=id, party_id=id, display_name="", **self.rows[0]))
+            for number, condition in enumerate(conditions):
+                asked = {"all": [condition, {"not": {"member_of": f"s{number - 1}"}}]} if number == 2 else condition
+                reads = sorted(judgement(PROFILE, asked, ZONE, ()).reads)
+                segment = Segment(code=f"s{number}", display_name="s", condition=asked, time_zone=ZONE, reads=reads)
+                segment.state = "DRAFT"
+                segment.activate()
+                tx.add(segment)
+            await tx.flush()
+            await judge(self.at_now(tx), PROFILE, self.people)
+
+    async def apply(self, change: tuple[str, int, Any]) -> None:
+        what, number, values = change
+        async with self.tx() as tx:
+            self.at_now(tx)
+            if what == "clock":
+                self.now += timedelta(hours=number)
+                await follow_due(self.at_now(tx))
+            elif what == "fact":
+                self.done[number].append(values)
+                id, amount = self.people[number], values["amount"]
+                tx.add(
+                    Fact(
+                        identity_id=id,
+                        party_id=id,
+                        product_codes=[],
+                        **values | {"amount": None if amount is None else Money(amount, "CNY")},
+                    )
+                )
+                await tx.flush()
+                await judge(tx, PROFILE, [id], kinds=[values["kind"]])
+            else:
+                self.rows[number] = values
+                profile = (await tx.session.scalars(select(Profile).where(Profile.id == self.people[number]))).one()
+                for name, value in values.items():
+                    setattr(profile, name, value)
+                await tx.flush()
+                await judge(tx, PROFILE, [profile.id])
+
+    async def members(self) -> dict[str, set[UUID]]:
+        async with self.tx() as tx:
+            rows = await tx.fetch("SELECT segment_code, subject_id FROM segment_members WHERE state = 'IN'")
+        return {f"s{n}": {row["subject_id"] for row in rows if row["segment_code"] == f"s{n}"} for n in range(3)}
+
+    async def by_sql(self) -> dict[str, set[UUID]]:
+        found = {}
+        async with self.tx() as tx:
+            for code, condition in await tx.fetch("SELECT code, condition FROM segments"):
+                fits = judgement(PROFILE, condition, ZONE, ()).at(self.now).sql()
+                found[code] = set(await tx.session.scalars(select(PROFILE.table.c.id).where(fits)))
+        return found
+
+    def by_hand(self, conditions: list[dict[str, Any]]) -> dict[str, set[UUID]]:
+        oracle, found = Oracle(self.now), {f"s{number}": set[UUID]() for number in range(3)}
+        for id, row, done in zip(self.people, self.rows, self.done, strict=True):
+            inside: set[str] = set()
+            for number, condition in enumerate(conditions):
+                if oracle.holds(condition, row, done, inside) and not (number == 2 and "s1" in inside):
+                    inside.add(f"s{number}")
+                    found[f"s{number}"].add(id)
+        return found
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+@given(st.lists(conditions, min_size=3, max_size=3), st.lists(changes, min_size=1, max_size=8))
+async def test_step_by_step_rebuilt_by_sql_and_by_hand_are_the_same(
+    marketing: Client, asked: list[dict[str, Any]], steps: list[tuple[str, int, Any]]
+) -> None:
+    # A tenant that no clock job knows: time is where the test puts it.
+    world = World(await marketing.running.join(new_id()))
+    await world.begin(asked)
+    for step in steps:
+        await world.apply(step)
+        right = world.by_hand(asked)
+        assert await world.members() == right
+        assert await world.by_sql() == right
+    async with world.tx() as tx:
+        rebuilt = await judge(world.at_now(tx), PROFILE, world.people)
+        assert (rebuilt.entered, rebuilt.left) == (0, 0)
+    async with world.tx() as tx:
+        await tx.fetch("DELETE FROM segment_members")
+        await judge(world.at_now(tx), PROFILE, world.people)
+    assert await world.members() == world.by_hand(asked)
