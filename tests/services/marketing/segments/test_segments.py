@@ -44,9 +44,9 @@ async def new_segment(marketing: Client, code: str, condition: dict[str, Any], *
 
 async def live(marketing: Client, code: str, condition: dict[str, Any], **more: Any) -> pb.Segment:
     segment = await new_segment(marketing, code, condition, **more)
-    segment = await marketing.ActivateSegment(pb.ActivateSegmentRequest(id=segment.id))
+    activated: pb.Segment = await marketing.ActivateSegment(pb.ActivateSegmentRequest(id=segment.id))
     await marketing.settled()
-    return segment
+    return activated
 
 
 async def profile_of(marketing: Client, identity_id: str) -> Profile:
