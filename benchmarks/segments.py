@@ -60,7 +60,7 @@ _FACTS = """
 INSERT INTO facts (tenant_id, id, identity_id, party_id, kind, fact_time, code, amount_amount, amount_currency,
     product_codes, voided, create_time, update_time, row_version)
 SELECT $1::uuid, gen_random_uuid(), id, id, (ARRAY['touch', 'order', 'visit'])[1 + n % 3],
-    now() - (n * 7919 % 180) * interval '1 day', 'web', CASE WHEN n % 3 = 1 THEN n % 1000 END,
+    now() - (n::bigint * 7919 % 180) * interval '1 day', 'web', CASE WHEN n % 3 = 1 THEN n % 1000 END,
     CASE WHEN n % 3 = 1 THEN 'CNY' END, '[]', false, now(), now(), 1
 FROM (SELECT n, md5($1::uuid::text || n % $3::int)::uuid AS id FROM generate_series($2::int, $3::int) AS n) AS made
 """

@@ -9,13 +9,20 @@ import pytest
 
 from support.benefits import policy
 from support.deals import new_customer
-from support.sending import decides, email, ended, somebody
+from support.sending import decides, email, ended, profile_id, somebody
 from tercet.leads.v1.lead_service_pb2 import CreateLeadRequest, Lead
 from tercet.marketing.v1 import action_service_pb2 as action_pb
 from tercet.marketing.v1 import strategy_service_pb2 as pb
 from tercet.marketing.v1.channel_service_pb2 import ListConsoleMessagesRequest
 from tercet.marketing.v1.grant_service_pb2 import ListGrantsRequest
 from tercet.marketing.v1.profile_service_pb2 import ListProfilesRequest
+from tercet.marketing.v1.segment_service_pb2 import (
+    ActivateSegmentRequest,
+    AddSegmentMembersRequest,
+    CreateSegmentRequest,
+    RemoveSegmentMembersRequest,
+    Segment,
+)
 from tercet.marketing.v1.send_service_pb2 import Send
 from tercet.marketing.v1.template_service_pb2 import CreateTemplateRequest, Template
 from tercet_chassis.testing import Client, refused
@@ -272,3 +279,51 @@ async def test_what_waits_for_a_strategy_that_ends_is_withheld(sales: Client, ma
         assert (decision.outcome, decision.reason) == (pb.StrategyDecision.WITHHELD, "STRATEGY_ENDED")
     finally:
         clock.release()
+
+
+async def test_two_traces_of_one_party_are_one_customer(marketing: Client) -> None:
+    await action(marketing)
+    await running(marketing, draft(reentry_days=0))
+    fang = await somebody(marketing, "王芳")
+    other = await somebody(marketing, "王小芳", party_id=fang)
+    for people in ({fang, other}, {other}):
+        async with marketing.transaction() as tx:
+            (strategy,) = await store.running(tx)
+            await want(tx, [(strategy, one, "1") for one in (await store.profiles(tx, people)).values()])
+    (decision,) = await decisions(marketing)
+    assert decision.outcome == pb.StrategyDecision.CHOSEN
+    assert len((await marketing.ListGrants(ListGrantsRequest())).grants) == 1
+
+
+async def test_strategies_follow_a_segment_in_and_out_and_by_the_clock(marketing: Client) -> None:
+    await action(marketing)
+    segment = await marketing.CreateSegment(
+        CreateSegmentRequest(segment=Segment(code="vip", display_name="VIP", kind=Segment.STATIC))
+    )
+    await marketing.ActivateSegment(ActivateSegmentRequest(id=segment.id))
+    await running(marketing, draft("in", trigger=pb.Strategy.SEGMENT_ENTERED, event_name="", segment_code="vip"))
+    await running(marketing, draft("out", trigger=pb.Strategy.SEGMENT_LEFT, event_name="", segment_code="vip"))
+    daily = {"trigger": pb.Strategy.DAILY, "event_name": "", "segment_code": "vip", "zone": "UTC"}
+    at = (marketing.running.runtime.clock.now() + timedelta(minutes=30)).strftime("%H:%M")
+    await running(marketing, draft("daily", daily_time=at, reentry_days=0, **daily))
+    fang = await somebody(marketing, "王芳")
+    profile = await profile_id(marketing, fang)
+    await marketing.AddSegmentMembers(AddSegmentMembersRequest(id=segment.id, profile_ids=[profile]))
+    await marketing.settled()
+    assert [one.strategy_code for one in await decisions(marketing)] == ["in"]
+    clock = marketing.running.runtime.clock
+    clock.advance(clock.now() + timedelta(hours=1))
+    try:
+        await marketing.settled()
+        assert [one.strategy_code for one in await decisions(marketing)] == ["daily", "in"]
+    finally:
+        clock.release()
+    await marketing.RemoveSegmentMembers(RemoveSegmentMembersRequest(id=segment.id, profile_ids=[profile]))
+    await marketing.settled()
+    assert [one.strategy_code for one in await decisions(marketing)] == ["daily", "in", "out"]
+
+
+async def test_an_unknown_segment_is_refused(marketing: Client) -> None:
+    await action(marketing)
+    with refused("SEGMENT_NOT_FOUND"):
+        await create(marketing, draft(trigger=pb.Strategy.SEGMENT_ENTERED, segment_code="nothing"))

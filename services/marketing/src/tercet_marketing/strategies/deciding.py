@@ -25,20 +25,19 @@ _Fresh = untracked(StrategyDecision)
 
 async def want(tx: Tx, wishes: Iterable[tuple[Strategy, Profile, str]]) -> None:
     """Has running strategies want customers, each on an occasion, and decides it at once. The same wish again changes
-    nothing.
+    nothing, nor does one for another trace of the same party.
     """
-    fresh: dict[UUID, StrategyDecision] = {}
+    fresh: dict[tuple[str, UUID, str], StrategyDecision] = {}
     profiles: dict[UUID, Profile] = {}
     for strategy, profile, occasion in wishes:
-        id = store.decision_id(strategy.code, profile.identity_id, occasion)
         profiles[profile.id] = profile
-        fresh[id] = _wish(id, strategy, profile, occasion)
+        fresh.setdefault((strategy.code, profile.party_id, occasion), _wish(strategy, profile, occasion))
     if not fresh:
         return
     parties = {profile.party_id for profile in profiles.values()}
     await store.hold(tx, parties)
-    for id in await store.known(tx, fresh):
-        del fresh[id]
+    for key in await store.known(tx, parties, {occasion for _, _, occasion in fresh}):
+        fresh.pop(key, None)
     if fresh:
         await _decide(tx, [*fresh.values(), *await _due(tx, parties)], list(profiles.values()))
         await tx.bulk_insert(StrategyDecision, [_values(row) for row in fresh.values()])
@@ -105,9 +104,9 @@ async def _decide(tx: Tx, rows: Sequence[StrategyDecision], profiles: Sequence[P
     await carry_out(tx, rows, contents)
 
 
-def _wish(id: UUID, strategy: Strategy, profile: Profile, occasion: str) -> StrategyDecision:
+def _wish(strategy: Strategy, profile: Profile, occasion: str) -> StrategyDecision:
     fresh: StrategyDecision = _Fresh(
-        id=id,
+        id=store.decision_id(strategy.code, profile.identity_id, occasion),
         strategy_code=strategy.code,
         version=strategy.version,
         occasion=occasion,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -25,16 +25,22 @@ async def decide_deferred(tx: Tx) -> None:
 
 @every(minutes=5)
 async def begin_daily(tx: Tx) -> None:
-    """Begins the day of each strategy of trigger DAILY whose time has come; a day that was over when it was started is
-    not made up for.
+    """Begins the latest day of each strategy of trigger DAILY whose time has come, also when nothing ran just then; a
+    day that was over when it was started is not made up for.
     """
     for strategy in await store.running(tx, DAILY):
         zone = ZoneInfo(strategy.zone or (await tx.known.zone_and_currency(None))[0])
-        today = tx.now().astimezone(zone).date()
-        due = datetime.combine(today, time.fromisoformat(strategy.daily_time), zone).astimezone(UTC)
-        if strategy.daily_date != today and (strategy.start_time or due) <= due <= tx.now():
-            strategy.daily_date = today
-            _go_on(tx, strategy, today.isoformat(), "")
+        day = tx.now().astimezone(zone).date()
+        if _due(strategy, day, zone) > tx.now():
+            day -= timedelta(days=1)
+        begun = strategy.daily_date is not None and strategy.daily_date >= day
+        if not begun and strategy.start_time is not None and strategy.start_time <= _due(strategy, day, zone):
+            strategy.daily_date = day
+            _go_on(tx, strategy, day.isoformat(), "")
+
+
+def _due(strategy: Strategy, day: date, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, time.fromisoformat(strategy.daily_time), zone).astimezone(UTC)
 
 
 @job

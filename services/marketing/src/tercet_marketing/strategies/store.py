@@ -28,6 +28,10 @@ _PAST = (
     "GROUP BY party_id, strategy_code, purpose, exclusion_group, "
     "CASE WHEN decide_time > $2 THEN id END"
 )
+_KNOWN = (
+    "SELECT strategy_code, party_id, occasion FROM fenced.strategy_decisions "
+    "WHERE party_id = ANY($1::uuid[]) AND occasion = ANY($2::text[])"
+)
 _SEGMENTS = (
     "SELECT DISTINCT party_id, segment_code FROM fenced.segment_members "
     "WHERE state = 'IN' AND party_id = ANY($1::uuid[])"
@@ -68,10 +72,10 @@ async def hold(tx: Tx, parties: Iterable[UUID]) -> None:
     await tx.fetch(_HOLD, str(tx.tenant_id), sorted(set(parties)))
 
 
-async def known(tx: Tx, ids: Iterable[UUID]) -> set[UUID]:
-    """Those of these decisions that are there."""
-    rows = await tx.fetch("SELECT id FROM strategy_decisions WHERE id = ANY($1::uuid[])", list(ids))
-    return {row["id"] for row in rows}
+async def known(tx: Tx, parties: Collection[UUID], occasions: Collection[str]) -> set[tuple[str, UUID, str]]:
+    """Which strategies wanted these parties on these occasions before: code, party, occasion."""
+    rows = await tx.fetch(_KNOWN, list(parties), list(occasions))
+    return {(row["strategy_code"], row["party_id"], row["occasion"]) for row in rows}
 
 
 async def profiles(tx: Tx, identities: Collection[UUID]) -> dict[UUID, Profile]:
