@@ -117,7 +117,7 @@ class Client:
         )
         return Client(self.running, principal)
 
-    async def settled(self, seconds: float = 15.0) -> None:
+    async def settled(self, seconds: float = 60.0) -> None:
         """Waits until nothing is unpublished, unhandled or due in this service and in the others that run."""
         await self.running.together.settled(seconds)
 

@@ -142,6 +142,8 @@ def without_nulls(value: Any, message: Any) -> Any:
     for field in message.DESCRIPTOR.fields:
         if input_only(field):
             assert field.name not in value
+            if not field.has_presence:  # theirs shows what was never filled
+                shown[field.name] = {} if map_entry(field) else [] if field.is_repeated else field.default_value
             continue
         if field.has_presence and not message.HasField(field.name):
             assert value[field.name] is None

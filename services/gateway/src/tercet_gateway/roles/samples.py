@@ -40,8 +40,8 @@ SAMPLE_ROLES = [
             "marketing.grant.read": "UNIT_BELOW",
             # Whoever sells must be able to use at the till what the buyer has.
             "marketing.benefit.*": "UNIT_BELOW",
-            "marketing.code.lookup": "ALL",
-            "marketing.code.claim": "ALL",
+            "marketing.code.lookup": "UNIT_BELOW",
+            "marketing.code.claim": "UNIT_BELOW",
             "marketing.tool.read": "ALL",
             "marketing.policy.read": "ALL",
             "marketing.promotion.read": "ALL",
@@ -100,8 +100,8 @@ SAMPLE_ROLES = [
             "marketing.grant.read": "OWN",
             # Whoever sells must be able to use at the till what the buyer has.
             "marketing.benefit.*": "OWN",
-            "marketing.code.lookup": "ALL",
-            "marketing.code.claim": "ALL",
+            "marketing.code.lookup": "OWN",
+            "marketing.code.claim": "OWN",
             "marketing.tool.read": "ALL",
             "marketing.policy.read": "ALL",
             "marketing.promotion.read": "ALL",
