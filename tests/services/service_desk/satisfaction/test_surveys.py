@@ -9,8 +9,10 @@ from typing import Any
 from tercet.chassis.v1 import maintenance_service_pb2 as checking
 from tercet.servicedesk.v1 import survey_service_pb2 as pb
 from tercet.servicedesk.v1 import ticket_service_pb2 as tickets
+from tercet.servicedesk.v1 import ticket_type_service_pb2 as types
 from tercet_chassis.ids import new_id
 from tercet_chassis.testing import Client, refused
+from tercet_service_desk.types.rules import STATES
 
 
 async def solved(desk: Client, **values: Any) -> tickets.Ticket:
@@ -90,6 +92,15 @@ async def test_complaint_opens_a_ticket_of_its_class_for_the_same_requester(serv
     assert (complaint.party_id, complaint.unit_id) == (ticket.party_id, ticket.unit_id)
     assert (complaint.description, complaint.requester_name) == ("等了三天", "王芳")
     assert complaint.priority == tickets.Ticket.Priority.HIGH
+
+
+async def test_a_complaint_comes_in_also_where_tickets_have_types_of_their_own(service_desk: Client) -> None:
+    ticket = await solved(service_desk)
+    stages = [types.TicketStage(code=state.lower(), display_name=state, state=state) for state in STATES]
+    kind = types.TicketType(code="repair", display_name="维修", stages=stages)
+    await service_desk.CreateTicketType(types.CreateTicketTypeRequest(ticket_type=kind))
+    request = pb.AnswerSurveyRequest(token=await token_of(service_desk, ticket), score=1, complaint=True)
+    assert (await everybody(service_desk).AnswerSurvey(request)).complaint_number
 
 
 async def test_figures_count_what_the_caller_may_see(service_desk: Client) -> None:

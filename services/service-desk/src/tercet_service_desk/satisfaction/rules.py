@@ -9,7 +9,6 @@ import hmac
 from datetime import datetime, timedelta
 from uuid import UUID
 
-COMPLAINT = "complaint"
 SATISFIED_FROM = 4
 ANSWERABLE = timedelta(days=30)
 _SIGNATURE = 16

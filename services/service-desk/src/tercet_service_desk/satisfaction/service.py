@@ -13,9 +13,10 @@ from tercet_chassis import Handlers, Tx, invariant
 from tercet_service_desk.satisfaction import store
 from tercet_service_desk.satisfaction.errors import SurveyLinkInvalid
 from tercet_service_desk.satisfaction.model import Survey
-from tercet_service_desk.satisfaction.rules import COMPLAINT, signed, survey_of
+from tercet_service_desk.satisfaction.rules import signed, survey_of
 from tercet_service_desk.tickets.conversation import open_ticket
 from tercet_service_desk.tickets.model import Ticket
+from tercet_service_desk.types.rules import COMPLAINT
 
 Finding = CheckInvariantsResponse.Finding
 

@@ -18,7 +18,7 @@ from tercet_service_desk.levels.store import Book, book
 from tercet_service_desk.tickets.errors import TicketMoveNotAllowed
 from tercet_service_desk.tickets.model import Ticket
 from tercet_service_desk.types.errors import TicketTypeUnknown
-from tercet_service_desk.types.rules import Machine
+from tercet_service_desk.types.rules import COMPLAINT, Machine
 from tercet_service_desk.types.store import machines
 
 DONE = ("SOLVED", "CLOSED")
@@ -167,7 +167,7 @@ class Promises:
 def check_type(promises: Promises) -> None:
     """Refuses a type that is none of the tenant's, once it has any."""
     code, known = promises.ticket.type_code, promises.types
-    if code and known and code not in known:
+    if code and known and code not in known and code != COMPLAINT:
         raise TicketTypeUnknown(type_code=code, known=", ".join(sorted(known)))
 
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+# The desk opens complaints by itself, whatever types a tenant has.
+COMPLAINT = "complaint"
 STATES = ("NEW", "OPEN", "PENDING", "SOLVED", "CLOSED")
 
 
