@@ -4,25 +4,24 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tercet_marketing.sends.rules import MARKETING, TRANSACTION, Window
 from tercet_marketing.strategies.rules import (
     CHOSEN,
     DEFERRED,
     HELD_OUT,
-    MARKETING,
     OF_ALL,
     OF_PURPOSE,
     OF_STRATEGY,
-    TRANSACTION,
     WITHHELD,
     Cap,
     Decision,
     Past,
-    QuietHours,
     Standing,
     Wish,
     decide,
@@ -33,8 +32,8 @@ NOW = datetime(2026, 3, 10, 4, 0, tzinfo=UTC)  # noon in Shanghai
 WANG = Standing("wang", "Asia/Shanghai", allowed={MARKETING: frozenset({"sms", "email"})})
 
 
-def only(standing: Standing, wish: Wish, now: datetime = NOW, **budgets: str) -> Decision:
-    (decision,) = decide(standing, [wish], now, {code: Decimal(left) for code, left in budgets.items()})
+def only(standing: Standing, wish: Wish, now: datetime = NOW) -> Decision:
+    (decision,) = decide(standing, [wish], now)
     return decision
 
 
@@ -105,27 +104,22 @@ def test_a_cap_counts_what_it_is_for_within_its_days(cap: Cap, outcome: str) -> 
     ],
 )
 def test_quiet_hours_are_those_of_the_recipient(begin: time, end: time, local: str, until: str | None) -> None:
-    from zoneinfo import ZoneInfo
-
     zone = ZoneInfo("Asia/Shanghai")
     now = datetime.fromisoformat(local).replace(tzinfo=zone)
-    decision = only(WANG, Wish("a", "1", quiet_hours=QuietHours(begin, end)), now)
+    decision = only(WANG, Wish("a", "1", quiet_hours=Window(begin, end)), now)
     expected = datetime.fromisoformat(until).replace(tzinfo=zone) if until else None
     assert (decision.outcome, decision.due_time) == (DEFERRED if until else CHOSEN, expected)
 
 
 def test_the_end_of_quiet_hours_is_right_in_the_night_that_the_clocks_change() -> None:
-    quiet = QuietHours(time(22), time(8))
     night = datetime(2026, 3, 28, 22, 30, tzinfo=UTC)  # 23:30 in Berlin, summer time begins at 2
-    assert quiet.until(night, "Europe/Berlin") == datetime(2026, 3, 29, 6, 0, tzinfo=UTC)
+    decision = only(Standing("anna", "Europe/Berlin"), Wish("a", "1", quiet_hours=Window(time(22), time(8))), night)
+    assert decision.due_time == datetime(2026, 3, 29, 6, 0, tzinfo=UTC)
 
 
-def test_a_budget_is_not_overspent_by_a_cent() -> None:
-    wishes = [Wish(code, "1", budget_code="spring", cost=Decimal("10.00")) for code in "abc"]
-    chosen = [each.outcome for each in decide(WANG, wishes, NOW, {"spring": Decimal("29.99")})]
-    assert chosen == [CHOSEN, CHOSEN, WITHHELD]
-    assert only(WANG, wishes[0], spring="10.00").outcome == CHOSEN
-    assert only(WANG, wishes[0]).reason == "BUDGET"
+def test_what_belongs_to_a_deal_passes_quiet_hours() -> None:
+    wish = Wish("a", "1", purpose=TRANSACTION, quiet_hours=Window(time(0), time(23, 59)))
+    assert only(WANG, wish).outcome == CHOSEN
 
 
 def test_the_same_customers_are_always_held_out_and_about_as_many_as_asked() -> None:
@@ -159,26 +153,23 @@ _wishes = st.lists(
         caps=st.lists(st.builds(Cap, st.integers(1, 9), st.integers(1, 3), st.sampled_from([OF_STRATEGY, OF_ALL]))).map(
             tuple
         ),
-        quiet_hours=st.sampled_from([None, QuietHours(time(11), time(13))]),
-        budget_code=st.sampled_from(["", "spring"]),
-        cost=st.decimals("0.01", "20", places=2),
+        quiet_hours=st.sampled_from([None, Window(time(11), time(13))]),
     ),
     max_size=12,
     unique_by=lambda wish: (wish.strategy_code, wish.occasion),
 )
 
 
-@given(_wishes, st.randoms(use_true_random=False), st.decimals("0", "60", places=2))
-def test_the_order_in_which_strategies_come_changes_nothing(wishes: list[Wish], random: object, left: Decimal) -> None:
+@given(_wishes, st.randoms(use_true_random=False))
+def test_the_order_in_which_strategies_come_changes_nothing(wishes: list[Wish], random: object) -> None:
     shuffled = list(wishes)
     random.shuffle(shuffled)  # type: ignore[attr-defined]
-    assert decide(WANG, wishes, NOW, {"spring": left}) == decide(WANG, shuffled, NOW, {"spring": left})
+    assert decide(WANG, wishes, NOW) == decide(WANG, shuffled, NOW)
 
 
-@given(_wishes, st.decimals("0", "60", places=2))
-def test_no_cap_group_or_budget_is_broken_by_what_is_chosen_together(wishes: list[Wish], left: Decimal) -> None:
-    chosen = [each.wish for each in decide(WANG, wishes, NOW, {"spring": left}) if each.outcome == CHOSEN]
-    assert sum(wish.cost for wish in chosen if wish.budget_code) <= left
+@given(_wishes)
+def test_no_cap_or_group_is_broken_by_what_is_chosen_together(wishes: list[Wish]) -> None:
+    chosen = [each.wish for each in decide(WANG, wishes, NOW) if each.outcome == CHOSEN]
     for group in "gh":
         assert len({wish.strategy_code for wish in chosen if wish.exclusion_group == group}) <= 1
     for at, wish in enumerate(chosen):
@@ -190,7 +181,7 @@ def test_no_cap_group_or_budget_is_broken_by_what_is_chosen_together(wishes: lis
 
 @given(_wishes)
 def test_every_decision_says_why(wishes: list[Wish]) -> None:
-    for decision in decide(WANG, wishes, NOW, {"spring": Decimal(30)}):
+    for decision in decide(WANG, wishes, NOW):
         assert all(check.passed for check in decision.checks[:-1])
         assert (decision.outcome == CHOSEN) == all(check.passed for check in decision.checks)
         assert (decision.outcome == CHOSEN) != bool(decision.reason)

@@ -10,16 +10,16 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from tercet_chassis import Refusal, Tx, derived_id, new_id
+from tercet_chassis import Refusal, Tx, new_id
 from tercet_marketing.channels.accounts import Carriers, carriers
 from tercet_marketing.channels.errors import ChannelUnknown
-from tercet_marketing.consent import store as consent
 from tercet_marketing.profiles.deciding import check_point
 from tercet_marketing.profiles.model import Profile
 from tercet_marketing.profiles.rules import point_digest
 from tercet_marketing.sends import store
 from tercet_marketing.sends.errors import ContentMissing, RecipientMissing, RecipientOutOfReach, SendKeyReused
 from tercet_marketing.sends.model import Send
+from tercet_marketing.sends.owners import owner_of
 from tercet_marketing.sends.rules import Json
 from tercet_marketing.templates import store as templates
 from tercet_marketing.templates.customers import customer_values
@@ -104,7 +104,7 @@ async def _known(tx: Tx, drafts: Sequence[Draft]) -> _Known:
         if draft.identity_id is None and draft.address is not None:
             key = point_digest(draft.address)
             if key not in identities:
-                identities[key] = await _owner(tx, key)
+                identities[key] = await owner_of(tx, key)
     wanted = {draft.identity_id for draft in drafts if draft.identity_id} | {each for each, _ in identities.values()}
     profiles = await store.profiles_of(tx, wanted)
     seen_all = tx.principal.is_system or "all" in tx.principal.scopes(tx.context.permission)
@@ -116,20 +116,6 @@ async def _known(tx: Tx, drafts: Sequence[Draft]) -> _Known:
         profiles=profiles,
         reachable=None if seen_all else await store.reachable(tx, profiles),
     )
-
-
-async def _owner(tx: Tx, point_key: str) -> tuple[UUID, UUID]:
-    """Whose an address is, as far as we know: of several the first we met; of nobody, a trace of its own that the same
-    address always gets.
-    """
-    known = await consent.deciders(tx, point_key)
-    if known:
-        return known[0]
-    last = await store.last_recipient(tx, point_key)
-    if last is not None:
-        return last.identity_id, last.party_id
-    made = derived_id("recipient", tx.tenant_id, point_key)
-    return made, await tx.known.party_of(made) or made
 
 
 def _queued(tx: Tx, draft: Draft, known: _Known) -> Send:

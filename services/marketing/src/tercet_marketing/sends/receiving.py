@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from tercet.marketing.v1 import events_pb2 as events
-from tercet_chassis import Tx, derived_id
+from tercet_chassis import Tx
 from tercet_marketing.channels.contract import Arrival, Channel, Fate, Status
-from tercet_marketing.consent import store as consent
 from tercet_marketing.profiles.rules import point_digest
 from tercet_marketing.sends import rules, store
 from tercet_marketing.sends.delivering import Wake, failed, taken
 from tercet_marketing.sends.model import ReceivedMessage, Send
+from tercet_marketing.sends.owners import owner_of
 from tercet_marketing.sends.rules import Json
 from tercet_marketing.sends.suppressing import suppress
 from tercet_marketing.templates.rules import plain_of, safe_html
@@ -95,14 +95,7 @@ async def _writer(tx: Tx, point_key: str, send: Send | None) -> tuple[UUID, UUID
     """Who wrote: whom we wrote to where it answers, otherwise whoever the address is known to belong to."""
     if send is not None and send.point_key == point_key:
         return send.identity_id, send.party_id
-    known = await consent.deciders(tx, point_key)
-    if known:
-        return known[0]
-    last = await store.last_recipient(tx, point_key)
-    if last is not None:
-        return last.identity_id, last.party_id
-    made = derived_id("recipient", tx.tenant_id, point_key)
-    return made, await tx.known.party_of(made) or made
+    return await owner_of(tx, point_key)
 
 
 async def _report(tx: Tx, account_code: str, statuses: Sequence[Status], wake: Wake) -> int:

@@ -7,21 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
 from zoneinfo import ZoneInfo
 
+from tercet_marketing.sends.rules import MARKETING, Window, quiet_until
+
 # What becomes of a strategy's wish.
 CHOSEN, HELD_OUT, WITHHELD, DEFERRED = "CHOSEN", "HELD_OUT", "WITHHELD", "DEFERRED"
 # The checks, in the order in which they are made; a trace names them.
-PERIOD, AUDIENCE, REENTRY, HOLDOUT, DO_NOT_DISTURB, EXCLUSION, CHANNEL, CAP, QUIET_HOURS, BUDGET = (
-    "PERIOD", "AUDIENCE", "REENTRY", "HOLDOUT", "DO_NOT_DISTURB",
-    "EXCLUSION", "CHANNEL", "CAP", "QUIET_HOURS", "BUDGET",
+PERIOD, AUDIENCE, REENTRY, HOLDOUT, DO_NOT_DISTURB, EXCLUSION, CHANNEL, CAP, QUIET_HOURS = (
+    "PERIOD", "AUDIENCE", "REENTRY", "HOLDOUT", "DO_NOT_DISTURB", "EXCLUSION", "CHANNEL", "CAP", "QUIET_HOURS",
 )  # fmt: skip
 # Which earlier choices a cap counts.
 OF_STRATEGY, OF_PURPOSE, OF_ALL = "STRATEGY", "PURPOSE", "ALL"
-MARKETING, TRANSACTION = "MARKETING", "TRANSACTION"
 _SHARES = 10_000
 
 
@@ -32,25 +32,6 @@ class Cap:
     days: int
     most: int
     of: str = OF_STRATEGY
-
-
-@dataclass(frozen=True, slots=True)
-class QuietHours:
-    """A part of the recipient's day in which nobody is reached; it may go past midnight."""
-
-    begin: time
-    end: time
-
-    def until(self, now: datetime, zone: str) -> datetime | None:
-        """When the quiet that holds now ends, in UTC; None when it is not quiet."""
-        local = now.astimezone(ZoneInfo(zone))
-        clock = local.time().replace(fold=0)
-        if self.begin <= self.end:
-            quiet, day = self.begin <= clock < self.end, local.date()
-        else:
-            quiet = clock >= self.begin or clock < self.end
-            day = local.date() + timedelta(days=clock >= self.begin)
-        return datetime.combine(day, self.end, ZoneInfo(zone)).astimezone(UTC) if quiet else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +51,7 @@ class Wish:
     reentry_days: int | None = None
     holdout: Decimal = Decimal(0)
     caps: tuple[Cap, ...] = ()
-    quiet_hours: QuietHours | None = None
-    budget_code: str = ""
-    cost: Decimal = Decimal(0)
+    quiet_hours: Window | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,31 +120,25 @@ def is_held_out(strategy_code: str, party: str, share: Decimal) -> bool:
     return drawn < share * _SHARES
 
 
-def decide(
-    standing: Standing, wishes: Sequence[Wish], now: datetime, budgets: Mapping[str, Decimal] | None = None
-) -> list[Decision]:
+def decide(standing: Standing, wishes: Sequence[Wish], now: datetime) -> list[Decision]:
     """A decision for each wish, the higher priority first, then by code and occasion. What one is given counts against
-    the next: its exclusion group, its caps, its budget. `budgets` says what is left of each; one that is not named is
-    spent.
+    the next: its exclusion group and its caps.
     """
-    left = dict(budgets or {})
     decisions = []
     for wish in sorted(wishes, key=lambda wish: (-wish.priority, wish.strategy_code, wish.occasion)):
-        decision = _decide(standing, wish, now, left)
+        decision = _decide(standing, wish, now)
         decisions.append(decision)
         if decision.outcome == CHOSEN:
             past = Past(wish.strategy_code, wish.purpose, wish.exclusion_group, now)
             standing = replace(standing, past=(*standing.past, past))
-            if wish.budget_code:
-                left[wish.budget_code] -= wish.cost
     return decisions
 
 
-def _decide(standing: Standing, wish: Wish, now: datetime, left: Mapping[str, Decimal]) -> Decision:
+def _decide(standing: Standing, wish: Wish, now: datetime) -> Decision:
     made: list[Check] = []
     channel_code = ""
     for name, check in _CHECKS:
-        found = check(standing, wish, now, left)
+        found = check(standing, wish, now)
         if found is None:
             continue
         made.append(Check(name, found.passed, found.detail))
@@ -175,7 +148,7 @@ def _decide(standing: Standing, wish: Wish, now: datetime, left: Mapping[str, De
     return Decision(wish, CHOSEN, tuple(made), channel_code)
 
 
-def _period(standing: Standing, wish: Wish, now: datetime, _: Mapping[str, Decimal]) -> _Found | None:
+def _period(standing: Standing, wish: Wish, now: datetime) -> _Found | None:
     today = now.astimezone(ZoneInfo(standing.zone)).date()
     if wish.begin_date is None and wish.end_date is None:
         return None
@@ -183,14 +156,14 @@ def _period(standing: Standing, wish: Wish, now: datetime, _: Mapping[str, Decim
     return _Found(inside, f"{today} in {wish.begin_date or ''}..{wish.end_date or ''}")
 
 
-def _audience(standing: Standing, wish: Wish, _: datetime, __: Mapping[str, Decimal]) -> _Found | None:
+def _audience(standing: Standing, wish: Wish, _: datetime) -> _Found | None:
     if not wish.excluded_segments:
         return None
     hit = sorted(wish.excluded_segments & standing.segments)
     return _Found(not hit, f"in {', '.join(hit)}" if hit else "in no excluded segment")
 
 
-def _reentry(standing: Standing, wish: Wish, now: datetime, _: Mapping[str, Decimal]) -> _Found | None:
+def _reentry(standing: Standing, wish: Wish, now: datetime) -> _Found | None:
     times = [past.choose_time for past in standing.past if past.strategy_code == wish.strategy_code]
     if not times:
         return None
@@ -200,18 +173,18 @@ def _reentry(standing: Standing, wish: Wish, now: datetime, _: Mapping[str, Deci
     return _Found(again <= now, f"had it on {max(times):%Y-%m-%d}, again after {wish.reentry_days} days")
 
 
-def _holdout(standing: Standing, wish: Wish, _: datetime, __: Mapping[str, Decimal]) -> _Found | None:
+def _holdout(standing: Standing, wish: Wish, _: datetime) -> _Found | None:
     if not wish.holdout:
         return None
     held = is_held_out(wish.strategy_code, standing.party, wish.holdout)
     return _Found(not held, f"{wish.holdout * 100:.2f} % are left alone", HELD_OUT)
 
 
-def _disturb(standing: Standing, wish: Wish, _: datetime, __: Mapping[str, Decimal]) -> _Found | None:
+def _disturb(standing: Standing, wish: Wish, _: datetime) -> _Found | None:
     return _Found(wish.purpose not in standing.left_alone)
 
 
-def _exclusion(standing: Standing, wish: Wish, now: datetime, _: Mapping[str, Decimal]) -> _Found | None:
+def _exclusion(standing: Standing, wish: Wish, now: datetime) -> _Found | None:
     if not wish.exclusion_group:
         return None
     taken = sorted(
@@ -224,7 +197,7 @@ def _exclusion(standing: Standing, wish: Wish, now: datetime, _: Mapping[str, De
     return _Found(not taken, f"{wish.exclusion_group} went to {', '.join(taken)}" if taken else wish.exclusion_group)
 
 
-def _channel(standing: Standing, wish: Wish, _: datetime, __: Mapping[str, Decimal]) -> _Found | None:
+def _channel(standing: Standing, wish: Wish, _: datetime) -> _Found | None:
     if not wish.channel_codes:
         return None
     open_ones = standing.allowed.get(wish.purpose, frozenset())
@@ -232,7 +205,7 @@ def _channel(standing: Standing, wish: Wish, _: datetime, __: Mapping[str, Decim
     return _Found(bool(first), first or f"none of {', '.join(wish.channel_codes)} is open", channel_code=first)
 
 
-def _cap(standing: Standing, wish: Wish, now: datetime, _: Mapping[str, Decimal]) -> _Found | None:
+def _cap(standing: Standing, wish: Wish, now: datetime) -> _Found | None:
     details = []
     for cap in wish.caps:
         since = now - timedelta(days=cap.days)
@@ -249,23 +222,16 @@ def _counts(cap: Cap, past: Past, wish: Wish) -> bool:
     return cap.of == OF_ALL or past.purpose == wish.purpose
 
 
-def _quiet(standing: Standing, wish: Wish, now: datetime, _: Mapping[str, Decimal]) -> _Found | None:
-    if wish.quiet_hours is None or wish.purpose == TRANSACTION:
+def _quiet(standing: Standing, wish: Wish, now: datetime) -> _Found | None:
+    if wish.quiet_hours is None:
         return None
-    until = wish.quiet_hours.until(now, standing.zone)
-    detail = f"{wish.quiet_hours.begin:%H:%M}-{wish.quiet_hours.end:%H:%M} {standing.zone}"
+    until = quiet_until([wish.quiet_hours], wish.purpose, "", ZoneInfo(standing.zone), now)
+    detail = f"{wish.quiet_hours.start:%H:%M}-{wish.quiet_hours.end:%H:%M} {standing.zone}"
     return _Found(until is None, detail, DEFERRED, due_time=until)
-
-
-def _budget(_: Standing, wish: Wish, __: datetime, left: Mapping[str, Decimal]) -> _Found | None:
-    if not wish.budget_code:
-        return None
-    rest = left.get(wish.budget_code, Decimal(0))
-    return _Found(wish.cost <= rest, f"{wish.cost} of {rest} left in {wish.budget_code}")
 
 
 _CHECKS = (
     (PERIOD, _period), (AUDIENCE, _audience), (REENTRY, _reentry), (HOLDOUT, _holdout),
     (DO_NOT_DISTURB, _disturb), (EXCLUSION, _exclusion), (CHANNEL, _channel), (CAP, _cap),
-    (QUIET_HOURS, _quiet), (BUDGET, _budget),
+    (QUIET_HOURS, _quiet),
 )  # fmt: skip

@@ -38,11 +38,6 @@ _SEGMENTS = (
 )
 
 
-async def by_code(tx: Tx, code: str) -> Strategy | None:
-    """The strategy of that code."""
-    return (await tx.session.scalars(select(Strategy).where(Strategy.code == code))).one_or_none()
-
-
 async def by_codes(tx: Tx, codes: Collection[str]) -> Sequence[Strategy]:
     """Those of these codes that there are."""
     return (await tx.session.scalars(select(Strategy).where(Strategy.code.in_(codes)))).all()

@@ -7,7 +7,8 @@ from datetime import date, time
 from decimal import Decimal
 from typing import Any
 
-from tercet_marketing.strategies.rules import Cap, QuietHours, Wish
+from tercet_marketing.sends.rules import Window
+from tercet_marketing.strategies.rules import Cap, Wish
 
 
 def wish_of(strategy_code: str, occasion: str, content: Mapping[str, Any]) -> Wish:
@@ -27,7 +28,7 @@ def wish_of(strategy_code: str, occasion: str, content: Mapping[str, Any]) -> Wi
         reentry_days=content["reentry_days"],
         holdout=Decimal(percent or 0) / 100,
         caps=tuple(Cap(cap["days"], cap["most"], cap.get("of") or "STRATEGY") for cap in content["caps"]),
-        quiet_hours=QuietHours(time.fromisoformat(quiet["begin"]), time.fromisoformat(quiet["end"])) if quiet else None,
+        quiet_hours=Window(time.fromisoformat(quiet["begin"]), time.fromisoformat(quiet["end"])) if quiet else None,
     )
 
 
