@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -327,3 +329,52 @@ async def test_an_unknown_segment_is_refused(marketing: Client) -> None:
     await action(marketing)
     with refused("SEGMENT_NOT_FOUND"):
         await create(marketing, draft(trigger=pb.Strategy.SEGMENT_ENTERED, segment_code="nothing"))
+
+
+async def static_segment(marketing: Client, code: str, *identities: UUID) -> None:
+    wanted = Segment(code=code, display_name=code.upper(), kind=Segment.STATIC)
+    made = await marketing.CreateSegment(CreateSegmentRequest(segment=wanted))
+    await marketing.ActivateSegment(ActivateSegmentRequest(id=made.id))
+    members = [await profile_id(marketing, identity) for identity in identities]
+    await marketing.AddSegmentMembers(AddSegmentMembersRequest(id=made.id, profile_ids=members))
+    await marketing.settled()
+
+
+async def test_an_event_wakes_only_strategies_in_whose_segment_somebody_is(sales: Client, marketing: Client) -> None:
+    await action(marketing)
+    await static_segment(marketing, "vip", await somebody(marketing, "王芳"))
+    await running(marketing, draft("all"))
+    await running(marketing, draft("vips", segment_code="vip"))
+    await new_customer(sales, phones=[{"number": "13800138000", "primary": True}])
+    await sales.settled()
+    await marketing.settled()
+    assert [one.strategy_code for one in await decisions(marketing)] == ["all"]
+
+
+async def test_members_of_excluded_segments_are_left_out(marketing: Client) -> None:
+    await action(marketing)
+    fang, lei = await somebody(marketing, "王芳"), await somebody(marketing, "李雷")
+    await static_segment(marketing, "staff", lei)
+    await running(marketing, draft(excluded_segment_codes=["staff"]))
+    async with marketing.transaction() as tx:
+        (strategy,) = await store.running(tx)
+        await want(tx, [(strategy, one, "1") for one in (await store.profiles(tx, {fang, lei})).values()])
+    assert {one.identity_id: one.reason for one in await decisions(marketing)} == {str(fang): "", str(lei): "AUDIENCE"}
+
+
+async def test_strategies_that_want_one_customer_at_the_same_moment_do_not_both_get_them(marketing: Client) -> None:
+    await action(marketing)
+    for code in ("one", "two"):
+        await running(marketing, draft(code, exclusion_group="gift"))
+    people = {await somebody(marketing, f"客户{number}") for number in range(8)}
+
+    async def wanted(at: int, identity: UUID) -> None:
+        async with marketing.transaction() as tx:
+            strategy = (await store.running(tx))[at]
+            (profile,) = (await store.profiles(tx, {identity})).values()
+            await want(tx, [(strategy, profile, "1")])
+
+    for identity in people:
+        await asyncio.gather(wanted(0, identity), wanted(1, identity))
+    chosen = [one.identity_id for one in await decisions(marketing, outcome="CHOSEN")]
+    assert sorted(chosen) == sorted(map(str, people))
