@@ -20,10 +20,12 @@ async def test_children_enter_a_namespace_while_calls_are_under_way() -> None:
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-        calling = [asyncio.create_task(_call_for_ever(channel)) for _ in range(8)]
+        answered = asyncio.Event()
+        calling = [asyncio.create_task(_call_for_ever(channel, answered)) for _ in range(8)]
         codes = []
         for _ in range(40):
-            await asyncio.sleep(0.005)
+            answered.clear()
+            await answered.wait()  # calls go on between any two children
             codes.append(spawn(["true"], when_launcher_dies=signal.SIGKILL, identity="namespace:1").wait())
         for call in calling:
             call.cancel()
@@ -44,7 +46,8 @@ async def test_a_child_that_cannot_start_says_why(
     assert f"cannot run {'as ' if code == 126 else ''}{reason}: " in (tmp_path / "log").read_text()
 
 
-async def _call_for_ever(channel: grpc.aio.Channel) -> None:
+async def _call_for_ever(channel: grpc.aio.Channel, answered: asyncio.Event) -> None:
     while True:
         with pytest.raises(grpc.aio.AioRpcError):
             await cast(Any, channel.unary_unary("/tercet.Nobody/Nothing"))(b"")
+        answered.set()
