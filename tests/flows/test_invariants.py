@@ -171,7 +171,7 @@ BREAKS: dict[str, tuple[str, str, str]] = {
     "an audit row that was changed": (
         "leads: audit.chain_whole",
         "leads",
-        "UPDATE audit SET action = 'READ' WHERE tenant_id = $1 AND id::text IN "
+        "UPDATE audit SET action = action || '?' WHERE tenant_id = $1 AND id::text IN "
         "(SELECT jsonb_array_elements_text(row_ids) FROM audit_seals)",
     ),
     "a dead letter": (
@@ -193,5 +193,8 @@ async def test_what_was_broken_by_hand_is_reported(house: House, gone: bool) -> 
     for _, service, statement in chosen.values():
         await house.sql(service, statement)
     found = await house.broken()
+    if not gone:
+        # The chain of audit rows is one for all tenants of a database, so it is mended for whoever looks next.
+        await house.sql("leads", "UPDATE audit SET action = rtrim(action, '?') WHERE tenant_id = $1")
     assert {invariant for invariant, _, _ in chosen.values()} <= found.keys()
     assert all(found.values()), "a finding gives examples"

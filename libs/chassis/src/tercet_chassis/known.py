@@ -5,9 +5,9 @@ Slices ask `tx.known` and name no table of the chassis.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, bindparam, func, literal, select, update
@@ -20,6 +20,15 @@ if TYPE_CHECKING:
     from tercet_chassis.host import Writing
 
 _SCOPES_OF_UNITS = ("own", "unit", "partner", "shared")
+
+
+class Moved(NamedTuple):
+    """Who went where when parties were merged or split."""
+
+    # The party of each identity that moved, by the newest move that is known, which may be newer than this one.
+    newest: dict[UUID, UUID]
+    # All parties that lost or won somebody.
+    parties: set[UUID]
 
 
 class Known:
@@ -87,6 +96,20 @@ class Known:
         """
         await apply_move(self._tx, identity_id, party_id, version)
         return await self.party_of(identity_id) or party_id
+
+    async def follow_moves(self, moves: Iterable[Any]) -> Moved:
+        """The same for all identities of a merge or split, in one order everywhere. Consumers beside each other all
+        apply them, so that whoever hears first reads the newest.
+        """
+        newest: dict[UUID, UUID] = {}
+        parties: set[UUID] = set()
+        for move in sorted(moves, key=lambda move: move.identity_id):
+            identity_id, to_party_id = UUID(move.identity_id), UUID(move.to_party_id)
+            newest[identity_id] = await self.follow_move(identity_id, to_party_id, int(move.version))
+            parties |= {to_party_id, newest[identity_id]}
+            if move.from_party_id:
+                parties.add(UUID(move.from_party_id))
+        return Moved(newest, parties)
 
     async def party_of(self, identity_id: UUID) -> UUID | None:
         """The party of an identity that was moved; None of one that never was."""

@@ -4,7 +4,7 @@ or nothing.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
@@ -34,6 +34,13 @@ from tercet_chassis.search import index_words
 from tercet_chassis.stamping import Stamps
 
 E = TypeVar("E", bound=Entity)
+
+# In one order everywhere, so that two who hold many do not wait for each other.
+_HOLD = (
+    "SELECT count(pg_advisory_xact_lock{how}(hashtextextended(concat($1::text, ':', name), 0))) "
+    "FROM unnest($2::text[]) AS name"
+)
+_HOLD_ALONE, _HOLD_SHARED = _HOLD.format(how=""), _HOLD.format(how="_shared")
 
 
 class Dispatching(Protocol):
@@ -191,6 +198,16 @@ class Tx:
         is busy with it. Whoever calls holds on to the entity until the end.
         """
         self._early[id(entity)] = self.runtime.bindings.of(entity_of(entity)).render(entity)
+
+    # -- waiting ------------------------------------------------------------------------------------------------------
+    async def hold(self, kind: str, names: Iterable[object], *, shared: bool = False) -> None:
+        """Makes others of the tenant who hold one of these names of this kind wait until the end of the transaction;
+        sharers do not wait for each other. What is read afterwards is the newest. For what no row can be locked for:
+        one that is not there yet, or what is counted over many.
+        """
+        wanted = sorted({str(name) for name in names})
+        if wanted:
+            await self.fetch(_HOLD_SHARED if shared else _HOLD_ALONE, f"{kind}:{self.tenant_id}", wanted)
 
     # -- writing ------------------------------------------------------------------------------------------------------
     def add(self, entity: E) -> E:

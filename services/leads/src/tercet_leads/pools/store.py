@@ -40,8 +40,7 @@ async def lock_seller(tx: Tx, owner_id: UUID, pool_code: str) -> None:
     """Makes claims of one seller in one pool wait for each other until the end of the transaction, so that the
     quota holds.
     """
-    key = func.hashtextextended(f"{tx.tenant_id}/{owner_id}/{pool_code}", 0)
-    await tx.session.execute(select(func.pg_advisory_xact_lock(key)))
+    await tx.hold("pool", [f"{owner_id}:{pool_code}"])
 
 
 # A claim needs a lead that nobody has: one that follows another owner's move gave it to two.

@@ -106,7 +106,7 @@ def _point(message: ProfileContactPoint) -> Json:
 async def _held_profile(tx: Tx, identity_id: UUID) -> Profile:
     """The bearer's profile, held; made when nothing but the link is known of them, so that every opt-out counts."""
     party_id = await tx.known.party_of(identity_id) or identity_id
-    await profiles.hold(tx, [identity_id])
+    await tx.hold("profile", [identity_id])
     made = await profiles.profile_for(tx, identity_id, party_id)
     await tx.flush()
     return made

@@ -78,7 +78,7 @@ async def issue_all(tx: Tx, asks: Sequence[Ask]) -> list[Grant | Refusal]:
     """Gives several benefits, each for itself: a grant, or the refusal of a limit or budget, in the order of the asks.
     Refuses as a whole what is wrong with a tool, a policy or a key.
     """
-    await store.hold(tx, (f"key:{ask.key}" for ask in asks))
+    await tx.hold("grant-key", (ask.key for ask in asks))
     standing = await store.by_keys(tx, (ask.key for ask in asks))
     facts = Facts(tx)
     await facts.expect(ask for ask in asks if ask.key not in standing)

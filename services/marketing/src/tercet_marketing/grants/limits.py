@@ -98,7 +98,7 @@ async def _room_for(tx: Tx, counted: Sequence[Use], *, hold: bool) -> Room:
     holders = {use.key: _holders(use, day) for use in counted}
     parties = [use for use in counted if use.limits.per_party is not None]
     if hold:
-        await store.hold(tx, (f"limit:{use.policy_code}:{use.purpose}:{use.party_id}" for use in parties))
+        await tx.hold("grant-limit", (f"{use.policy_code}:{use.purpose}:{use.party_id}" for use in parties))
     others = await _members(tx, parties)
     every = {holder for held in holders.values() for _, _, holder in held} | {
         h for held in others.values() for h in held

@@ -67,7 +67,7 @@ class CodeService(Handlers):
         """Makes a code that all share. Refuses a word that is taken."""
         await matching.require_compatible(tx, request.tool_code, request.policy_code)
         text = rules.normal(request.code)
-        await store.hold(tx, [f"code:{text}"])
+        await tx.hold("benefit-code", [text])
         if await store.codes_by_text(tx, [text]):
             raise CodeTaken(code=text)
         version = (await policies.in_force(tx, request.policy_code)).version if request.policy_code else 0

@@ -16,11 +16,6 @@ from tercet_marketing.loyalty.store import parties_memberships
 from tercet_marketing.policies.rules import Standing
 from tercet_marketing.profiles.model import Profile
 
-# Locks first: each statement sees what was committed before it.
-_HOLD = (
-    "SELECT count(pg_advisory_xact_lock(hashtextextended(concat('grants:', $1::text, ':', name), 0))) "
-    "FROM unnest($2::text[]) AS name"
-)
 _PARTIES = "SELECT identity, party FROM known_parties($1, $2)"
 # A code that is there already is left out; whoever makes codes draws others for it.
 _MAKE_CODES = (
@@ -29,13 +24,6 @@ _MAKE_CODES = (
     "SELECT $1, c.id, c.code, $4, $5, $6, $7, false, 0, 'OPEN', $8, $9, $9, 1 "
     "FROM unnest($2::uuid[], $3::text[]) AS c(id, code) ON CONFLICT DO NOTHING RETURNING 1"
 )
-
-
-async def hold(tx: Tx, names: Iterable[str]) -> None:
-    """Makes others who hold one of these names wait until the end of the transaction."""
-    wanted = sorted(set(names))
-    if wanted:
-        await tx.fetch(_HOLD, str(tx.tenant_id), wanted)
 
 
 async def by_keys(tx: Tx, keys: Iterable[str]) -> dict[str, Grant]:

@@ -37,11 +37,7 @@ async def follow_transaction(event: Any, tx: Tx) -> None:
 @effect(leads.PartyMembersMoved, origins=("live", "import", "replay"))
 async def follow_moves(event: Any, tx: Tx) -> None:
     """After a merge or split the parties' tiers are what their memberships together give. No account is touched."""
-    parties: set[UUID] = set()
-    for move in event.moves:
-        # Applied here too, so that what follows reads the newest move, whoever hears of it first.
-        await tx.known.follow_move(UUID(move.identity_id), UUID(move.to_party_id), int(move.version))
-        parties |= {UUID(party) for party in (move.from_party_id, move.to_party_id) if party}
+    parties = (await tx.known.follow_moves(event.moves)).parties
     members = await store.parties_memberships(tx, parties)
     for code, party_id in sorted({(member.programme_code, member.party_id) for member in members}):
         await standing.review(tx, await store.programme_of(tx, code), party_id)

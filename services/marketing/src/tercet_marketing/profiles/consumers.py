@@ -54,7 +54,7 @@ async def follow_transaction(event: Any, tx: Tx) -> None:
     """A sale or reversal tells what they bought and kept."""
     told = event.transaction
     identity_id = UUID(told.identity_id)
-    await store.hold(tx, [identity_id, UUID(told.party_id)])
+    await tx.hold("profile", [identity_id, told.party_id])
     values = {
         "identity_id": identity_id,
         "sale_id": UUID(told.sale_id),
@@ -73,7 +73,7 @@ async def follow_value(event: Any, tx: Tx) -> None:
     """Sales tells what the whole party is worth; every member's profile shows it."""
     value = event.customer_value
     party_id = UUID(value.party_id)
-    await store.hold(tx, [party_id])
+    await tx.hold("profile", [party_id])
     values = {
         "identity_id": UUID(value.identity_id),
         "party_id": party_id,
@@ -94,12 +94,8 @@ async def follow_value(event: Any, tx: Tx) -> None:
 @effect(leads.PartyMembersMoved, origins=("live", "import", "replay"))
 async def follow_moves(event: Any, tx: Tx) -> None:
     """After a merge or split, each party's profiles show what their party is worth now."""
-    parties: set[UUID] = set()
-    for move in event.moves:
-        # Applied here too, so that what follows reads the newest move, whoever hears of it first.
-        await tx.known.follow_move(UUID(move.identity_id), UUID(move.to_party_id), int(move.version))
-        parties |= {UUID(party) for party in (move.from_party_id, move.to_party_id) if party}
-    await store.hold(tx, parties)
+    parties = (await tx.known.follow_moves(event.moves)).parties
+    await tx.hold("profile", parties)
     for party_id in sorted(parties):
         await _show_values(tx, party_id)
 

@@ -24,11 +24,6 @@ from tercet_marketing.profiles.model import (
     moment_text,
 )
 
-# Locks first: each statement sees what was committed before it.
-_HOLD = (
-    "SELECT count(pg_advisory_xact_lock(hashtextextended(concat('profile:', $1::text, ':', id), 0))) "
-    "FROM unnest($2::uuid[]) AS id"
-)
 _SOURCES = "SELECT id, identity_id, facts FROM profile_sources WHERE identity_id = ANY($1)"
 _KNOWN = "SELECT identity_id FROM profiles WHERE identity_id = ANY($1)"
 _TOLD_ANEW = (
@@ -37,12 +32,6 @@ _TOLD_ANEW = (
 )
 _PARTIES = "SELECT identity, party FROM known_parties($1, $2)"
 _VALUED = "SELECT DISTINCT party_id FROM profile_values WHERE party_id = ANY($1)"
-
-
-async def hold(tx: Tx, ids: Iterable[UUID]) -> None:
-    """Makes others who tell something of these identities and parties wait until the end of the transaction."""
-    # In one order everywhere, so that two groups of events do not wait for each other.
-    await tx.fetch(_HOLD, str(tx.tenant_id), sorted(set(ids)))
 
 
 class Parts:
@@ -109,7 +98,7 @@ class Parts:
 
 async def held_parts(tx: Tx, parties: Mapping[UUID, UUID]) -> Parts:
     """The parts of these identities' profiles, held with their parties until the end of the transaction."""
-    await hold(tx, [*parties, *parties.values()])
+    await tx.hold("profile", [*parties, *parties.values()])
     given = list(parties)
     sources = [untracked(ProfileSource)(**row) for row in await tx.fetch(_SOURCES, given)]
     known = [row["identity_id"] for row in await tx.fetch(_KNOWN, given)]

@@ -33,10 +33,6 @@ async def follow_fact(events: Sequence[Event[Any]], tx: Tx) -> None:
 @effect(leads.PartyMembersMoved, origins=("live", "import", "replay"))
 async def follow_moves(event: Any, tx: Tx) -> None:
     """After a merge or split, facts count for another party: everybody of the parties is judged anew."""
-    parties: set[UUID] = set()
-    for move in sorted(event.moves, key=lambda move: move.identity_id):
-        # Applied here too, so that what follows reads the newest move, whoever hears of it first.
-        await tx.known.follow_move(UUID(move.identity_id), UUID(move.to_party_id), int(move.version))
-        parties |= {UUID(party) for party in (move.from_party_id, move.to_party_id) if party}
+    parties = (await tx.known.follow_moves(event.moves)).parties
     for subject in subjects().values():
         await judge(tx, subject, await store.of_parties(tx, subject, parties))

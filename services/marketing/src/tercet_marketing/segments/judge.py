@@ -48,7 +48,7 @@ async def judge(
     given = sorted(set(ids))
     if not given:
         return Judged()
-    await store.hold(tx, given)
+    await tx.hold("segments", given)
     plan = await _plan(tx, subject, codes, kinds)
     if not plan:
         return Judged()
@@ -69,7 +69,7 @@ async def judge(
 
 async def put(tx: Tx, segment_id: UUID, code: str, subject: Subject, ids: Sequence[UUID], *, inside: bool) -> Judged:
     """Puts subjects into a static segment or takes them out, and judges whatever asks it."""
-    await store.hold(tx, ids)
+    await tx.hold("segments", ids)
     known = {row.subject_id: row for row in await store.standings(tx, ids) if row.segment_id == segment_id}
     changes = _Changes()
     for record in await store.records(tx, subject, sorted(set(ids)), ()):
@@ -81,7 +81,7 @@ async def put(tx: Tx, segment_id: UUID, code: str, subject: Subject, ids: Sequen
 
 async def release(tx: Tx, segment_id: UUID, ids: Sequence[UUID]) -> Judged:
     """Takes members out of a segment that has ended; nothing is due for them any more."""
-    await store.hold(tx, ids)
+    await tx.hold("segments", ids)
     changes = _Changes()
     for row in await store.standings(tx, ids):
         if row.segment_id == segment_id:

@@ -18,10 +18,6 @@ from tercet_marketing.segments.language import Fields, Record
 from tercet_marketing.segments.model import Segment, SegmentMember
 from tercet_marketing.segments.subjects import Subject
 
-_HOLD = (
-    "SELECT count(pg_advisory_xact_lock(hashtextextended(concat('segments:', $1::text, ':', id), 0))) "
-    "FROM unnest($2::uuid[]) AS id"
-)
 _LIVE = (
     "SELECT id, code, kind, condition, time_zone, version, reads FROM segments "
     "WHERE subject = $1 AND state = 'LIVE' ORDER BY code"
@@ -75,11 +71,6 @@ class Standing:
     subject_id: UUID
     state: str
     due_time: datetime | None
-
-
-async def hold(tx: Tx, ids: Iterable[UUID]) -> None:
-    """Makes others who judge these wait until the end of the transaction; what is read afterwards is the newest."""
-    await tx.fetch(_HOLD, str(tx.tenant_id), sorted(set(ids)))
 
 
 async def live_segments(tx: Tx, subject: Subject) -> list[Live]:

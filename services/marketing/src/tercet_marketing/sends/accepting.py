@@ -75,7 +75,7 @@ async def accept(tx: Tx, drafts: Sequence[Draft]) -> list[Send | Refusal]:
     """
     keyed = [draft.key for draft in drafts if draft.key]
     if keyed:
-        await store.hold(tx, "send-key", keyed)
+        await tx.hold("send-key", keyed)
     taken = await store.by_keys(tx, keyed) if keyed else {}
     known = await _known(tx, drafts)
     answers: list[Send | Refusal] = []

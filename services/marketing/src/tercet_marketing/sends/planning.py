@@ -74,7 +74,7 @@ async def _look(tx: Tx, batch: Sequence[Send]) -> _Look:
     parties = {send.party_id for send in batch}
     if caps:
         # Whoever else is about to reach one of them waits, so that a cap holds however many workers there are.
-        await store.hold(tx, "reach", map(str, parties))
+        await tx.hold("reach", parties)
     carried = await carriers(tx)
     profiles = await store.profiles_of(tx, {send.identity_id for send in batch})
     points = {point_digest(point) for send in batch for point in _points(send, profiles.get(send.identity_id))}

@@ -42,7 +42,7 @@ async def take_report(
 
 
 async def _receive(tx: Tx, channel: Channel, account_code: str, arrivals: Sequence[Arrival]) -> int:
-    await store.hold(tx, f"received:{account_code}", [arrival.provider_id for arrival in arrivals])
+    await tx.hold(f"received:{account_code}", [arrival.provider_id for arrival in arrivals])
     known = await store.known_arrivals(tx, account_code, [arrival.provider_id for arrival in arrivals])
     named = [name for arrival in arrivals for name in (arrival.in_reply_to, *arrival.references)]
     ours = await store.by_provider_ids(tx, named)

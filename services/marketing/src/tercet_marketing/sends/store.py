@@ -16,9 +16,6 @@ from tercet_marketing.profiles.model import Profile
 from tercet_marketing.sends.model import FrequencyCap, QuietHours, ReceivedMessage, Send
 from tercet_marketing.sends.rules import QUEUED, REACHED, SENDING, Cap, Reached, Window
 
-_HOLD = (
-    "SELECT count(pg_advisory_xact_lock(hashtextextended(concat($1::text, ':', id), 0))) FROM unnest($2::text[]) AS id"
-)
 _PROFILES = (
     "SELECT identity_id, party_id, owner_id, unit_id, partner_party_id, kind, display_name, contact_points,"
     " lifecycle_code, order_count, last_order_time, tag_codes FROM fenced.profiles WHERE identity_id = ANY($1::uuid[])"
@@ -46,12 +43,6 @@ SELECT s.id FROM fenced.sends s WHERE (
 ) > 1 + s.retries
 """
 _STUCK = "SELECT id FROM fenced.sends WHERE state = 'SENDING' AND lease_until < clock_timestamp() - interval '1 hour'"
-
-
-async def hold(tx: Tx, kind: str, names: Iterable[str]) -> None:
-    """Makes others who hold the same names wait until the end of the transaction."""
-    # In one order everywhere, so that two batches do not wait for each other.
-    await tx.fetch(_HOLD, f"{kind}:{tx.tenant_id}", sorted(set(names)))
 
 
 async def by_keys(tx: Tx, keys: Iterable[str]) -> dict[str, Send]:

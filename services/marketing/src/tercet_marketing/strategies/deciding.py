@@ -35,7 +35,7 @@ async def want(tx: Tx, wishes: Iterable[tuple[Strategy, Profile, str]]) -> None:
     if not fresh:
         return
     parties = {profile.party_id for profile in profiles.values()}
-    await store.hold(tx, parties)
+    await tx.hold("strategies", parties)
     for key in await store.known(tx, parties, {occasion for _, _, occasion in fresh}):
         fresh.pop(key, None)
     if fresh:
@@ -45,7 +45,7 @@ async def want(tx: Tx, wishes: Iterable[tuple[Strategy, Profile, str]]) -> None:
 
 async def decide_again(tx: Tx, parties: Iterable[UUID]) -> None:
     """Decides what was put off for these parties and is due."""
-    await store.hold(tx, parties)
+    await tx.hold("strategies", parties)
     due = await _due(tx, parties)
     await _decide(tx, due, await store.profiles_of(tx, {row.party_id for row in due}))
 

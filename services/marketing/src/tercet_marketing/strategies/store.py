@@ -18,10 +18,6 @@ from tercet_marketing.strategies.rules import DEFERRED, Past
 
 # Caps look back a year at most; whether somebody ever had a strategy is asked without end.
 _LONGEST = timedelta(days=366)
-_HOLD = (
-    "SELECT count(pg_advisory_xact_lock(hashtextextended(concat('strategies:', $1::text, ':', id), 0))) "
-    "FROM unnest($2::uuid[]) AS id"
-)
 _PAST = (
     "SELECT party_id, strategy_code, purpose, exclusion_group, max(decide_time) AS decide_time "
     "FROM fenced.strategy_decisions WHERE party_id = ANY($1::uuid[]) AND outcome = 'CHOSEN' "
@@ -59,12 +55,6 @@ async def contents(tx: Tx, wanted: Iterable[tuple[str, int]]) -> dict[tuple[str,
     query = select(StrategyVersion).where(StrategyVersion.strategy_code.in_({code for code, _ in pairs}))
     found = (await tx.session.scalars(query)).all()
     return {(one.strategy_code, one.version): one.content for one in found if (one.strategy_code, one.version) in pairs}
-
-
-async def hold(tx: Tx, parties: Iterable[UUID]) -> None:
-    """Makes others who decide for these parties wait until the end of the transaction."""
-    # In one order everywhere, so that two groups of decisions do not wait for each other.
-    await tx.fetch(_HOLD, str(tx.tenant_id), sorted(set(parties)))
 
 
 async def known(tx: Tx, parties: Collection[UUID], occasions: Collection[str]) -> set[tuple[str, UUID, str]]:

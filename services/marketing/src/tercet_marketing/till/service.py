@@ -14,7 +14,6 @@ from tercet.chassis.v1.maintenance_service_pb2 import CheckInvariantsResponse
 from tercet.marketing.v1 import benefit_service_pb2 as pb
 from tercet_chassis import Handlers, Tx, invariant
 from tercet_chassis.money import Money
-from tercet_marketing.grants import store as grants
 from tercet_marketing.policies import matching
 from tercet_marketing.till import keeping, planning, store
 from tercet_marketing.till.errors import (
@@ -53,7 +52,7 @@ class BenefitService(Handlers):
         """Keeps what is given on an order, once by the key. Refuses a key of another order, one that was ended, and
         when something else is given than was expected.
         """
-        await grants.hold(tx, [f"reservation:{request.key}"])
+        await tx.hold("reservation", [request.key])
         digest = _digest(request)
         before = await store.by_key(tx, request.key)
         if before is not None:
@@ -105,7 +104,7 @@ class BenefitService(Handlers):
         self, request: pb.ReleaseBenefitsRequest, tx: Tx
     ) -> BenefitReservation | pb.BenefitReservation:
         """Gives back exactly what was taken, once, also after it was confirmed; ends a key that is not known."""
-        await grants.hold(tx, [f"reservation:{request.key}"])
+        await tx.hold("reservation", [request.key])
         reservation = await store.by_key(tx, request.key)
         if reservation is None:
             if not await store.was_ended(tx, request.key):

@@ -5,11 +5,10 @@ from __future__ import annotations
 from tercet.leads.v1.events_pb2 import PartyMembersMoved
 from tercet_chassis import Tx, effect
 from tercet_sales.catalogue import store
-from tercet_sales.party_moves import newest_parties
 
 
 @effect(PartyMembersMoved, origins=("live", "import", "replay"))
 async def follow_parties(event: PartyMembersMoved, tx: Tx) -> None:
     """Puts price books under the parties that the identities they serve belong to now."""
-    for identity_id, party_id in (await newest_parties(tx, event)).items():
+    for identity_id, party_id in (await tx.known.follow_moves(event.moves)).newest.items():
         await store.move_served_party(tx, identity_id, party_id)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import select, text, update
+from sqlalchemy import select, update
 
 from tercet_chassis import Tx
 from tercet_chassis.entity import view
@@ -14,8 +14,6 @@ from tercet_chassis.money import Money
 from tercet_sales.catalogue.model import Price, PriceBook, Product
 from tercet_sales.catalogue.rules import Buyer, PriceAsk, PriceFacts, Resolution, days_meet, resolve_all
 from tercet_sales.customers.model import Customer
-
-_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))")
 
 
 async def products_by_code(tx: Tx, codes: Iterable[str]) -> dict[str, Product]:
@@ -38,7 +36,7 @@ async def has_prices(tx: Tx, *, product_code: str = "", price_book_code: str = "
 
 async def lock_price(tx: Tx, book_code: str, product_code: str) -> None:
     """Makes others who write prices of this product in this book wait: an overlap cannot be seen row by row."""
-    await tx.session.execute(_LOCK, {"key": f"price:{tx.tenant_id}:{book_code}:{product_code}"})
+    await tx.hold("price", [f"{book_code}:{product_code}"])
 
 
 async def overlapping(tx: Tx, price: Price) -> Price | None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import func, select, update
 
 from tercet_chassis import Tx
 from tercet_chassis.entity import view
@@ -14,12 +14,10 @@ from tercet_sales.customers.errors import CustomerMerged, CustomerUnknown, Selle
 from tercet_sales.customers.model import Contact, Customer
 from tercet_sales.customers.rules import DEFAULT_REGION
 
-_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))")
-
 
 async def lock_pair(tx: Tx, party_id: UUID | None, unit_id: UUID | None) -> None:
     """Makes others who want to create this party as a customer of this unit wait until the end of the transaction."""
-    await tx.session.execute(_LOCK, {"key": f"customer:{tx.tenant_id}:{party_id}:{unit_id}"})
+    await tx.hold("customer", [f"{party_id}:{unit_id}"])
 
 
 async def customer_of(tx: Tx, party_id: UUID, unit_id: UUID | None) -> Customer | None:

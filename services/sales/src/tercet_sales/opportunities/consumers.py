@@ -8,13 +8,13 @@ from tercet.leads.v1.events_pb2 import PartyMembersMoved
 from tercet.sales.v1 import events_pb2 as events
 from tercet_chassis import Tx, effect
 from tercet_sales.opportunities import store
-from tercet_sales.party_moves import moved, newest_parties
+from tercet_sales.party_moves import moved
 
 
 @effect(PartyMembersMoved, origins=("live", "import", "replay"))
 async def follow_parties(event: PartyMembersMoved, tx: Tx) -> None:
     """Puts the parties on opportunities under the parties their identities belong to now."""
-    newest = await newest_parties(tx, event)
+    newest = (await tx.known.follow_moves(event.moves)).newest
     for opportunity in await store.with_parties(tx, newest):
         parties = moved(opportunity.parties, newest)
         if parties != opportunity.parties:

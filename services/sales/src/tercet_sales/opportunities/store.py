@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import delete, func, or_, select, text
+from sqlalchemy import delete, func, or_, select
 
 from tercet.sales.v1 import events_pb2 as events
 from tercet_chassis import Tx, custom_fields
@@ -40,7 +40,6 @@ from tercet_sales.opportunities.rules import (
 from tercet_sales.rates.store import in_reporting
 
 DEFAULT_PIPELINE = "default"
-_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))")
 
 
 async def by_id(tx: Tx, id: UUID, *, lock: bool = False) -> Opportunity | None:
@@ -159,7 +158,7 @@ async def pipeline_for(tx: Tx, code: str | None, unit_id: UUID | None) -> Pipeli
 
 
 async def _standard_pipeline(tx: Tx) -> Pipeline:
-    await tx.session.execute(_LOCK, {"key": f"pipeline:{tx.tenant_id}:{DEFAULT_PIPELINE}"})
+    await tx.hold("pipeline", [DEFAULT_PIPELINE])
     existing = await pipeline_by_code(tx, DEFAULT_PIPELINE)
     if existing is not None:
         if not existing.active:

@@ -9,7 +9,6 @@ from tercet.sales.v1 import events_pb2 as events
 from tercet_chassis import Tx
 from tercet_sales.orders import store
 from tercet_sales.orders.model import Order, OrderStanding
-from tercet_sales.pricing.store import lock
 
 
 async def order_confirmed(tx: Tx, order: Order) -> None:
@@ -75,4 +74,4 @@ async def _judge(tx: Tx, order: Order, count: int, standing: OrderStanding) -> N
 
 async def hold(tx: Tx, order: Order) -> None:
     """Makes other confirmations and cancellations of this party and unit wait."""
-    await lock(tx, "standing", order.party_id, order.seller_unit_id)
+    await tx.hold("standing", [f"{order.party_id}:{order.seller_unit_id}"])

@@ -13,7 +13,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from google.protobuf import json_format
-from sqlalchemy import select, text
+from sqlalchemy import select
 
 from tercet.leads.v1.events_pb2 import PartyMembersMoved
 from tercet.type.v1.party_pb2 import PartyRole
@@ -26,12 +26,9 @@ from tercet_sales.catalogue.rules import PriceAsk
 from tercet_sales.customers.errors import SellerUnitOutOfReach
 from tercet_sales.customers.model import Customer
 from tercet_sales.customers.store import check_seller
-from tercet_sales.party_moves import moved, newest_parties
+from tercet_sales.party_moves import moved
 from tercet_sales.pricing import rules
 from tercet_sales.pricing.rules import Json, Priced, ProductFacts, Terms
-
-_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))")
-_SHARE = text("SELECT pg_advisory_xact_lock_shared(hashtextextended(:key, 0))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +51,6 @@ class Prepared:
     customer: Customer | None
     unit: UnitFacts
     faults: list[Violation]
-
-
-async def lock(tx: Tx, *key: object, shared: bool = False) -> None:
-    """Makes others who ask for the same key wait until the transaction ends; sharers do not wait for each other."""
-    await tx.session.execute(_SHARE if shared else _LOCK, {"key": ":".join(str(part) for part in (tx.tenant_id, *key))})
 
 
 async def unit_facts(tx: Tx, unit_id: UUID | None) -> UnitFacts:
@@ -212,7 +204,7 @@ def _quantity(line: Json) -> Decimal:
 
 async def move_parties(tx: Tx, entity: type[Entity], event: PartyMembersMoved) -> None:
     """Puts the parties with a part in deals of this kind under the parties that their identities belong to now."""
-    newest = await newest_parties(tx, event)
+    newest = (await tx.known.follow_moves(event.moves)).newest
     rows: Any = view(entity)
     found: set[UUID] = set()
     for identity_id in newest:

@@ -7,19 +7,17 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, or_, select, text, update
+from sqlalchemy import ColumnElement, or_, select, update
 
 from tercet_chassis import Tx
 from tercet_chassis.entity import view
 from tercet_sales.relations.model import Relation, RelationKind
 from tercet_sales.relations.rules import BUILT_IN, Edge, KindRules, Period
 
-_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))")
-
 
 async def lock_kind(tx: Tx, kind_code: str) -> None:
     """Makes others who write relations of this kind wait: neither overlaps nor circles can be seen row by row."""
-    await tx.session.execute(_LOCK, {"key": f"relation:{tx.tenant_id}:{kind_code}"})
+    await tx.hold("relation", [kind_code])
 
 
 async def kind_rules(tx: Tx, code: str) -> KindRules | None:

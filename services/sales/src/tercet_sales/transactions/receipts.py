@@ -14,7 +14,7 @@ from tercet_chassis.errors import Refusal
 from tercet_chassis.money import Money
 from tercet_sales.customers.model import Customer
 from tercet_sales.customers.store import check_seller
-from tercet_sales.pricing.store import UnitFacts, lock, unit_facts
+from tercet_sales.pricing.store import UnitFacts, unit_facts
 from tercet_sales.rates.rules import convert
 from tercet_sales.rates.store import rate_on
 from tercet_sales.transactions import store
@@ -53,7 +53,7 @@ async def take(tx: Tx, receipts: Any, *, check_only: bool) -> ImportReceiptsResp
     """Takes every receipt that holds; tells of each what became of it."""
     # Two imports of one system would both find a receipt unknown.
     for system in sorted({receipt.external_ref.system for receipt in receipts}):
-        await lock(tx, "receipts", system)
+        await tx.hold("receipts", [system])
     named = [_ref(receipt.external_ref) for receipt in receipts] + [
         _ref(r.returns_ref) for r in receipts if r.HasField("returns_ref")
     ]

@@ -14,7 +14,7 @@ from uuid import UUID
 from tercet.sales.v1 import events_pb2 as events
 from tercet.sales.v1.value_service_pb2 import CustomerValue as CustomerValueMessage
 from tercet_chassis import Tx
-from tercet_sales.pricing.store import UnitFacts, lock, unit_facts
+from tercet_sales.pricing.store import UnitFacts, unit_facts
 from tercet_sales.transactions import store as transactions
 from tercet_sales.value import rules, store
 from tercet_sales.value.model import CustomerValue, ValuePolicy
@@ -78,14 +78,14 @@ def _new_value(frame: Frame, identity_id: UUID, party_id: UUID) -> CustomerValue
 
 async def share(tx: Tx, unit_id: UUID) -> None:
     """Keeps a rebuild of the unit away until the end of the transaction."""
-    await lock(tx, "value", unit_id, shared=True)
+    await tx.hold("value", [unit_id], shared=True)
 
 
 async def transaction_recorded(tx: Tx, identity_id: UUID, party_id: UUID, unit_id: UUID, sale_time: datetime) -> None:
     """Computes anew what one identity brought in the period of a sale, and judges its party."""
     await share(tx, unit_id)
     # Of one party one at a time: two transactions would both read before the other has written.
-    await lock(tx, "value", unit_id, party_id)
+    await tx.hold("value", [f"{unit_id}:{party_id}"])
     frame = await frame_of(tx, unit_id, sale_time)
     begin, end = frame.instants
     rows = await transactions.facts(tx, unit_id, begin, end, frame.facts.currency, identity_id)
@@ -100,7 +100,7 @@ async def transaction_recorded(tx: Tx, identity_id: UUID, party_id: UUID, unit_i
 
 async def judge_party(tx: Tx, frame: Frame, party_id: UUID, thresholds: Thresholds | None) -> bool:
     """Adds up a party's identities and places it in a quadrant; tells a change. True when there was one."""
-    await lock(tx, "value", frame.unit_id, party_id)
+    await tx.hold("value", [f"{frame.unit_id}:{party_id}"])
     return _judge(tx, await store.values_of_party(tx, party_id, frame.unit_id, frame.start), frame, thresholds)
 
 
@@ -135,7 +135,7 @@ class Rebuilt:
 
 async def rebuild(tx: Tx, frame: Frame) -> Rebuilt:
     """Computes thresholds and all values of a unit's period anew from its transactions."""
-    await lock(tx, "value", frame.unit_id)
+    await tx.hold("value", [frame.unit_id])
     begin, end = frame.instants
     facts: dict[UUID, list[Fact]] = defaultdict(list)
     party_of: dict[UUID, UUID] = {}

@@ -8,7 +8,6 @@ from uuid import UUID
 from tercet.leads.v1.events_pb2 import PartyMembersMoved
 from tercet.sales.v1 import events_pb2 as events
 from tercet_chassis import NotYet, Tx, effect
-from tercet_sales.party_moves import newest_parties
 from tercet_sales.transactions import store as transactions
 from tercet_sales.value import compute, store
 
@@ -29,11 +28,8 @@ async def follow_transaction(event: Any, tx: Tx) -> None:
 @effect(PartyMembersMoved, origins=("live", "import", "replay"))
 async def follow_moves(event: Any, tx: Tx) -> None:
     """Judges anew the parties that lost or won an identity."""
-    moved = await newest_parties(tx, event)
-    parties = set(moved.values()) | {
-        UUID(party) for move in event.moves for party in (move.from_party_id, move.to_party_id) if party
-    }
-    for unit_id, start in sorted(await store.periods_of_identities(tx, list(moved))):
+    newest, parties = await tx.known.follow_moves(event.moves)
+    for unit_id, start in sorted(await store.periods_of_identities(tx, list(newest))):
         await compute.share(tx, unit_id)
         frame = await compute.frame_of(tx, unit_id, day=start)
         thresholds = await compute.thresholds_of(tx, frame)

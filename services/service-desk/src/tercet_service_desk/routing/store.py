@@ -29,8 +29,7 @@ async def lock_routing(tx: Tx) -> None:
     """Decisions of one tenant wait for each other until the end of the transaction: a ticket that begins to wait and an
     agent who becomes free at the same moment must not miss each other.
     """
-    key = func.hashtextextended(f"{tx.tenant_id}/routing", 0)
-    await tx.session.execute(select(func.pg_advisory_xact_lock(key)))
+    await tx.hold("routing", ["decisions"])
 
 
 async def custom_paths(tx: Tx) -> Mapping[str, Field]:
