@@ -40,13 +40,12 @@ class CustomFieldInvalid(InvalidArgument):
     text = "Custom fields are not valid: {detail}"
 
 
-async def definitions(reading: Reading, entity: type[Entity]) -> Mapping[str, Mapping[str, Any]]:
+async def definitions(reading: Reading, table: str) -> Mapping[str, Mapping[str, Any]]:
     """The tenant's definitions for one kind of resource, by key; read once a transaction or look."""
-    name = entity.__tablename__
-    if name not in reading.custom_fields:
-        found = await reading.fetch(_DEFINITIONS, reading.tenant_id, name)
-        reading.custom_fields[name] = dict(found)
-    return reading.custom_fields[name]
+    if table not in reading.custom_fields:
+        found = await reading.fetch(_DEFINITIONS, reading.tenant_id, table)
+        reading.custom_fields[table] = dict(found)
+    return reading.custom_fields[table]
 
 
 async def of_tenant(runtime: Host, tenant_id: UUID) -> Mapping[str, Mapping[str, Mapping[str, Any]]]:
@@ -77,7 +76,7 @@ async def checked(
 
     A new resource must have every required field; a change must not clear one.
     """
-    known = await definitions(tx, entity)
+    known = await definitions(tx, entity.__tablename__)
     wrong: list[Violation] = []
     stored: dict[str, Any] = {}
     for key, value in values.items():

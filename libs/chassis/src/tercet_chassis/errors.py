@@ -10,9 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from string import Formatter
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from google.rpc import code_pb2
+
+if TYPE_CHECKING:
+    from tercet_conditions import ConditionError
 
 
 @cache
@@ -226,6 +229,12 @@ class ConditionInvalid(InvalidArgument):
 
     text = "{detail}"
     field = "filter"
+
+    @classmethod
+    def at(cls, field: str, wrong: ConditionError) -> ConditionInvalid:
+        """The refusal of a condition that stands in `field`, with every fault."""
+        faults = [Violation(field, str(problem.reason), str(problem)) for problem in wrong.problems]
+        return cls(detail=str(wrong), violations=faults)
 
 
 class PageTokenInvalid(InvalidArgument):

@@ -21,10 +21,11 @@ from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY
 from sqlalchemy.dialects.postgresql.asyncpg import dialect
 from sqlalchemy.types import Uuid
 
-from tercet_chassis import custom_fields, keyset
+from tercet_chassis import keyset
 from tercet_chassis.binding import Binding, Bound
+from tercet_chassis.conditions import own_fields
 from tercet_chassis.entity import Custom, Entity, Searchable, view
-from tercet_chassis.errors import ConditionInvalid, Violation
+from tercet_chassis.errors import ConditionInvalid
 from tercet_chassis.keyset import Key
 from tercet_chassis.principal import Principal, hides
 from tercet_chassis.readers import ById
@@ -93,11 +94,7 @@ async def _schema(reading: Reading, entity: type[Entity], paths: str) -> Schema:
     masks = reading.principal.masks
     custom = None
     if "custom" in paths and issubclass(entity, Custom):
-        known = await custom_fields.definitions(reading, entity)
-
-        def custom(key: str) -> Field | None:
-            return custom_fields.condition_field(known[key], masks) if key in known else None
-
+        custom = (await own_fields(reading, entity.__tablename__, masks)).get
     fields = _fields(reading.runtime.bindings.of(entity), masks)
     return Schema(fields, custom=custom, search=issubclass(entity, Searchable))
 
@@ -271,21 +268,14 @@ def _filter(reading: Reading, entity: type[Entity], schema: Schema, text: str, c
             search=lambda words: text_matches(reading, entity, words),
         )
     except ConditionError as wrong:
-        raise _refusal("filter", wrong) from wrong
+        raise ConditionInvalid.at("filter", wrong) from wrong
 
 
 def _order(text: str, schema: Schema) -> tuple[OrderBy, ...]:
     try:
         return parse_order_by(text, schema) if text else ()
     except ConditionError as wrong:
-        raise _refusal("order_by", wrong) from wrong
-
-
-def _refusal(field: str, wrong: ConditionError) -> ConditionInvalid:
-    return ConditionInvalid(
-        detail=str(wrong),
-        violations=[Violation(field, str(problem.reason), str(problem)) for problem in wrong.problems],
-    )
+        raise ConditionInvalid.at("order_by", wrong) from wrong
 
 
 @cache

@@ -41,7 +41,7 @@ async def hidden_paths(tx: Reading, entity: type[Entity]) -> frozenset[str]:
     known = tx.runtime.bindings.of(entity).personal_fields()
     found = {name for name, personal in known.items() if hides(masks, personal)}
     if issubclass(entity, Custom):
-        own = custom_fields.personal(await custom_fields.definitions(tx, entity))
+        own = custom_fields.personal(await custom_fields.definitions(tx, entity.__tablename__))
         found |= {f"custom.{key}" for key, personal in own.items() if hides(masks, personal)}
     return frozenset(found)
 

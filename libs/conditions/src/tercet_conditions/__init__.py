@@ -20,17 +20,18 @@ from .text_form import parse_text
 from .tree import And, Compare, Node, Not, Now, Op, Or, Search, Unit
 from .unparse import to_text
 from .values import fold
+from .vocabulary import Condition, Facts, Vocabulary, judging_at
 
 if TYPE_CHECKING:
     from .sql import SqlColumn, compile_sql, folded, sql_value
 
 # fmt: off
 __all__ = [
-    "NO_KINDS", "And", "Check", "Clock", "Compare", "ConditionError", "Explanation", "Field", "FieldType",
-    "Getter", "Holds", "Kind", "Kinds", "Leaf", "Limits", "Node", "Not", "Now", "Op", "Or", "OrderBy",
-    "Problem", "Reason", "Schema", "Search", "SqlColumn", "Unit", "compile_closure", "compile_sql", "explain",
-    "fold", "folded", "json_schema", "mapping_getter", "parse_json", "parse_order_by", "parse_text", "paths",
-    "read_inner", "sql_value", "to_json", "to_text",
+    "NO_KINDS", "And", "Check", "Clock", "Compare", "Condition", "ConditionError", "Explanation", "Facts", "Field",
+    "FieldType", "Getter", "Holds", "Kind", "Kinds", "Leaf", "Limits", "Node", "Not", "Now", "Op", "Or", "OrderBy",
+    "Problem", "Reason", "Schema", "Search", "SqlColumn", "Unit", "Vocabulary", "compile_closure", "compile_sql",
+    "explain", "fold", "folded", "json_schema", "judging_at", "mapping_getter", "parse_json", "parse_order_by",
+    "parse_text", "paths", "read_inner", "sql_value", "to_json", "to_text",
 ]
 # fmt: on
 

@@ -88,7 +88,7 @@ async def test_dry_run_says_who_and_why_and_changes_nothing(leads: Client) -> No
 
 
 async def test_condition_that_does_not_parse_is_refused_with_its_field(leads: Client) -> None:
-    with refused("CONDITION_NOT_UNDERSTOOD", "assignment_rule.condition"):
+    with refused("CONDITION_INVALID", "assignment_rule.condition"):
         await rule(leads, "broken", "FIRST", condition="scorre > 1")
     with refused("POOL_NEEDED", "assignment_rule.pool_code"):
         await rule(leads, "pool", "POOL")

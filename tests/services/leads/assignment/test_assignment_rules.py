@@ -18,7 +18,7 @@ from tercet_leads.assignment.rules import (
     explain,
     place_name,
 )
-from tercet_leads.scoring.facts import condition
+from tercet_leads.scoring.facts import LEADS
 
 
 def seller(number: int, **values: object) -> SellerFacts:
@@ -26,7 +26,7 @@ def seller(number: int, **values: object) -> SellerFacts:
 
 
 def rule(strategy: str, text: str = "", **values: object) -> Rule:
-    return Rule(f"rule-{strategy}", condition(text), strategy, **values)  # type: ignore[arg-type]
+    return Rule(f"rule-{strategy}", LEADS.condition(text), strategy, **values)  # type: ignore[arg-type]
 
 
 def test_round_robin_spreads_ten_thousand_leads_within_one() -> None:

@@ -126,10 +126,10 @@ async def test_score_explains_itself_by_the_tenants_own_rules(leads: Client) -> 
 
 
 async def test_rules_that_cannot_be_understood_are_refused(leads: Client) -> None:
-    with refused("CONDITION_NOT_UNDERSTOOD", "scoring_rule.condition"):
+    with refused("CONDITION_INVALID", "scoring_rule.condition"):
         broken = ScoringRule(code="x", display_name="x", condition="nonsense = 1", points=1)
         await leads.CreateScoringRule(CreateScoringRuleRequest(scoring_rule=broken))
-    with refused("CONDITION_NOT_UNDERSTOOD", "qualification_rule.condition"):
+    with refused("CONDITION_INVALID", "qualification_rule.condition"):
         await qualification(leads, "score >")
     with refused("GRADE_SCALE_INVALID", "grade_scale"):
         await leads.SetGradeScale(SetGradeScaleRequest(grade_scale=GradeScale(a_from=1, b_from=2, c_from=3)))

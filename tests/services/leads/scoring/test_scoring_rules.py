@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tercet_leads.scoring.facts import ConditionError, condition, judging_at
+from tercet_conditions import ConditionError, judging_at
+from tercet_leads.scoring.facts import LEADS
 from tercet_leads.scoring.rules import DEFAULTS, Rule, Thresholds, contributions, faded, grade, total
 
 REFERRED = {"source_kind": "REFERRAL", "mobile_valid": True, "full_name": "王芳", "touch_count": 1}
@@ -14,8 +15,8 @@ REFERRED = {"source_kind": "REFERRAL", "mobile_valid": True, "full_name": "王�
 
 def test_score_is_the_sum_of_the_contributions() -> None:
     rules = (
-        Rule("a", "A", condition('source_kind = "REFERRAL"'), 25),
-        Rule("b", "B", condition("mobile_valid = true"), -5),
+        Rule("a", "A", LEADS.condition('source_kind = "REFERRAL"'), 25),
+        Rule("b", "B", LEADS.condition("mobile_valid = true"), -5),
     )
     given = contributions(rules, REFERRED, 0)
     assert [(c.rule_code, c.points) for c in given] == [("a", 25), ("b", -5)]
@@ -23,7 +24,7 @@ def test_score_is_the_sum_of_the_contributions() -> None:
 
 
 def test_rule_that_does_not_hold_gives_nothing() -> None:
-    assert contributions((Rule("a", "A", condition("touch_count > 1"), 25),), REFERRED, 0) == []
+    assert contributions((Rule("a", "A", LEADS.condition("touch_count > 1"), 25),), REFERRED, 0) == []
 
 
 @pytest.mark.parametrize(("days", "points"), [(0, 40), (-3, 40), (30, 20), (60, 10), (365, 0)])
@@ -46,7 +47,7 @@ def test_default_rules_tell_warm_from_cold() -> None:
 
 
 def test_condition_in_json_and_in_text_say_the_same() -> None:
-    text, tree = condition("touch_count >= 2"), condition('{"path": "touch_count", "op": ">=", "value": 2}')
+    text, tree = LEADS.condition("touch_count >= 2"), LEADS.condition('{"path": "touch_count", "op": ">=", "value": 2}')
     for count in (1, 2, 3):
         assert text.holds({"touch_count": count}) == tree.holds({"touch_count": count})
 
@@ -56,16 +57,16 @@ def test_condition_in_json_and_in_text_say_the_same() -> None:
 )
 def test_condition_that_does_not_parse_is_refused(text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - a ConditionError, or a ValueError for broken JSON
-        condition(text)
+        LEADS.condition(text)
 
 
 def test_condition_names_what_it_did_not_understand() -> None:
     with pytest.raises(ConditionError, match="scorre"):
-        condition("scorre > 1")
+        LEADS.condition("scorre > 1")
 
 
 def test_now_is_the_time_at_which_is_judged() -> None:
-    recent = condition("occur_time >= now() - 30d")
+    recent = LEADS.condition("occur_time >= now() - 30d")
     facts = {"occur_time": datetime(2026, 1, 1, tzinfo=UTC)}
     judging_at(datetime(2026, 1, 20, tzinfo=UTC))
     assert recent.holds(facts)

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tercet_marketing.loyalty import rules
-from tercet_marketing.loyalty.earning import EarnRule, Line, condition, contributions, earned
+from tercet_marketing.loyalty.earning import TRANSACTIONS, EarnRule, Line, contributions, earned
 
 SHANGHAI, BERLIN = ZoneInfo("Asia/Shanghai"), ZoneInfo("Europe/Berlin")
 
@@ -158,4 +158,4 @@ def test_rules_add_up_and_the_tier_multiplies_rounded_down() -> None:
 def test_a_condition_that_is_none_is_refused() -> None:
     for text in ("amount >", "colour = 3", "{"):
         with pytest.raises(ValueError):  # noqa: PT011
-            condition(text)
+            TRANSACTIONS.condition(text)

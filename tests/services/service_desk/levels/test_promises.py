@@ -316,8 +316,8 @@ async def test_explanation_names_levels_reasons_and_the_intervals_counted(servic
 @pytest.mark.parametrize(
     ("values", "reason", "field"),
     [
-        ({"condition": "colour = red"}, "CONDITION_NOT_UNDERSTOOD", "service_level.condition"),
-        ({"condition": "priority = ("}, "CONDITION_NOT_UNDERSTOOD", "service_level.condition"),
+        ({"condition": "colour = red"}, "CONDITION_INVALID", "service_level.condition"),
+        ({"condition": "priority = ("}, "CONDITION_INVALID", "service_level.condition"),
         ({"calendar_code": "nowhere"}, "CALENDAR_NOT_FOUND", "service_level.calendar_code"),
         (
             {"targets": targets((Kind.SOLVE, 60), (Kind.SOLVE, 90))},

@@ -141,7 +141,7 @@ async def test_conditions_choose_the_rule_and_an_exhausted_one_may_ask_the_next(
 
 
 async def test_a_condition_that_does_not_parse_is_refused_at_its_field(service_desk: Client) -> None:
-    with refused("CONDITION_NOT_UNDERSTOOD", "routing_rule.condition"):
+    with refused("CONDITION_INVALID", "routing_rule.condition"):
         await rule(service_desk, condition="colour = red")
 
 

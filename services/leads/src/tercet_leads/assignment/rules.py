@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from uuid import UUID
 
+from tercet_conditions import Condition, Facts
 from tercet_leads.cleaning.regions import clean_region
-from tercet_leads.scoring.facts import Condition, Facts
 
 ROUND_ROBIN, LEAST_LOADED, FIRST, POOL = "ROUND_ROBIN", "LEAST_LOADED", "FIRST", "POOL"
 

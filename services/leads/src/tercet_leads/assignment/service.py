@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from tercet.leads.v1 import assignment_rule_service_pb2 as pb
 from tercet_chassis import Handlers, Tx
+from tercet_chassis.conditions import understood
 from tercet_leads.assignment import store
 from tercet_leads.assignment.errors import PoolNotFound
 from tercet_leads.assignment.model import AssignmentRule
-from tercet_leads.scoring.store import understood
+from tercet_leads.scoring.facts import LEADS
 
 
 class AssignmentRuleService(Handlers):
@@ -27,7 +28,7 @@ class AssignmentRuleService(Handlers):
         return rule
 
     async def _check(self, rule: AssignmentRule, tx: Tx) -> None:
-        await understood(tx, rule.condition or "", "assignment_rule.condition")
+        await understood(tx, LEADS, "leads", rule.condition or "", "assignment_rule.condition")
         rule.check_pool()
         if rule.pool_code and not await store.pool_exists(tx, rule.pool_code):
             raise PoolNotFound(pool_code=rule.pool_code)

@@ -9,6 +9,7 @@ from uuid import UUID
 from tercet.leads.v1 import events_pb2 as events
 from tercet_chassis import Tx, new_id
 from tercet_chassis.context import IMPORT, LIVE
+from tercet_conditions import judging_at
 from tercet_leads.identity.profiles import forget
 from tercet_leads.imports import preparing, store
 from tercet_leads.imports.model import Import, ImportRowError
@@ -21,7 +22,6 @@ from tercet_leads.leads.rulebook import rulebook
 from tercet_leads.leads.rules import Submission
 from tercet_leads.mergers import joining
 from tercet_leads.mergers import store as merging
-from tercet_leads.scoring.facts import judging_at
 from tercet_leads.touches.model import Touch
 
 ROWS_A_STEP = 2000

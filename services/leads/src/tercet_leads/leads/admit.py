@@ -20,6 +20,7 @@ from tercet_chassis import Refusal, Tx, new_id
 from tercet_chassis.custom_fields import checked as checked_custom
 from tercet_chassis.entity import untracked
 from tercet_chassis.search import index_words
+from tercet_conditions import judging_at
 from tercet_leads.customers import store as customer_store
 from tercet_leads.customers.rules import keeper
 from tercet_leads.identity.recognition import Batch, Recognition, Trace, decide
@@ -31,7 +32,6 @@ from tercet_leads.leads.rules import Submission, Understood, understand
 from tercet_leads.placements import store as placement_store
 from tercet_leads.placements.model import Placement
 from tercet_leads.pools.model import PoolMove
-from tercet_leads.scoring.facts import judging_at
 from tercet_leads.sources import store as source_store
 from tercet_leads.sources.rules import NOWHERE, SourceFacts
 from tercet_leads.touches.model import Touch

@@ -8,13 +8,13 @@ from typing import Any
 from tercet.leads.v1 import events_pb2 as events
 from tercet.leads.v1.lead_service_pb2 import RecordContactRequest
 from tercet_chassis import Tx
+from tercet_conditions import judging_at
 from tercet_leads.identity.recognition import Trace, recognise
 from tercet_leads.leads import deciding
 from tercet_leads.leads.errors import QualificationNotMet
 from tercet_leads.leads.model import Lead
 from tercet_leads.leads.rulebook import Rulebook, rulebook
 from tercet_leads.leads.rules import CLEANED, TEXT_FIELDS, understand
-from tercet_leads.scoring.facts import judging_at
 
 MANUAL = "manual"
 

@@ -10,6 +10,7 @@ from tercet.leads.v1 import lead_service_pb2 as pb
 from tercet_chassis import Tx
 from tercet_chassis.errors import PermissionMissing
 from tercet_chassis.showing import hidden_paths
+from tercet_conditions import judging_at
 from tercet_leads.assignment import rules as assigning
 from tercet_leads.assignment.model import Seller
 from tercet_leads.leads import deciding, store
@@ -20,7 +21,6 @@ from tercet_leads.leads.rules import Submission
 from tercet_leads.pools import store as pool_store
 from tercet_leads.pools.errors import ClaimTooSoon, PoolMissing
 from tercet_leads.pools.model import PoolMove
-from tercet_leads.scoring.facts import judging_at
 from tercet_leads.touches import store as touch_store
 
 _ASSIGN = "leads.lead.assign"

@@ -12,6 +12,8 @@ from uuid import UUID
 import structlog
 
 from tercet_chassis import Tx
+from tercet_chassis.conditions import own_fields
+from tercet_conditions import Condition
 from tercet_leads.assignment import rules as assigning
 from tercet_leads.assignment import store as assignment_store
 from tercet_leads.leads import store
@@ -19,7 +21,7 @@ from tercet_leads.pools import store as pool_store
 from tercet_leads.pools.rules import PoolFacts, fallback_of
 from tercet_leads.qualification import store as qualification_store
 from tercet_leads.scoring import store as scoring_store
-from tercet_leads.scoring.facts import Condition, condition
+from tercet_leads.scoring.facts import LEADS
 from tercet_leads.scoring.rules import DEFAULTS, Thresholds
 from tercet_leads.scoring.rules import Rule as ScoringRule
 from tercet_leads.sources import store as source_store
@@ -104,12 +106,12 @@ async def rulebook(tx: Tx, *, loads: bool = False) -> Rulebook:
 
 
 async def _read(tx: Tx, stamp: Any) -> Rulebook:
-    custom = await scoring_store.custom_paths(tx)
+    custom = await own_fields(tx, "leads")
 
     def compiled(kind: str, code: str, text: str) -> Condition | None:
         # A rule may name a custom field that was deleted since: it is left out and said so, and intake goes on.
         try:
-            return condition(text, custom)
+            return LEADS.condition(text, custom)
         except ValueError as broken:
             log.warning("rule.broken", kind=kind, code=code, cause=str(broken))
             return None

@@ -15,6 +15,7 @@ from tercet.leads.v1 import seller_service_pb2 as sellers
 from tercet_chassis import Handlers, Refusal, Tx, invariant
 from tercet_chassis.showing import hidden_paths
 from tercet_chassis.validation import check
+from tercet_conditions import judging_at
 from tercet_leads.assignment.model import Seller
 from tercet_leads.leads import deciding, following, owning, store
 from tercet_leads.leads.admit import Admission, admit
@@ -23,7 +24,6 @@ from tercet_leads.leads.errors import PartyHasOpenLead
 from tercet_leads.leads.intake import submission_of
 from tercet_leads.leads.model import Lead
 from tercet_leads.leads.rulebook import rulebook
-from tercet_leads.scoring.facts import judging_at
 
 Finding = CheckInvariantsResponse.Finding
 

@@ -5,12 +5,6 @@ from __future__ import annotations
 from tercet_chassis.errors import InvalidArgument
 
 
-class ConditionNotUnderstood(InvalidArgument):
-    """A rule's condition does not parse or asks what a lead has not."""
-
-    text = "The condition cannot be used: {detail}"
-
-
 class GradeScaleInvalid(InvalidArgument):
     """The scores do not fall from A to C."""
 

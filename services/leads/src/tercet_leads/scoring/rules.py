@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from tercet_leads.scoring.facts import Condition, Facts, condition
+from tercet_conditions import Condition, Facts
+from tercet_leads.scoring.facts import LEADS
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ def grade(score: int, thresholds: Thresholds) -> str:
 
 
 def _default(code: str, name: str, text: str, points: int, half_life_days: int = 0) -> Rule:
-    return Rule(f"default-{code}", name, condition(text), points, half_life_days)
+    return Rule(f"default-{code}", name, LEADS.condition(text), points, half_life_days)
 
 
 # In force until a tenant has a rule of its own.

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from tercet.leads.v1 import scoring_rule_service_pb2 as pb
 from tercet_chassis import Handlers, Tx
+from tercet_chassis.conditions import understood
 from tercet_leads.scoring import store
+from tercet_leads.scoring.facts import LEADS
 from tercet_leads.scoring.model import GradeScale, ScoringRule
 from tercet_leads.scoring.rules import Thresholds
 
@@ -16,14 +18,14 @@ class ScoringRuleService(Handlers):
 
     async def CreateScoringRule(self, request: pb.CreateScoringRuleRequest, tx: Tx) -> ScoringRule:
         """Adds a rule. Refuses a condition that does not parse."""
-        await store.understood(tx, request.scoring_rule.condition, _FIELD)
+        await understood(tx, LEADS, "leads", request.scoring_rule.condition, _FIELD)
         return await tx.create(ScoringRule, request.scoring_rule)
 
     async def UpdateScoringRule(self, request: pb.UpdateScoringRuleRequest, tx: Tx) -> ScoringRule:
         """Changes a rule. Refuses a condition that does not parse."""
         rule = await tx.get(ScoringRule, request.scoring_rule.id, etag=request.scoring_rule.etag, lock=True)
         await tx.patch(rule, request.scoring_rule, request.update_mask)
-        await store.understood(tx, rule.condition, _FIELD)
+        await understood(tx, LEADS, "leads", rule.condition, _FIELD)
         return rule
 
     async def GetGradeScale(self, request: pb.GetGradeScaleRequest, tx: Tx) -> pb.GradeScale:

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from contextvars import ContextVar
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
-from functools import lru_cache
 from typing import Any, NamedTuple
 
-import orjson
-
-from tercet_conditions import Clock, Field, FieldType, Schema, compile_closure, parse_json, parse_text
+from tercet_conditions import Facts, Field, FieldType, Vocabulary, judging_at
 from tercet_marketing.loyalty.rules import ZERO, floored
 
-Facts = Mapping[str, Any]
 FIELDS: dict[str, Field] = {
     "amount": Field(FieldType.DECIMAL),
     "currency_code": Field(FieldType.TEXT),
@@ -28,25 +23,7 @@ FIELDS: dict[str, Field] = {
     **dict.fromkeys(("month", "day", "weekday", "line_count"), Field(FieldType.INTEGER)),
     **dict.fromkeys(("first_purchase", "from_order"), Field(FieldType.BOOLEAN)),
 }
-_SCHEMA = Schema(FIELDS)
-_moment: ContextVar[datetime] = ContextVar("earning_moment")
-_CLOCK = Clock(lambda: _moment.get(datetime.now(UTC)))
-
-
-@lru_cache(maxsize=1024)
-def condition(text: str) -> Callable[[Facts], bool]:
-    """A rule's condition from AIP-160 text or JSON; empty text holds of every transaction. Refuses (ValueError) what
-    does not parse.
-    """
-    tree = parse_json(_json(text), _SCHEMA) if text.lstrip().startswith("{") else parse_text(text, _SCHEMA)
-    return compile_closure(tree, _SCHEMA, clock=_CLOCK)
-
-
-def _json(text: str) -> Any:
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError as broken:
-        raise ValueError(f"the condition begins like JSON and is none: {broken}") from broken
+TRANSACTIONS = Vocabulary(FIELDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +70,10 @@ def contributions(
     rules: Sequence[EarnRule], facts: Facts, lines: Sequence[Line], digits: int, moment: datetime
 ) -> list[Contribution]:
     """What each rule that holds gives, in the order of the rules; those that give nothing are left out."""
-    _moment.set(moment)
+    judging_at(moment)
     given = []
     for rule in rules:
-        if not condition(rule.condition)(facts):
+        if not TRANSACTIONS.condition(rule.condition).holds(facts):
             continue
         points = floored(_points(rule, facts["amount"], lines), digits)
         if points > 0:

@@ -14,7 +14,7 @@ from babel.numbers import is_currency
 from tercet_chassis.entity import Custom, Entity, External, Linked, Mapped, OfParty, Searchable, column, index, unique
 from tercet_chassis.errors import Violation
 from tercet_marketing.loyalty import rules
-from tercet_marketing.loyalty.earning import EarnRule, condition
+from tercet_marketing.loyalty.earning import TRANSACTIONS, EarnRule
 from tercet_marketing.loyalty.errors import LoyaltyProgrammeInvalid, PointsNotPositive, PointsTooFine
 from tercet_marketing.loyalty.tiers import TierRule
 
@@ -100,13 +100,9 @@ class LoyaltyProgramme(Custom, Searchable, Entity):
                         f"{given or 0} is not above zero.",
                     )
             try:
-                condition(rule.get("condition", ""))
+                TRANSACTIONS.condition(rule.get("condition", ""))
             except ValueError as broken:
-                yield (
-                    f"earn_rules[{at}].condition",
-                    "CONDITION_NOT_UNDERSTOOD",
-                    f"It cannot be used: {broken}",
-                )
+                yield f"earn_rules[{at}].condition", "CONDITION_INVALID", f"It cannot be used: {broken}"
 
     def _tier_faults(self) -> Iterator[tuple[str, str, str]]:
         tiers = (self.tier_rule or {}).get("tiers", ())

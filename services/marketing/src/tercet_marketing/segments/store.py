@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, func, select
 
 from tercet_chassis import Tx
-from tercet_chassis.custom_fields import condition_field, definitions
+from tercet_chassis.conditions import own_fields
 from tercet_chassis.entity import untracked, view
 from tercet_chassis.scopes import reach
 from tercet_marketing.segments.language import Fields, Record
@@ -80,8 +80,7 @@ async def live_segments(tx: Tx, subject: Subject) -> list[Live]:
 
 async def custom_fields(tx: Tx, subject: Subject, *, masks: frozenset[str] = frozenset()) -> Fields:
     """The tenant's own fields of a subject, as somebody with these masks may ask them."""
-    known = await definitions(tx, subject.entity)
-    return tuple((key, condition_field(known[key], masks)) for key in sorted(known))
+    return tuple((await own_fields(tx, subject.entity.__tablename__, masks)).items())
 
 
 async def records(tx: Tx, subject: Subject, ids: Sequence[UUID], kinds: Sequence[str]) -> list[Record]:

@@ -115,10 +115,7 @@ def parsed(condition: str, known: Schema, field: str) -> Node:
     try:
         return parse_text(condition, known)
     except ConditionError as wrong:
-        raise ConditionInvalid(
-            detail=str(wrong),
-            violations=[Violation(field, str(problem.reason), str(problem)) for problem in wrong.problems],
-        ) from wrong
+        raise ConditionInvalid.at(field, wrong) from wrong
 
 
 def judged(condition: str, facts: Facts, known: Schema, now: datetime, zone: ZoneInfo) -> tuple[Explanation, Node]:

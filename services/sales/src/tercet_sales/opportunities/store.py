@@ -11,12 +11,13 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import delete, func, or_, select
 
 from tercet.sales.v1 import events_pb2 as events
-from tercet_chassis import Tx, custom_fields
+from tercet_chassis import Tx
+from tercet_chassis.conditions import own_fields
 from tercet_chassis.entity import view
 from tercet_chassis.errors import Violation
 from tercet_chassis.money import Money
 from tercet_chassis.showing import hidden_paths
-from tercet_conditions import Field, Schema
+from tercet_conditions import Schema
 from tercet_sales.amounts import check_amount
 from tercet_sales.catalogue.errors import ProductUnknown
 from tercet_sales.catalogue.store import products_by_code
@@ -82,12 +83,7 @@ async def grades(tx: Tx) -> list[Grade]:
 
 async def condition_schema(tx: Tx) -> Schema:
     """What conditions on opportunities may speak of in this tenant, its own fields included; nothing is masked."""
-    known = await custom_fields.definitions(tx, Opportunity)
-
-    def own(key: str) -> Field | None:
-        return custom_fields.condition_field(known[key], frozenset()) if key in known else None
-
-    return schema(own)
+    return schema((await own_fields(tx, Opportunity.__tablename__)).get)
 
 
 def zone(tx: Tx) -> ZoneInfo:

@@ -5,12 +5,6 @@ from __future__ import annotations
 from tercet_chassis.errors import InvalidArgument
 
 
-class ConditionNotUnderstood(InvalidArgument):
-    """The condition does not parse or asks what a ticket has not."""
-
-    text = "The condition cannot be used: {detail}"
-
-
 class CalendarNotFound(InvalidArgument):
     """The level counts in a calendar that is not there."""
 

@@ -7,10 +7,11 @@ from google.protobuf.empty_pb2 import Empty
 from tercet.servicedesk.v1 import events_pb2 as events
 from tercet.servicedesk.v1 import service_level_service_pb2 as pb
 from tercet_chassis import Handlers, Tx
+from tercet_chassis.conditions import understood
 from tercet_service_desk.calendars.rules import AROUND_THE_CLOCK
 from tercet_service_desk.calendars.store import by_code
-from tercet_service_desk.levels import store
 from tercet_service_desk.levels.errors import CalendarNotFound
+from tercet_service_desk.levels.facts import TICKETS
 from tercet_service_desk.levels.model import ServiceLevel
 
 
@@ -42,7 +43,7 @@ class ServiceLevelService(Handlers):
 
 
 async def _check(tx: Tx, level: ServiceLevel) -> None:
-    await store.understood(tx, level.condition or "")
+    await understood(tx, TICKETS, "tickets", level.condition or "", "service_level.condition")
     level.check()
     calendar = await by_code(tx, level.calendar_code) if level.calendar_code else None
     if level.calendar_code and calendar is None:

@@ -3,40 +3,29 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
 from uuid import UUID
 
 import structlog
 from sqlalchemy import select
 
 from tercet_chassis import Tx
-from tercet_chassis.custom_fields import condition_field, definitions
-from tercet_chassis.entity import Entity
-from tercet_chassis.errors import Violation
-from tercet_conditions import ConditionError, Field
+from tercet_chassis.conditions import own_fields
+from tercet_conditions import Condition, Facts
 from tercet_service_desk.calendars.rules import AROUND_THE_CLOCK
 from tercet_service_desk.calendars.store import all_calendars
-from tercet_service_desk.levels.errors import ConditionNotUnderstood
-from tercet_service_desk.levels.facts import Condition, Facts, condition, value_at
+from tercet_service_desk.levels.facts import TICKETS, value_at
 from tercet_service_desk.levels.model import ServiceLevel
 from tercet_service_desk.levels.rules import Level
 
 log = structlog.get_logger(__name__)
 _TENANTS_KEPT = 500
-_FIELD = "service_level.condition"
 # Changes whenever a level, a calendar or a custom field of tickets does.
 _STAMP = (
     "SELECT md5(coalesce((SELECT string_agg(id::text || row_version, ',' ORDER BY id) FROM fenced.service_levels), '')"
     " || ';' || coalesce((SELECT string_agg(id::text || row_version, ',' ORDER BY id) FROM fenced.calendars), ''))"
     " AS stamp"
 )
-
-
-class _Tickets:
-    # Definitions of custom fields are kept by table; the ticket itself stands above this slice.
-    __tablename__ = "tickets"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +82,11 @@ async def _read(tx: Tx, stamp: str) -> Book:
     )
     levels = (await tx.session.scalars(query)).all()
     calendars = {code: calendar.working_time() for code, calendar in (await all_calendars(tx)).items()}
-    custom = await _custom(tx)
+    custom = await own_fields(tx, "tickets")
     entries = []
     for row in levels:
         try:
-            understood = condition(row.condition or "", custom)
+            understood = TICKETS.condition(row.condition or "", custom)
         except ValueError as wrong:
             # A custom field it reads was taken away since: the level fits nobody until it is corrected.
             log.warning("service_level.condition_unreadable", code=row.code, cause=type(wrong).__name__)
@@ -108,19 +97,3 @@ async def _read(tx: Tx, stamp: str) -> Book:
             continue
         entries.append(Entry(row.level(calendar), row.display_name, row.precedence, understood))
     return Book(stamp, tuple(entries), frozenset().union(*(entry.condition.paths for entry in entries)))
-
-
-async def _custom(tx: Tx) -> Mapping[str, Field]:
-    known: Mapping[str, Mapping[str, Any]] = await definitions(tx, cast(type[Entity], _Tickets))
-    return {key: condition_field(definition, frozenset()) for key, definition in known.items()}
-
-
-async def understood(tx: Tx, text: str) -> Condition:
-    """The condition of a level that is being saved. Refuses one that does not parse, with every fault."""
-    try:
-        return condition(text, await _custom(tx) if "custom." in text else {})
-    except ConditionError as wrong:
-        violations = [Violation(_FIELD, str(problem.reason), str(problem)) for problem in wrong.problems]
-        raise ConditionNotUnderstood(detail=str(wrong), violations=violations) from wrong
-    except ValueError as wrong:
-        raise ConditionNotUnderstood(detail=str(wrong), violations=[Violation(_FIELD, "SYNTAX", str(wrong))]) from wrong

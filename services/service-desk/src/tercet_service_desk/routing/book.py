@@ -9,11 +9,12 @@ from typing import Any
 import structlog
 
 from tercet_chassis import Tx
-from tercet_conditions import Explanation
+from tercet_chassis.conditions import own_fields
+from tercet_conditions import Condition, Explanation, Facts, judging_at
 from tercet_service_desk.agents import store as agent_store
 from tercet_service_desk.agents.rules import AgentFacts, Weights
 from tercet_service_desk.routing import store
-from tercet_service_desk.routing.facts import Condition, Facts, condition, facts_of, judging_at
+from tercet_service_desk.routing.facts import TICKETS, facts_of
 from tercet_service_desk.routing.rules import Board, Rule, TicketFacts
 
 log = structlog.get_logger(__name__)
@@ -61,11 +62,11 @@ def asked_of(row: Any) -> Facts:
 async def read(tx: Tx) -> Book:
     """The tenant's rules, agents and loads as they are now. A rule whose condition no longer parses is left out."""
     judging_at(tx.now())
-    custom = await store.custom_paths(tx)
+    custom = await own_fields(tx, "tickets")
     rules = []
     for row in await store.active_rules(tx):
         try:
-            rules.append((row.facts(), condition(row.condition, custom)))
+            rules.append((row.facts(), TICKETS.condition(row.condition, custom)))
         except ValueError as broken:
             # A rule may name a custom field that was deleted since; the others still hold.
             log.warning("routing_rule.broken", code=row.code, cause=str(broken))

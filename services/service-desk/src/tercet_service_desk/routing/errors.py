@@ -5,12 +5,6 @@ from __future__ import annotations
 from tercet_chassis.errors import FailedPrecondition, InvalidArgument
 
 
-class ConditionNotUnderstood(InvalidArgument):
-    """A rule's condition does not parse or asks what a ticket has not."""
-
-    text = "The condition cannot be used: {detail}"
-
-
 class TicketNotRoutable(FailedPrecondition):
     """A solved or closed ticket was to be routed."""
 

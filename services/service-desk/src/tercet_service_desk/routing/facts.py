@@ -1,30 +1,12 @@
-"""What routing rules may ask of a ticket, parsed once and kept compiled."""
+"""What routing rules may ask of a ticket."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextvars import ContextVar
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import lru_cache
+from collections.abc import Mapping
 from typing import Any
 
-import orjson
+from tercet_conditions import Facts, Field, FieldType, Vocabulary
 
-from tercet_conditions import (
-    Clock,
-    Explanation,
-    Field,
-    FieldType,
-    Node,
-    Schema,
-    compile_closure,
-    parse_json,
-    parse_text,
-)
-from tercet_conditions import explain as explained
-
-Facts = Mapping[str, Any]
 PRIORITIES = ("URGENT", "HIGH", "NORMAL", "LOW")
 # What people wrote: an explanation that is kept tells only whether it fits.
 PERSONAL = frozenset({"subject", "description", "requester_name"})
@@ -39,51 +21,7 @@ FIELDS: dict[str, Field] = {
     "create_time": Field(FieldType.INSTANT),
 }
 
-_moment: ContextVar[datetime] = ContextVar("moment")
-_CLOCK = Clock(lambda: _moment.get(datetime.now(UTC)))
-
-
-def judging_at(now: datetime) -> None:
-    """Sets what `now` means to conditions until the end of this task."""
-    _moment.set(now)
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """A condition ready to be asked."""
-
-    tree: Node
-    schema: Schema
-    holds: Callable[[Facts], bool]
-
-    def explain(self, facts: Facts) -> Explanation:
-        """Whether it holds, and which terms decided."""
-        return explained(self.tree, facts, self.schema, clock=_CLOCK)
-
-
-def _condition(text: str, custom: Mapping[str, Field]) -> Condition:
-    schema = Schema(FIELDS, custom=custom.get)
-    tree = parse_json(_json(text), schema) if text.lstrip().startswith("{") else parse_text(text, schema)
-    return Condition(tree, schema, compile_closure(tree, schema, clock=_CLOCK))
-
-
-def _json(text: str) -> Any:
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError as broken:
-        raise ValueError(f"the condition begins like JSON and is none: {broken}") from broken
-
-
-@lru_cache(maxsize=4096)
-def _plain(text: str) -> Condition:
-    return _condition(text, {})
-
-
-def condition(text: str, custom: Mapping[str, Field]) -> Condition:
-    """The condition of a rule, from AIP-160 text or JSON; empty text holds of every ticket. Refuses (ValueError) what
-    does not parse.
-    """
-    return _condition(text, custom) if "custom." in text else _plain(text)
+TICKETS = Vocabulary(FIELDS)
 
 
 def facts_of(ticket: Any, custom: Mapping[str, Any]) -> Facts:

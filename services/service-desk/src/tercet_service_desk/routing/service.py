@@ -11,11 +11,13 @@ from tercet.servicedesk.v1 import events_pb2 as events
 from tercet.servicedesk.v1 import routing_rule_service_pb2 as rules_pb
 from tercet.servicedesk.v1 import ticket_route_service_pb2 as pb
 from tercet_chassis import Handlers, Tx, invariant, new_id
+from tercet_chassis.conditions import understood
 from tercet_chassis.showing import hidden_paths
 from tercet_service_desk.agents.holding import hold
 from tercet_service_desk.routing import store
 from tercet_service_desk.routing.book import asked_of, read
 from tercet_service_desk.routing.errors import TicketNotRoutable, TicketToJudgeMissing
+from tercet_service_desk.routing.facts import TICKETS
 from tercet_service_desk.routing.giving import route
 from tercet_service_desk.routing.model import RoutingRule, TicketRoute
 from tercet_service_desk.routing.rules import explain
@@ -31,7 +33,7 @@ class RoutingRuleService(Handlers):
     async def CreateRoutingRule(self, request: rules_pb.CreateRoutingRuleRequest, tx: Tx) -> RoutingRule:
         """Adds a rule. Refuses a condition that does not parse."""
         rule = await tx.create(RoutingRule, request.routing_rule)
-        await store.understood(tx, rule.condition or "", "routing_rule.condition")
+        await understood(tx, TICKETS, "tickets", rule.condition or "", "routing_rule.condition")
         tx.emit(events.RoutingRuleCreated, rule)
         return rule
 
@@ -39,7 +41,7 @@ class RoutingRuleService(Handlers):
         """Changes a rule, with the same refusal."""
         rule = await tx.get(RoutingRule, request.routing_rule.id, etag=request.routing_rule.etag, lock=True)
         await tx.patch(rule, request.routing_rule, request.update_mask if request.HasField("update_mask") else None)
-        await store.understood(tx, rule.condition or "", "routing_rule.condition")
+        await understood(tx, TICKETS, "tickets", rule.condition or "", "routing_rule.condition")
         tx.emit(events.RoutingRuleUpdated, rule)
         return rule
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,13 +12,9 @@ from sqlalchemy import func, select, text, tuple_, union
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from tercet_chassis import Tx
-from tercet_chassis.custom_fields import condition_field, definitions
 from tercet_chassis.entity import view
-from tercet_chassis.errors import Violation
-from tercet_conditions import ConditionError, Field
 from tercet_service_desk.agents.model import HeldTicket
-from tercet_service_desk.routing.errors import ConditionNotUnderstood
-from tercet_service_desk.routing.facts import FIELDS, Condition, condition
+from tercet_service_desk.routing.facts import FIELDS
 from tercet_service_desk.routing.model import WAITING, RoutingRule, TicketRoute
 from tercet_service_desk.tickets.model import Ticket
 
@@ -30,23 +26,6 @@ async def lock_routing(tx: Tx) -> None:
     agent who becomes free at the same moment must not miss each other.
     """
     await tx.hold("routing", ["decisions"])
-
-
-async def custom_paths(tx: Tx) -> Mapping[str, Field]:
-    """The tenant's own fields of a ticket as conditions see them."""
-    known = await definitions(tx, Ticket)
-    return {key: condition_field(definition, frozenset()) for key, definition in known.items()}
-
-
-async def understood(tx: Tx, text: str, field: str) -> Condition:
-    """The condition of a rule that is being saved. Refuses one that does not parse, with every fault at `field`."""
-    try:
-        return condition(text, await custom_paths(tx) if "custom." in text else {})
-    except ConditionError as wrong:
-        violations = [Violation(field, str(problem.reason), str(problem)) for problem in wrong.problems]
-        raise ConditionNotUnderstood(detail=str(wrong), violations=violations) from wrong
-    except ValueError as wrong:
-        raise ConditionNotUnderstood(detail=str(wrong), violations=[Violation(field, "SYNTAX", str(wrong))]) from wrong
 
 
 async def active_rules(tx: Tx) -> Sequence[RoutingRule]:

@@ -12,7 +12,8 @@ from tercet.servicedesk.v1 import events_pb2 as events
 from tercet.servicedesk.v1.service_level_service_pb2 import EscalationStep
 from tercet.servicedesk.v1.ticket_service_pb2 import TicketClock
 from tercet_chassis import Tx
-from tercet_service_desk.levels.facts import Facts, facts_of
+from tercet_conditions import Facts
+from tercet_service_desk.levels.facts import facts_of
 from tercet_service_desk.levels.rules import Clocks, Happening, Level, Step
 from tercet_service_desk.levels.store import Book, book
 from tercet_service_desk.tickets.errors import TicketMoveNotAllowed
