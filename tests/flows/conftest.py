@@ -27,7 +27,7 @@ async def door(together: Together, servers: Servers) -> AsyncIterator[httpx2.Asy
 
 
 @pytest.fixture
-async def company(door: httpx2.AsyncClient, together: Together, servers: Servers) -> Company:
+async def company(door: httpx2.AsyncClient, together: Together, servers: Servers, own_work: None) -> Company:
     """A new tenant that every service has heard of."""
     gateway = await client(together, servers, "gateway", new_id())
     made = await found_company(gateway)

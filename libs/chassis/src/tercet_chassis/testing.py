@@ -16,6 +16,7 @@ from uuid import UUID
 
 import grpc
 from google.protobuf.message import Message
+from sqlalchemy import delete
 from sqlalchemy.dialects.postgresql import insert
 
 from tercet_chassis import migrations, tables
@@ -281,6 +282,12 @@ class Together:
             return True
 
         await eventually(idle, seconds)
+
+    async def drop_jobs(self) -> None:
+        """Takes away all that is still to be done, in all tenants; what is under way ends by itself."""
+        for running in self.running.values():
+            async with running.runtime.database.connection() as connection:
+                await connection.execute(delete(tables.jobs))
 
     async def stop(self) -> None:
         """Stops all."""
