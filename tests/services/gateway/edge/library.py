@@ -25,6 +25,7 @@ from tercet_chassis.errors import (
     Unavailable,
     Violation,
 )
+from tercet_chassis.server import OPTIONS
 from tercet_chassis.status import abort, fault_status, status_of
 
 from .sample_contract import sample
@@ -198,7 +199,7 @@ class Library(grpc.GenericRpcHandler):
 
 async def start(library: Library) -> grpc.aio.Server:
     """Listens on a free port and says it is ready."""
-    server = grpc.aio.server()
+    server = grpc.aio.server(options=OPTIONS)
     server.add_generic_rpc_handlers((library,))
     servicer = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
