@@ -164,8 +164,14 @@ async def _measure(floor: dict[str, load.Result], seconds: float) -> None:
         listed = await _get(running, _LIST, seconds)
         ratio(f"list 50 of {_LISTED} leads, filtered, sorted", listed, "grpc", 350 / 2500)
         memory = running.memory()
-        each = ", ".join(f"{name} {size}" for name, size in sorted(memory.items()))
-        _show(f"memory of {len(memory)} services", f"{sum(memory.values())} MiB", each, "<= 700 MiB")
+        each = ", ".join(f"{name} {part}" for name, (part, _) in sorted(memory.items()))
+        whole, mapped = (sum(sizes) for sizes in zip(*memory.values(), strict=True))
+        _show(
+            f"memory of {len(memory)} services, shared pages once",
+            f"{whole} MiB",
+            f"{each}; resident sizes added up {mapped}",
+            "<= 700 MiB",
+        )
 
 
 def main() -> None:

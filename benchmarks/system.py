@@ -78,21 +78,25 @@ class System:
                     within[bound] = within.get(bound, 0.0) + float(count)
         return within
 
-    def memory(self) -> dict[str, int]:
-        """Resident MiB of each of the five services."""
-        found: dict[str, int] = {}
+    def memory(self) -> dict[str, tuple[int, int]]:
+        """MiB of each of the five services: its part where pages are shared, so that a page counts once over all of
+        them, and all it has mapped, where it counts in each.
+        """
+        found: dict[str, tuple[int, int]] = {}
         for folder in Path("/proc").iterdir():
             if not folder.name.isdecimal():
                 continue
             try:
                 words = (folder / "cmdline").read_bytes().split(b"\0")
                 status = dict(line.split(":", 1) for line in (folder / "status").read_text().splitlines())
+                held = dict(line.split(":", 1) for line in (folder / "smaps_rollup").read_text().splitlines()[1:])
             except OSError:
                 # It ended while we looked.
                 continue
             if int(status["PPid"]) == os.getpid() and b"serve" in words:
                 module = next(word.decode() for word in words if word.startswith(b"tercet_"))
-                found[module.removeprefix("tercet_")] = int(status["VmRSS"].split()[0]) // 1024
+                part, mapped = (int(held[name].split()[0]) // 1024 for name in ("Pss", "Rss"))
+                found[module.removeprefix("tercet_")] = part, mapped
         return found
 
     async def close(self) -> None:
