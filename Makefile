@@ -69,6 +69,22 @@ bench-identity: setup ## Measure who-is-who on a labelled set (DATA=folder with 
 bench-knowledge: setup ## Measure search and suggestions in the knowledge base (ARTICLES=10000 SECONDS=5)
 	PYTHONPATH=.:tests $(BIN)/python -m benchmarks.knowledge --articles $(or $(ARTICLES),10000) --seconds $(or $(SECONDS),5)
 
+##@ Images
+# BASE_IMAGE, REGISTRY (with its slash) and TAG may be given; docker, podman or buildah builds, whichever is there.
+BASE_IMAGE ?= python:3.11-slim-bookworm
+TAG ?= 0.1.0
+BUILDER ?= $(firstword $(foreach each,docker podman buildah,$(if $(shell command -v $(each)),$(each))))
+IMAGE = $(BUILDER) build --network host --build-arg BASE_IMAGE=$(BASE_IMAGE)
+
+.PHONY: images
+images: ## Build the five services' images, and PostgreSQL's and NATS's for trials (BASE_IMAGE, REGISTRY, TAG)
+	@test -n "$(BUILDER)" || { echo "docker, podman or buildah is needed to build images; none is there"; exit 2; }
+	for service in $(notdir $(wildcard services/*)); do \
+	  $(IMAGE) -f deploy/Dockerfile --build-arg SERVICE=$$service --build-arg VERSION=$(TAG) \
+	    --build-arg REVISION="$$(git rev-parse --short HEAD)" -t $(REGISTRY)tercet-$$service:$(TAG) . || exit 1; done
+	for server in postgres nats; do \
+	  $(IMAGE) -f deploy/servers/Dockerfile --target $$server -t $(REGISTRY)tercet-$$server:$(TAG) . || exit 1; done
+
 ##@ Work
 .PHONY: format
 format: setup ## Format code and protos, fix what can be fixed

@@ -28,6 +28,9 @@ def run(service: Service, arguments: Sequence[str] | None = None) -> None:
     commands.add_parser("migrate", help="bring the database to the newest version").add_argument(
         "--to", default="head", choices=["head", "base"]
     )
+    commands.add_parser("await-migrations", help="wait until the database is migrated; changes nothing").add_argument(
+        "--seconds", type=float, default=600.0
+    )
     commands.add_parser("check-migrations", help="fail when models and database differ")
     commands.add_parser("new-migration", help="write the next migration from the models").add_argument("message")
     options = parser.parse_args(arguments)
@@ -35,6 +38,14 @@ def run(service: Service, arguments: Sequence[str] | None = None) -> None:
     if options.command == "serve":
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(serve(service, settings))
+        return
+    if options.command == "await-migrations":
+        from tercet_chassis import migrations
+
+        try:
+            asyncio.run(migrations.awaited(service, settings.database_url, options.seconds))
+        except TimeoutError as late:
+            sys.exit(str(late))
         return
     if not settings.database_owner_url:
         sys.exit("set TERCET_DATABASE_OWNER_URL: migrations run as the tables' owner")

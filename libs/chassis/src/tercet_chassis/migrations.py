@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import structlog
 from alembic import command
 from alembic.autogenerate import renderers
 from alembic.autogenerate.api import AutogenContext
@@ -21,6 +23,7 @@ from alembic.operations.ops import AddColumnOp, AlterColumnOp, CreateTableOp, Dr
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, pool, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from tercet_chassis import tables
@@ -28,6 +31,7 @@ from tercet_chassis.database import async_url
 from tercet_chassis.entity import FENCED_SCHEMA
 from tercet_chassis.service import Service
 
+log = structlog.get_logger(__name__)
 _FIRST = "0001"
 
 
@@ -199,11 +203,16 @@ def folder_of(service: Service) -> Path:
     return inside if inside.exists() else package.parents[1] / "migrations" / "versions"
 
 
-def _config(service: Service, app_url: str, connection: Connection) -> Config:
+def _locations(service: Service) -> Config:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "alembic"))
     config.set_main_option("version_locations", str(folder_of(service)))
     config.set_main_option("path_separator", "newline")
+    return config
+
+
+def _config(service: Service, app_url: str, connection: Connection) -> Config:
+    config = _locations(service)
     config.attributes.update(
         metadata=service.metadata, connection=connection, app_role=urlsplit(app_url).username or ""
     )
@@ -211,9 +220,24 @@ def _config(service: Service, app_url: str, connection: Connection) -> Config:
 
 
 def upgrade_connection(service: Service, app_url: str, connection: Connection, to: str = "head") -> None:
-    """Migrates on an open owner's connection; `to` may be `base` to take everything back."""
+    """Migrates on an open owner's connection; `to` may be `base` to take everything back. A database that a newer
+    version has migrated is left as it is: code runs on the next version's schema.
+    """
     config = _config(service, app_url, connection)
+    if to != "base" and _is_newer(config, connection):
+        log.info("migrations.database_is_newer", service=service.name)
+        return
     (command.downgrade if to == "base" else command.upgrade)(config, to)
+    # Serving pods look whether they may begin, with their own role.
+    if to != "base":
+        connection.exec_driver_sql(f'GRANT SELECT ON alembic_version TO "{config.attributes["app_role"]}"')
+
+
+def _is_newer(config: Config, connection: Connection) -> bool:
+    """Whether the database stands at a revision that this code does not have."""
+    at = MigrationContext.configure(connection).get_current_revision()
+    connection.rollback()
+    return at is not None and at not in {each.revision for each in ScriptDirectory.from_config(config).walk_revisions()}
 
 
 def new_revision(service: Service, app_url: str, connection: Connection, message: str) -> None:
@@ -227,13 +251,9 @@ def differences(service: Service, app_url: str, connection: Connection) -> None:
     command.check(_config(service, app_url, connection))
 
 
-def head(service: Service) -> str | None:
-    """The newest revision in the code."""
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "alembic"))
-    config.set_main_option("version_locations", str(folder_of(service)))
-    config.set_main_option("path_separator", "newline")
-    return ScriptDirectory.from_config(config).get_current_head()
+def revisions(service: Service) -> list[str]:
+    """The revisions in the code, newest first."""
+    return [each.revision for each in ScriptDirectory.from_config(_locations(service)).walk_revisions()]
 
 
 async def with_owner(owner_url: str, work: Callable[[Connection], object]) -> None:
@@ -247,9 +267,9 @@ async def with_owner(owner_url: str, work: Callable[[Connection], object]) -> No
         await engine.dispose()
 
 
-async def current(owner_url: str) -> str | None:
+async def current(url: str) -> str | None:
     """The revision the database is at."""
-    engine = create_async_engine(async_url(owner_url), poolclass=pool.NullPool)
+    engine = create_async_engine(async_url(url), poolclass=pool.NullPool)
     try:
         async with engine.connect() as connection:
             if not (await connection.execute(text("SELECT to_regclass('alembic_version')"))).scalar():
@@ -257,6 +277,26 @@ async def current(owner_url: str) -> str | None:
             return (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalar()
     finally:
         await engine.dispose()
+
+
+async def awaited(service: Service, app_url: str, seconds: float) -> None:
+    """Waits until the database stands at this code's newest revision or at one that a newer version made. Raises
+    TimeoutError after so many seconds, with what it saw last.
+    """
+    known = revisions(service)
+    behind, deadline = set(known[1:]), time.monotonic() + seconds
+    while True:
+        try:
+            at = await current(app_url)
+            seen = f"the database of {service.name} stands at {at or 'no revision'}, this version needs {known[0]}"
+            if at is not None and at not in behind:
+                return
+        except (OSError, DBAPIError) as away:
+            seen = f"the database of {service.name} does not answer: {type(away).__name__}"
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{seen}; waited {seconds:g} s. Run `migrate`, or look why it failed.")
+        log.info("migrations.awaited", seen=seen)
+        await asyncio.sleep(1.0)
 
 
 def migrate(service: Service, owner_url: str, app_url: str, to: str = "head") -> None:
