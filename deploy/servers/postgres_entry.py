@@ -37,17 +37,17 @@ def create(programs: Path) -> None:
         sys.exit("set POSTGRES_PASSWORD_FILE to a file with the superuser's password")
     options = ["--auth=scram-sha-256", "--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
     made = ["--pgdata", str(part), "--username", "postgres", "--pwfile", password, "--locale=C.UTF-8", *options]
-    subprocess.run([programs / "initdb", *made, "--data-checksums"], check=True)
+    subprocess.run([str(programs / "initdb"), *made, "--data-checksums"], check=True)
     with (part / "pg_hba.conf").open("a") as rules:
         rules.write("host all all all scram-sha-256\n")
-    control = [programs / "pg_ctl", "--pgdata", str(part), "--wait"]
+    control = [str(programs / "pg_ctl"), "--pgdata", str(part), "--wait"]
     quiet = f"-c listen_addresses='' -c unix_socket_directories={SOCKETS}"
     subprocess.run([*control, "--options", quiet, "start"], check=True, stdout=sys.stderr)
     try:
         environment = {**os.environ, "PGPASSWORD": Path(password).read_text(encoding="utf-8").strip()}
         for script in sorted(SCRIPTS.glob("*.sql")):
-            command = [programs / "psql", "--host", SOCKETS, "--username", "postgres", "--no-psqlrc", "--quiet"]
-            subprocess.run([*command, "--set", "ON_ERROR_STOP=1", "--file", script], check=True, env=environment)
+            command = [str(programs / "psql"), "--host", SOCKETS, "--username", "postgres", "--no-psqlrc", "--quiet"]
+            subprocess.run([*command, "--set", "ON_ERROR_STOP=1", "--file", str(script)], check=True, env=environment)
     finally:
         subprocess.run([*control, "--mode", "fast", "stop"], check=True, stdout=sys.stderr)
     part.rename(DATA)

@@ -31,6 +31,11 @@ def call(method: str, path: str, body: Any = None, token: str = "") -> Any:
         raise RuntimeError(f"{method} {path}: {refused.code} {refused.read().decode()[:500]}") from refused
 
 
+def say(*words: object) -> None:
+    """One line of what `helm test --logs` shows."""
+    sys.stdout.write(" ".join(map(str, words)) + "\n")
+
+
 def secret(name: str) -> str:
     """One line of the mounted Secret."""
     return (SECRETS / name).read_text(encoding="utf-8").strip()
@@ -38,24 +43,24 @@ def secret(name: str) -> str:
 
 def main() -> None:
     """Ends with 0 when the lead's person is known to marketing."""
-    print("ready:", call("GET", "/readyz")["status"])
+    say("ready:", call("GET", "/readyz")["status"])
     who = {"tenant": secret("tenant"), "email": secret("email"), "password": secret("password"), "client": "helm test"}
     token = call("POST", "/v1/sessions", who)["access_token"]
-    print("signed in as", who["email"])
+    say("signed in as", who["email"])
     lead = call("POST", "/v1/leads", {"full_name": "Helm Test", "email": f"helm-{uuid.uuid4()}@test.example"}, token)
-    print("created lead", lead["id"])
+    say("created lead", lead["id"])
     began = time.monotonic()
     while True:
         try:
             profile = call("GET", f"/v1/profiles:byParty?party_id={lead['party_id']}", token=token)
-            print("marketing knows", profile["display_name"], f"after {time.monotonic() - began:.1f} s")
+            say("marketing knows", profile["display_name"], f"after {time.monotonic() - began:.1f} s")
             break
         except RuntimeError as refused:
             if time.monotonic() - began > WITHIN:
                 sys.exit(f"marketing has not heard of the lead within {WITHIN:.0f} s; the last answer: {refused}")
             time.sleep(0.5)
     call("DELETE", f"/v1/leads/{lead['id']}", token=token)
-    print("removed the lead")
+    say("removed the lead")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
@@ -12,6 +14,7 @@ from tercet_local.cli.local import Data
 from tercet_local.cli.output import console
 from tercet_local.errors import LocalError
 from tercet_local.folder import DEFAULT, DataFolder
+from tercet_local.kubernetes import write_keys
 
 
 def register(app: typer.Typer) -> None:
@@ -26,12 +29,17 @@ def tenant(
         str, typer.Option(prompt=True, hide_input=True, confirmation_prompt=True, help="Its password.")
     ],
     data: Data = DEFAULT,
+    keys: Annotated[
+        Path | None,
+        typer.Option(help="File of `tercet secrets`, for a system that runs elsewhere."),
+    ] = None,
+    gateway: Annotated[str, typer.Option(help="Where that gateway takes gRPC, such as 127.0.0.1:9090.")] = "",
     locale: Annotated[str, typer.Option(help="Language of users who chose none.")] = "zh-CN",
     zone: Annotated[str, typer.Option(help="Time zone of days that nobody fixes.")] = "Asia/Shanghai",
     currency: Annotated[str, typer.Option(help="Currency that reports are in.")] = "CNY",
     region: Annotated[str, typer.Option(help="Country of phone numbers without a country code.")] = "CN",
 ) -> None:
-    """Make a tenant with its first administrator, on the system that runs on the data folder."""
+    """Make a tenant with its first administrator, on the system that runs on the data folder, or on one elsewhere."""
     # Imported here: the chassis takes most of a second, which every other command would pay.
     from tercet.gateway.v1.tenant_service_pb2 import Tenant
     from tercet.gateway.v1.unit_service_pb2 import Unit
@@ -43,7 +51,14 @@ def tenant(
     made = Tenant(code=code, name=name, locale=locale, zone=zone, reporting_currency=currency, region=region)
     admin = User(email=email, display_name=email.partition("@")[0], password=password, locale=locale, zone=zone)
     root = Unit(code=code, name=name, type=Unit.Type.GROUP, reporting_currency=currency, zone=zone)
-    asyncio.run(create_tenant(folder.keys, gateway_address(folder), new_id(), made, admin, root))
+    if keys is None:
+        asyncio.run(create_tenant(folder.keys, gateway_address(folder), new_id(), made, admin, root))
+    else:
+        if not gateway:
+            raise LocalError("With --keys say where the gateway takes gRPC: --gateway HOST:PORT.")
+        with TemporaryDirectory() as place:
+            write_keys(keys, Path(place))
+            asyncio.run(create_tenant(Path(place), gateway, new_id(), made, admin, root))
     console.print(f"Made tenant [bold]{code}[/]; sign in with `tercet token --tenant {code} --email {email}`.")
 
 
