@@ -85,6 +85,12 @@ images: ## Build the five services' images, and PostgreSQL's and NATS's for tria
 	for server in postgres nats; do \
 	  $(IMAGE) -f deploy/servers/Dockerfile --target $$server -t $(REGISTRY)tercet-$$server:$(TAG) . || exit 1; done
 
+.PHONY: charts
+charts: setup ## Render the chart's examples anew, to be looked at in the diff
+	for example in trial production airgapped; do \
+	  $(BIN)/helm template tercet deploy/helm/tercet --namespace crm --values deploy/helm/tercet/ci/$$example-values.yaml \
+	    > deploy/helm/tercet/ci/rendered/$$example.yaml || exit 1; done
+
 ##@ Work
 .PHONY: format
 format: setup ## Format code and protos, fix what can be fixed
