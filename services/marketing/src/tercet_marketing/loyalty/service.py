@@ -125,13 +125,17 @@ class MembershipService(Handlers):
         return await _balance(tx, await store.programme_of(tx, member.programme_code), member, moment)
 
     async def ListPointsEntries(self, request: pb.ListPointsEntriesRequest, tx: Tx) -> pb.ListPointsEntriesResponse:
-        """The statement of a party's points."""
-        member = await tx.get(Membership, request.membership_id)
-        party = [member]
-        if not request.own_only:
-            party = await store.party_members(tx, member.programme_code, member.party_id)
+        """The statement of a party's points. Refuses when neither a membership nor a party is named."""
+        if request.party_id:
+            memberships = await store.visible_memberships(tx, UUID(request.party_id))
+        else:
+            member = await tx.get(Membership, request.membership_id)
+            party = [member]
+            if not request.own_only:
+                party = await store.party_members(tx, member.programme_code, member.party_id)
+            memberships = store.ids_of(party)
         page: pb.ListPointsEntriesResponse = await store.entries_page(
-            tx, store.ids_of(party), request, pb.ListPointsEntriesResponse
+            tx, memberships, request, pb.ListPointsEntriesResponse
         )
         return page
 
