@@ -15,9 +15,10 @@ from tercet.servicedesk.v1.ticket_service_pb2 import AddTicketNoteRequest, Creat
 from tercet_chassis.testing import Client
 
 
-async def known(leads: Client, name: str, address: str) -> Lead:
+async def known(leads: Client, name: str, address: str, mobile: str) -> Lead:
     """Somebody whom every service knows."""
-    made: Lead = await leads.CreateLead(CreateLeadRequest(lead=Lead(full_name=name, email=address)))
+    lead = Lead(full_name=name, email=address, mobile=mobile)
+    made: Lead = await leads.CreateLead(CreateLeadRequest(lead=lead))
     await leads.settled()
     return made
 
@@ -60,7 +61,8 @@ async def test_everything_stands_in_one_timeline_and_merged_parties_share_theirs
 ) -> None:
     await programme(marketing)
     await policy(marketing, "ten-off", {"off": "10"})
-    first, second = [await known(leads, name, f"{name}@example.com") for name in ("wang.fang", "wang.fang2")]
+    first = await known(leads, "王芳", "wang.fang@shangqi.example", "13812345678")
+    second = await known(leads, "王芬", "wang.fen@shangqi.example", "13912345679")
     for lead in (first, second):
         await story(marketing, service_desk, lead)
     before = {lead.id: await told(gateway, lead.party_id) for lead in (first, second)}
@@ -94,7 +96,7 @@ async def test_what_one_may_not_read_is_left_out_and_named(
 ) -> None:
     await programme(marketing)
     await policy(marketing, "ten-off", {"off": "10"})
-    lead = await known(leads, "li.na", "li.na@example.com")
+    lead = await known(leads, "李娜", "li.na@shangqi.example", "13812345671")
     await story(marketing, service_desk, lead)
     agent = gateway.as_(permissions={"leads.*": "all", "service-desk.*": "all", "servicedesk.*": "all"})
     page = await agent.ListPartyTimeline(ListPartyTimelineRequest(party_id=lead.party_id))
