@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -29,6 +29,7 @@ from tercet_gateway.views.timeline import SOURCES, Page, Position, Source, momen
 # A part that is slower than this is missing; the others are not held up by it.
 _PATIENCE = 3.0
 _PART_SIZE, _PAGE_SIZE = 10, 30
+_LONGEST_TITLE = 200
 _PARTS = {
     "leads": ("leads", "ListLeads"),
     "customers": ("sales", "ListCustomers"),
@@ -37,6 +38,11 @@ _PARTS = {
     "values": ("sales", "ListCustomerValues"),
     "activities": ("sales", "ListActivities"),
     "tickets": ("service-desk", "ListTickets"),
+    "sends": ("marketing", "ListSends"),
+    "received_messages": ("marketing", "ListReceivedMessages"),
+    "grants": ("marketing", "ListGrants"),
+    "memberships": ("marketing", "ListMemberships"),
+    "strategy_decisions": ("marketing", "ListStrategyDecisions"),
 }
 _SINGLE = {"party": ("leads", "GetParty", "id"), "profile": ("marketing", "GetPartyProfile", "party_id")}
 
@@ -122,7 +128,7 @@ class PartyViewService(Handlers):
         if request.page_token:
             position = Position.read(request.page_token, request.party_id)
         else:
-            position = Position.begin(request.party_id, datetime.now(UTC), request.kinds or list(known))
+            position = _first(request, request.kinds or list(known), known)
         size = request.page_size or _PAGE_SIZE
         parts = await calls.gather({kind: _happenings(calls, known[kind], position, size) for kind in position.places})
         pages = {kind: Page(_rows(answer), answer.next_page_token) for kind, answer in parts.answers.items()}
@@ -135,13 +141,21 @@ class PartyViewService(Handlers):
         return response
 
 
+def _first(request: pb.ListPartyTimelineRequest, kinds: Sequence[str], known: Mapping[str, Source]) -> Position:
+    services = set(request.services) or {source.service for source in SOURCES}
+    until = datetime.now(UTC)
+    if request.HasField("to_time"):
+        until = min(until, request.to_time.ToDatetime(tzinfo=UTC))
+    since = request.from_time.ToDatetime(tzinfo=UTC) if request.HasField("from_time") else None
+    return Position.begin(request.party_id, until, [kind for kind in kinds if known[kind].service in services], since)
+
+
 async def _call(calls: Calls, service: str, rpc: str, **fields: Any) -> Any:
     return await calls(service, rpc, remote_methods(service)[rpc].request(**fields), timeout=_PATIENCE)
 
 
 async def _happenings(calls: Calls, source: Source, position: Position, size: int) -> Any:
     place = position.places[source.kind]
-    condition = f'party_id = "{position.party_id}" AND {source.time} <= "{position.start.isoformat()}"'
     return await _call(
         calls,
         source.service,
@@ -149,8 +163,7 @@ async def _happenings(calls: Calls, source: Source, position: Position, size: in
         # Rows of the page that were shown before are fetched again: a page keeps the size that its token was made for.
         page_size=size,
         page_token=place.token,
-        filter=condition,
-        order_by=f"{source.time} desc",
+        **source.asked(position.party_id, position.since, position.start),
     )
 
 
@@ -165,12 +178,12 @@ def _missing(parts: Parts, services: Mapping[str, str]) -> list[pb.MissingPart]:
 
 def _item(source: Source, row: Any) -> pb.TimelineItem:
     titles = (getattr(row, name) for name in source.titles)
-    item = pb.TimelineItem(kind=source.kind, title=next(filter(None, titles), ""))
+    item = pb.TimelineItem(kind=source.kind, title=next(filter(None, titles), "")[:_LONGEST_TITLE])
     item.occur_time.FromDatetime(moment_of(source, row))
     item.resource.service, item.resource.type, item.resource.id = source.service, source.resource, row.id
     fields = row.DESCRIPTOR.fields_by_name
-    if "state" in fields:
-        item.state = fields["state"].enum_type.values_by_number[row.state].name
+    if source.state in fields:
+        item.state = fields[source.state].enum_type.values_by_number[getattr(row, source.state)].name
     for name in ("owner_id", "unit_id"):
         if name in fields:
             setattr(item, name, getattr(row, name))

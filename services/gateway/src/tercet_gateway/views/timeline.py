@@ -27,8 +27,27 @@ class Source:
     resource: str
     titles: tuple[str, ...]
     amount: str = ""
+    # Where the resource says how it stands.
+    state: str = "state"
+    # What else holds of the rows.
+    condition: str = ""
+    # The list's own field that takes the party, where its filter does not.
+    party: str = ""
+
+    def asked(self, party_id: str, since: datetime | None, until: datetime) -> dict[str, str]:
+        """What its list is asked for: what happened with the party from one moment to another."""
+        terms = [] if self.party else [f'party_id = "{party_id}"']
+        terms.append(f'{self.time} <= "{until.isoformat()}"')
+        if since is not None:
+            terms.append(f'{self.time} >= "{since.isoformat()}"')
+        if self.condition:
+            terms.append(self.condition)
+        given = {self.party: party_id} if self.party else {}
+        return {"filter": " AND ".join(terms), "order_by": f"{self.time} desc", **given}
 
 
+# One line each; what a caller may not list is missing, and says so.
+# fmt: off
 SOURCES = (
     Source("touch.received", "leads", "ListTouches", "occur_time", "touch", ("source_code",)),
     Source("lead.created", "leads", "ListLeads", "occur_time", "lead", ("full_name", "company_name")),
@@ -36,20 +55,42 @@ SOURCES = (
     Source("lead.converted", "leads", "ListLeads", "convert_time", "lead", ("full_name", "company_name")),
     Source("customer.created", "sales", "ListCustomers", "create_time", "customer", ("display_name",)),
     Source("activity.done", "sales", "ListActivities", "done_time", "activity", ("title",)),
-    Source(
-        "opportunity.created", "sales", "ListOpportunities", "create_time", "opportunity", ("title",), "expected_amount"
-    ),
-    Source(
-        "opportunity.closed", "sales", "ListOpportunities", "close_time", "opportunity", ("title",), "expected_amount"
-    ),
+    Source("opportunity.created", "sales", "ListOpportunities", "create_time", "opportunity", ("title",),
+           "expected_amount"),
+    Source("opportunity.closed", "sales", "ListOpportunities", "close_time", "opportunity", ("title",),
+           "expected_amount"),
     Source("quote.created", "sales", "ListQuotes", "create_time", "quote", ("number",), "total"),
     Source("order.confirmed", "sales", "ListOrders", "confirm_time", "order", ("number",), "total"),
     Source("order.cancelled", "sales", "ListOrders", "cancel_time", "order", ("number",), "total"),
     Source("payment.received", "sales", "ListPayments", "paid_time", "payment", ("method_code",), "amount"),
     Source("transaction.recorded", "sales", "ListTransactions", "occur_time", "transaction", (), "amount"),
+    Source("message.sent", "marketing", "ListSends", "send_time", "send", ("subject", "template_code", "channel_code")),
+    Source("message.withheld", "marketing", "ListSends", "update_time", "send",
+           ("state_code", "template_code", "channel_code"), condition='state = "WITHHELD"'),
+    Source("message.received", "marketing", "ListReceivedMessages", "write_time", "received_message",
+           ("subject", "channel_code")),
+    Source("consent.decided", "marketing", "ListConsentProofs", "decide_time", "consent_proof", ("channel_code",)),
+    Source("benefit.issued", "marketing", "ListGrants", "issue_time", "grant", ("policy_code", "tool_code"), "face"),
+    Source("benefit.redeemed", "marketing", "ListGrants", "redeem_time", "grant", ("policy_code", "tool_code"),
+           "amount"),
+    Source("benefit.expired", "marketing", "ListGrants", "finish_time", "grant", ("policy_code", "tool_code"), "face",
+           condition='state = "EXPIRED"'),
+    Source("membership.joined", "marketing", "ListMemberships", "join_time", "membership", ("programme_code",)),
+    Source("points.booked", "marketing", "ListPointsEntries", "occur_time", "points_entry",
+           ("points", "programme_code"), state="kind", party="party_id"),
+    Source("segment.entered", "marketing", "ListSegmentMembers", "enter_time", "segment_member", ("segment_code",),
+           party="party_id"),
+    Source("segment.left", "marketing", "ListSegmentMembers", "leave_time", "segment_member", ("segment_code",),
+           party="party_id"),
+    Source("strategy.decided", "marketing", "ListStrategyDecisions", "decide_time", "strategy_decision",
+           ("strategy_code",), state="outcome"),
     Source("ticket.opened", "service-desk", "ListTickets", "create_time", "ticket", ("subject", "number")),
     Source("ticket.solved", "service-desk", "ListTickets", "solve_time", "ticket", ("subject", "number")),
+    Source("ticket.entry", "service-desk", "ListTicketEntries", "entry_time", "ticket_entry", ("body",), state="kind",
+           party="party_id"),
+    Source("survey.answered", "service-desk", "ListSurveys", "answer_time", "survey", ("ticket_number",)),
 )
+# fmt: on
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,18 +109,20 @@ class Position:
     party_id: str
     start: datetime
     places: Mapping[str, Place]
+    since: datetime | None = None
 
     @classmethod
-    def begin(cls, party_id: str, now: datetime, kinds: Sequence[str]) -> Position:
+    def begin(cls, party_id: str, now: datetime, kinds: Sequence[str], since: datetime | None = None) -> Position:
         """The newest page."""
-        return cls(party_id, now, {kind: Place() for kind in kinds})
+        return cls(party_id, now, {kind: Place() for kind in kinds}, since)
 
     def token(self) -> str:
         """As a page token; empty when every list has ended."""
         if all(place.ended for place in self.places.values()):
             return ""
         places = {kind: [p.token, p.shown] for kind, p in self.places.items() if not p.ended}
-        body = orjson.dumps([self.party_id, self.start.isoformat(), places])
+        since = self.since.isoformat() if self.since else None
+        body = orjson.dumps([self.party_id, self.start.isoformat(), since, places])
         return base64.urlsafe_b64encode(body).decode().rstrip("=")
 
     @classmethod
@@ -87,8 +130,9 @@ class Position:
         """From a page token. Refuses one that is damaged or of another party."""
         try:
             body = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
-            known, start, places = orjson.loads(body)
+            known, start, begin, places = orjson.loads(body)
             moment = datetime.fromisoformat(start)
+            since = datetime.fromisoformat(begin) if begin is not None else None
             read = {str(kind): Place(str(page), int(shown)) for kind, (page, shown) in places.items()}
         except (ValueError, TypeError, AttributeError, binascii.Error) as damaged:
             raise PageTokenInvalid from damaged
@@ -96,11 +140,12 @@ class Position:
         if (
             known != party_id
             or moment.tzinfo is None
+            or (since is not None and since.tzinfo is None)
             or not read.keys() <= known_kinds
             or any(p.shown < 0 for p in read.values())
         ):
             raise PageTokenInvalid
-        return cls(party_id, moment, read)
+        return cls(party_id, moment, read, since)
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ from tercet_marketing.loyalty.errors import (
 from tercet_marketing.loyalty.model import LoyaltyProgramme, Membership, PointsEntry
 from tercet_marketing.loyalty.rules import ZERO
 from tercet_marketing.loyalty.tiers import TierRule
+from tercet_marketing.profiles.store import party_of
 
 Finding = CheckInvariantsResponse.Finding
 _SOON = 12
@@ -101,8 +102,9 @@ class MembershipService(Handlers):
         if not programme.active:
             raise LoyaltyProgrammeInactive(programme_code=programme.code)
         _check_zone(given.time_zone)
+        party_id = await party_of(tx, UUID(given.identity_id))
         member = await tx.create(Membership, given)
-        member.party_id = member.party_id or member.identity_id
+        member.party_id = member.party_id or party_id
         member.join_time = member.join_time or tx.now()
         member.points, member.tier_code = ZERO, ""
         await points.welcome(tx, programme, member)
@@ -125,13 +127,17 @@ class MembershipService(Handlers):
         return await _balance(tx, await store.programme_of(tx, member.programme_code), member, moment)
 
     async def ListPointsEntries(self, request: pb.ListPointsEntriesRequest, tx: Tx) -> pb.ListPointsEntriesResponse:
-        """The statement of a party's points."""
-        member = await tx.get(Membership, request.membership_id)
-        party = [member]
-        if not request.own_only:
-            party = await store.party_members(tx, member.programme_code, member.party_id)
+        """The statement of a party's points. Refuses when neither a membership nor a party is named."""
+        if request.party_id:
+            memberships = await store.visible_memberships(tx, UUID(request.party_id))
+        else:
+            member = await tx.get(Membership, request.membership_id)
+            party = [member]
+            if not request.own_only:
+                party = await store.party_members(tx, member.programme_code, member.party_id)
+            memberships = store.ids_of(party)
         page: pb.ListPointsEntriesResponse = await store.entries_page(
-            tx, store.ids_of(party), request, pb.ListPointsEntriesResponse
+            tx, memberships, request, pb.ListPointsEntriesResponse
         )
         return page
 

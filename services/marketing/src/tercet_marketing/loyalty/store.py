@@ -13,6 +13,7 @@ from sqlalchemy import Text, case, cast, func, or_, select, update
 
 from tercet_chassis import Tx
 from tercet_chassis.entity import view
+from tercet_chassis.scopes import reach
 from tercet_marketing.ledgers.model import LedgerAccount
 from tercet_marketing.loyalty.errors import LoyaltyProgrammeUnknown
 from tercet_marketing.loyalty.model import (
@@ -283,6 +284,13 @@ async def entry_of(tx: Tx, membership_id: UUID, id: UUID) -> PointsEntry | None:
     """An entry of a membership."""
     query = select(PointsEntry).where(PointsEntry.id == id, PointsEntry.membership_id == membership_id)
     return (await tx.session.scalars(query)).one_or_none()
+
+
+async def visible_memberships(tx: Tx, party_id: UUID) -> list[UUID]:
+    """The memberships of a party that the caller may see."""
+    members = view(Membership)
+    seen = reach(Membership, members.c, tx.principal, tx.context.permission)
+    return list(await tx.session.scalars(select(members.c.id).where(members.c.party_id == party_id, seen)))
 
 
 async def entries_page(tx: Tx, membership_ids: Collection[UUID], request: Any, response: type[Any]) -> Any:

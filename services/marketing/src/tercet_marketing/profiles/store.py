@@ -113,6 +113,14 @@ async def profile_of(tx: Tx, identity_id: UUID) -> Profile | None:
     return (await tx.session.scalars(select(Profile).where(Profile.identity_id == identity_id))).one_or_none()
 
 
+async def party_of(tx: Tx, identity_id: UUID) -> UUID:
+    """The party that an identity belongs to: by its newest move, otherwise as its profile says, otherwise its own."""
+    moved = await tx.known.party_of(identity_id)
+    if moved is None:
+        moved = await tx.session.scalar(select(Profile.party_id).where(Profile.identity_id == identity_id))
+    return moved or identity_id
+
+
 async def profile_for(tx: Tx, identity_id: UUID, party_id: UUID) -> Profile:
     """The identity's profile, made when there is none."""
     found = await profile_of(tx, identity_id)

@@ -151,7 +151,11 @@ class SegmentService(Handlers):
         return answer
 
     async def ListSegmentMembers(self, request: pb.ListSegmentMembersRequest, tx: Tx) -> Message:
-        """Lists who is in, of those whom the caller may see."""
+        """Lists who is in, or what a party is and was in, of those whom the caller may see."""
+        if request.party_id:
+            mine = view(SegmentMember).c.party_id == UUID(request.party_id)
+            seen = [mine, store.visible_members(tx, PROFILE)]
+            return await tx.page(SegmentMember, request, response=pb.ListSegmentMembersResponse, where=seen)
         segment = await tx.get(Segment, request.segment_id)
         members = view(SegmentMember).c
         where = [

@@ -44,7 +44,7 @@ from tercet_service_desk.tickets.jobs import clocks_astray, recalculate, watch
 from tercet_service_desk.tickets.model import Ticket, TicketEntry, TicketLink
 from tercet_service_desk.tickets.moving import move
 from tercet_service_desk.tickets.promises import DONE, check_type, check_way, promises_of
-from tercet_service_desk.tickets.store import count_open, entries_of, link_between, links_of
+from tercet_service_desk.tickets.store import count_open, entries_of, entries_of_party, link_between, links_of
 
 Finding = CheckInvariantsResponse.Finding
 
@@ -87,11 +87,12 @@ class TicketService(Handlers):
 
     async def ListTicketEntries(self, request: ListTicketEntriesRequest, tx: Tx) -> ListTicketEntriesResponse:
         # The ticket's own reach decides: whoever may not see it does not see what was said.
-        ticket = await tx.get(Ticket, request.ticket_id)
+        if request.party_id:
+            said = entries_of_party(tx, UUID(request.party_id))
+        else:
+            said = await entries_of(tx, (await tx.get(Ticket, request.ticket_id)).id)
         request.order_by = request.order_by or "create_time"
-        answer = await tx.page(
-            TicketEntry, request, response=ListTicketEntriesResponse, where=[await entries_of(tx, ticket.id)]
-        )
+        answer = await tx.page(TicketEntry, request, response=ListTicketEntriesResponse, where=[said])
         assert isinstance(answer, ListTicketEntriesResponse)
         return answer
 

@@ -28,6 +28,13 @@ async def entries_of(tx: Tx, ticket_id: UUID) -> ColumnElement[bool]:
     return view(TicketEntry).c.ticket_id.in_([ticket_id, *parts])
 
 
+def entries_of_party(tx: Tx, party_id: UUID) -> ColumnElement[bool]:
+    """The conversations of a party's tickets that the caller may see, as a condition on the entries' view."""
+    tickets = view(Ticket)
+    seen = reach(Ticket, tickets.c, tx.principal, tx.context.permission)
+    return view(TicketEntry).c.ticket_id.in_(select(tickets.c.id).where(tickets.c.party_id == party_id, seen))
+
+
 def links_of(tx: Tx, ticket_id: UUID) -> ColumnElement[bool]:
     """Links from and to a ticket whose other end the caller may see, as a condition on the links' view."""
     links, others = view(TicketLink).c, view(Ticket)
