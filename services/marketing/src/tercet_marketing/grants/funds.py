@@ -98,6 +98,15 @@ async def _legs(tx: Tx, one: Spending) -> tuple[Leg, ...]:
 
 async def give_change(tx: Tx, one: Spending) -> None:
     """Puts back what was taken beyond what was given, once by its key."""
+    await _put_back(tx, one, "CHANGE")
+
+
+async def return_part(tx: Tx, one: Spending) -> None:
+    """Puts back a part of what was taken, once by its key."""
+    await _put_back(tx, one, "GIVEN_BACK")
+
+
+async def _put_back(tx: Tx, one: Spending, reason: str) -> None:
     if one.budget_code and one.amount.amount > 0:
         back = tuple(Leg(leg.account_id, -leg.amount) for leg in await _legs(tx, one))
-        await ledgers.post(tx, one.name, back, reason="CHANGE")
+        await ledgers.post(tx, one.name, back, reason=reason)

@@ -15,16 +15,15 @@ from tercet.marketing.v1 import benefit_service_pb2 as pb
 from tercet_chassis import Handlers, Tx, invariant
 from tercet_chassis.money import Money
 from tercet_marketing.policies import matching
-from tercet_marketing.till import keeping, planning, store
+from tercet_marketing.till import fate, keeping, planning, store
 from tercet_marketing.till.errors import (
     BenefitKeyReused,
     BenefitsChanged,
     ReservationEnded,
-    ReservationUnknown,
     ToolNotForOrders,
 )
 from tercet_marketing.till.jobs import release_overdue
-from tercet_marketing.till.model import BenefitReservation, EndedBenefitKey, Promotion
+from tercet_marketing.till.model import BenefitReservation, Promotion
 from tercet_marketing.tools import registry
 
 Finding = CheckInvariantsResponse.Finding
@@ -91,29 +90,14 @@ class BenefitService(Handlers):
 
     async def ConfirmBenefits(self, request: pb.ConfirmBenefitsRequest, tx: Tx) -> BenefitReservation:
         """Makes what is kept final, once. Refuses what was given back and what is over."""
-        reservation = await store.by_key(tx, request.key)
-        if reservation is None:
-            if await store.was_ended(tx, request.key):
-                raise ReservationEnded(key=request.key)
-            raise ReservationUnknown(key=request.key)
-        if reservation.confirm(tx.now()):
-            await keeping.confirm(tx, reservation)
-        return reservation
+        return await fate.confirm(tx, request.key)
 
     async def ReleaseBenefits(
         self, request: pb.ReleaseBenefitsRequest, tx: Tx
     ) -> BenefitReservation | pb.BenefitReservation:
         """Gives back exactly what was taken, once, also after it was confirmed; ends a key that is not known."""
-        await tx.hold("reservation", [request.key])
-        reservation = await store.by_key(tx, request.key)
-        if reservation is None:
-            if not await store.was_ended(tx, request.key):
-                tx.add(EndedBenefitKey(key=request.key))
-            return pb.BenefitReservation(key=request.key, state=pb.BenefitReservation.RELEASED)
-        if not reservation.ended:
-            reservation.release(tx.now(), expired=False)
-            await keeping.give_back(tx, reservation)
-        return reservation
+        given_back = await fate.release(tx, request.key)
+        return given_back or pb.BenefitReservation(key=request.key, state=pb.BenefitReservation.RELEASED)
 
 
 class PromotionService(Handlers):
