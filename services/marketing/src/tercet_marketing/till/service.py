@@ -12,10 +12,10 @@ from google.protobuf import json_format
 
 from tercet.chassis.v1.maintenance_service_pb2 import CheckInvariantsResponse
 from tercet.marketing.v1 import benefit_service_pb2 as pb
-from tercet_chassis import Handlers, Tx, invariant
+from tercet_chassis import Calls, Handlers, Tx, invariant
 from tercet_chassis.money import Money
 from tercet_marketing.policies import matching
-from tercet_marketing.till import fate, keeping, planning, store
+from tercet_marketing.till import agreement, fate, keeping, planning, store
 from tercet_marketing.till.errors import (
     BenefitKeyReused,
     BenefitsChanged,
@@ -130,6 +130,12 @@ async def shares_add_up(tx: Tx) -> Finding:
     """What orders get off is the sum of their lines' shares."""
     count, wrong = await store.unequal(tx, 5)
     return _finding("till.shares_add_up", count, wrong)
+
+
+@invariant
+async def used_for_orders_that_count(calls: Calls) -> Finding:
+    """What was used for sales' orders is what orders that count took."""
+    return await agreement.used_for_orders_that_count(calls)
 
 
 def _finding(name: str, count: int, wrong: list[str]) -> Finding:

@@ -28,7 +28,7 @@ from tercet_chassis.transaction import check_etag
 from tercet_sales.customers import store as customers
 from tercet_sales.customers.model import Customer
 from tercet_sales.numbering.store import next_number
-from tercet_sales.orders import confirming, rules, standing, store, till
+from tercet_sales.orders import agreement, confirming, rules, standing, store, till
 from tercet_sales.orders.errors import OrderInvalid, QuoteAlreadyOrdered, QuoteNotAccepted
 from tercet_sales.orders.model import Order
 from tercet_sales.pricing import store as pricing
@@ -233,3 +233,9 @@ async def totals_equal_lines(tx: Tx) -> Finding:
         broken_count=len(wrong),
         examples=wrong[:5],
     )
+
+
+@invariant
+async def took_what_was_given(calls: Calls) -> Finding:
+    """What every order that counts took off by grants is what marketing gave for it."""
+    return await agreement.orders_took_what_was_given(calls)
