@@ -90,8 +90,8 @@ async def confirm(tx: Tx, reservation: BenefitReservation) -> None:
     held = await grants.of_reservation(tx, reservation.id)
     key = f"till:{reservation.id}"
     await funds.spend_kept(tx, [_spending(grant) for grant in held], reservation.reference)
+    await funds.put_back(tx, [_change(grant) for grant in held], "CHANGE")
     for grant in held:
-        await funds.give_change(tx, _change(grant))
         grant.redeem(tx.now(), key, reservation.reference)
         await ending.reward(tx, grant, key, Redemption(grant.identity_id, reservation.reference, grant.amount))
         tx.emit(events.GrantRedeemed, grant)
@@ -109,6 +109,7 @@ async def take_returns(tx: Tx, reservation: BenefitReservation, back: Returned) 
     held = await grants.of_reservation(tx, reservation.id)
     pairs = [(grant.policy_code, grant.version) for grant in held if grant.policy_code]
     versions = await policies.versions(tx, pairs)
+    parts: list[Spending] = []
     whole: list[Grant] = []
     for grant in held:
         version = versions.get((grant.policy_code, grant.version))
@@ -116,27 +117,29 @@ async def take_returns(tx: Tx, reservation: BenefitReservation, back: Returned) 
             continue
         amount = grant.amount or grant.nothing
         until_now = min(back.amounts.get(str(grant.id), Money.zero(amount.currency)), amount)
+        # What was paid for when it was issued goes back as a whole or not at all.
         if not registry.tool(grant.tool_code).tool.spends_at_issue:
-            await _return_money(tx, grant, until_now)
+            parts += _part(grant, until_now)
         if back.whole or (amount.amount and until_now == amount):
             whole.append(grant)
+    await funds.put_back(tx, parts, "GIVEN_BACK")
     await _give_back(tx, whole)
 
 
-async def _return_money(tx: Tx, grant: Grant, until_now: Money) -> None:
-    before = grant.returned or Money.zero(until_now.currency)
-    if before < until_now:
-        key = f"{spending_key(grant)}:returned:{until_now.text()}"
-        await funds.return_part(tx, Spending(key, grant.budget_code, until_now - before))
-        grant.returned = until_now
+def _part(grant: Grant, until_now: Money) -> list[Spending]:
+    """What goes back beyond what did before, which the grant remembers."""
+    more = until_now - (grant.returned or Money.zero(until_now.currency))
+    if more.amount <= 0:
+        return []
+    grant.returned = until_now
+    return [Spending(f"{spending_key(grant)}:returned:{until_now.text()}", grant.budget_code, more)]
 
 
 async def _give_back(tx: Tx, held: Sequence[Grant]) -> None:
     codes = {code.grant_id: code for code in await grants.codes_of_grants(tx, (grant.id for grant in held))}
     await limits.uncount(tx, (ending.use_key(grant) for grant in held))
-    for grant in held:
-        if grant.returned and grant.amount:
-            await _return_money(tx, grant, grant.amount)
+    rest = [part for grant in held if grant.returned and grant.amount for part in _part(grant, grant.amount)]
+    await funds.put_back(tx, rest, "GIVEN_BACK")
     await funds.give_back(tx, [key for grant in held if not grant.returned for key in _keys(grant)])
     for grant in held:
         if grant.for_order:
