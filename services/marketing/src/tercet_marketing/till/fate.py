@@ -8,6 +8,9 @@ from tercet_marketing.till.errors import ReservationEnded, ReservationUnknown
 from tercet_marketing.till.model import BenefitReservation, EndedBenefitKey
 from tercet_marketing.till.returns import Returned
 
+# How sales names what is kept for its orders.
+OF_ORDERS = "order:"
+
 
 async def confirm(tx: Tx, key: str) -> BenefitReservation:
     """Makes what is kept final, once. Refuses what was given back and what is over."""

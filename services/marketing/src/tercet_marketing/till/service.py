@@ -20,6 +20,7 @@ from tercet_marketing.till.errors import (
     BenefitKeyReused,
     BenefitsChanged,
     ReservationEnded,
+    ReservationOfOrder,
     ToolNotForOrders,
 )
 from tercet_marketing.till.jobs import release_overdue
@@ -90,12 +91,14 @@ class BenefitService(Handlers):
 
     async def ConfirmBenefits(self, request: pb.ConfirmBenefitsRequest, tx: Tx) -> BenefitReservation:
         """Makes what is kept final, once. Refuses what was given back and what is over."""
+        _not_of_an_order(tx, request.key)
         return await fate.confirm(tx, request.key)
 
     async def ReleaseBenefits(
         self, request: pb.ReleaseBenefitsRequest, tx: Tx
     ) -> BenefitReservation | pb.BenefitReservation:
         """Gives back exactly what was taken, once, also after it was confirmed; ends a key that is not known."""
+        _not_of_an_order(tx, request.key)
         given_back = await fate.release(tx, request.key)
         return given_back or pb.BenefitReservation(key=request.key, state=pb.BenefitReservation.RELEASED)
 
@@ -140,6 +143,12 @@ async def used_for_orders_that_count(calls: Calls) -> Finding:
 
 def _finding(name: str, count: int, wrong: list[str]) -> Finding:
     return Finding(invariant=name, holds=not wrong, checked_count=count, broken_count=len(wrong), examples=wrong)
+
+
+def _not_of_an_order(tx: Tx, key: str) -> None:
+    """Refuses people what only the order's own events may do: else it would keep what somebody else uses again."""
+    if key.startswith(fate.OF_ORDERS) and not tx.principal.is_system:
+        raise ReservationOfOrder(key=key)
 
 
 async def _check(promotion: Promotion, tx: Tx) -> None:
