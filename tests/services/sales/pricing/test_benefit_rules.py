@@ -21,9 +21,8 @@ def amount(cents: int, currency: str = "CNY") -> Json:
 
 
 def priced(prices: list[int], tax: str, *, include_tax: bool, own: int = 0) -> list[Json]:
-    lines = [
-        {"description": "冰箱", "quantity": "1", "unit_price": amount(cents), "tax_percent": tax} for cents in prices
-    ]
+    common = {"description": "冰箱", "quantity": "1", "tax_percent": tax}
+    lines = [{**common, "unit_price": amount(cents)} for cents in prices]
     adjustments = [{"source": "manual", "amount": amount(own)}] if own else []
     done = price(lines, adjustments, Terms("CNY", include_tax, True, {}, {}))
     assert not done.faults
@@ -37,15 +36,13 @@ def priced(prices: list[int], tax: str, *, include_tax: bool, own: int = 0) -> l
     st.sampled_from(["0", "6", "13", "8.875"]),
     st.booleans(),
 )
-def test_shares_come_off_the_lines_to_the_cent(
-    prices: list[int], data: st.DataObject, tax: str, with_tax: bool
-) -> None:
-    lines = priced(prices, tax, include_tax=with_tax, own=data.draw(st.integers(0, min(prices))))
+def test_shares_come_off_the_lines_to_the_cent(prices: list[int], data: st.DataObject, tax: str, taxed: bool) -> None:
+    lines = priced(prices, tax, include_tax=taxed, own=data.draw(st.integers(0, min(prices))))
     shown = basket_lines(lines, "CNY")
     lefts = [int(Decimal(line["amount"]["amount"]) * 100) for line in shown]
     cuts = [data.draw(st.integers(0, left)) for left in lefts]
     shares = {number: [{"amount": amount(cut), "benefit": True}] for number, cut in enumerate(cuts, 1) if cut}
-    after = with_benefits(lines, Given(Money(Decimal(sum(cuts)) / 100, "CNY"), shares), "CNY", include_tax=with_tax)
+    after = with_benefits(lines, Given(Money(Decimal(sum(cuts)) / 100, "CNY"), shares), "CNY", include_tax=taxed)
     # As if somebody had written the shares onto the lines by hand.
     manual = [
         {**line, "adjustments": [{**item, "shared": False} for item in line["adjustments"]] + [
@@ -53,7 +50,7 @@ def test_shares_come_off_the_lines_to_the_cent(
         ]}
         for line in lines
     ]  # fmt: skip
-    by_hand = price(manual, [], Terms("CNY", with_tax, True, {}, {}))
+    by_hand = price(manual, [], Terms("CNY", taxed, True, {}, {}))
     assert not by_hand.faults
     for name in AMOUNTS:
         assert [line[name] for line in after.lines] == [line[name] for line in by_hand.lines]
