@@ -15,12 +15,15 @@ from tercet_sales.orders.errors import OrderInvalid, OrderRateMissing
 from tercet_sales.orders.model import Order
 from tercet_sales.pricing import store as pricing
 from tercet_sales.pricing.errors import violations_of
+from tercet_sales.pricing.store import UnitFacts
 from tercet_sales.rates.rules import convert
 from tercet_sales.rates.store import in_reporting, rate_on
 
 
-async def hold(tx: Tx, order: Order, *, credit: bool = True) -> None:
-    """Prices a draft anew and refuses it with everything that is wrong by now; with `credit` the limit too."""
+async def hold(tx: Tx, order: Order, *, credit: bool = True) -> UnitFacts:
+    """Prices a draft anew and refuses it with everything that is wrong by now; with `credit` the limit too. Gives what
+    the selling unit is like.
+    """
     facts = await pricing.unit_facts(tx, order.seller_unit_id)
     customer = await _customer(tx, order)
     priced = await pricing.priced(
@@ -41,17 +44,18 @@ async def hold(tx: Tx, order: Order, *, credit: bool = True) -> None:
         faults.append(Violation("lines", "LINES_MISSING", "Name at least one product that is ordered."))
     refuse(faults)
     order.take_prices(priced)
+    return facts
 
 
-async def hold_credit(tx: Tx, order: Order) -> None:
-    """Refuses an order that the customer's limit does not allow."""
-    day = (await pricing.unit_facts(tx, order.seller_unit_id)).day(tx.now())
-    refuse(await credit_faults(tx, await _customer(tx, order), order.owed, day))
-
-
-async def confirm(tx: Tx, order: Order, request: ConfirmOrderRequest) -> Order:
-    """Counts as a sale from here. Refuses without a rate to the reporting currency. Others of the party must wait."""
+async def hold_credit(tx: Tx, order: Order) -> UnitFacts:
+    """Refuses an order that the customer's limit does not allow. Gives what the selling unit is like."""
     facts = await pricing.unit_facts(tx, order.seller_unit_id)
+    refuse(await credit_faults(tx, await _customer(tx, order), order.owed, facts.day(tx.now())))
+    return facts
+
+
+async def confirm(tx: Tx, order: Order, request: ConfirmOrderRequest, facts: UnitFacts) -> Order:
+    """Counts as a sale from here. Refuses without a rate to the reporting currency. Others of the party must wait."""
     moment = tx.now()
     if request.HasField("confirm_time"):
         moment = min(moment, request.confirm_time.ToDatetime(tzinfo=moment.tzinfo))

@@ -108,8 +108,8 @@ class OrderService(Handlers):
         check_etag(order, request.etag)
         order.must_be_draft()
         await standing.hold(tx, order)
-        await confirming.hold(tx, order)
-        return await confirming.confirm(tx, order, request)
+        facts = await confirming.hold(tx, order)
+        return await confirming.confirm(tx, order, request, facts)
 
     async def ConfirmOrderInSteps(self, request: ConfirmOrderRequest, process: Process) -> OrderMessage:
         """Keeps the benefits that the order asks for, and confirms it with them."""

@@ -69,8 +69,8 @@ async def finish(tx: Tx, request: ConfirmOrderRequest, kept: BenefitReservation)
     given = till.given_of(kept, order.currency_code)
     must_give_what_is_named(order.wishes, given)
     order.take_benefits(given)
-    await confirming.hold_credit(tx, order)
-    return await confirming.confirm(tx, order, request)
+    facts = await confirming.hold_credit(tx, order)
+    return await confirming.confirm(tx, order, request, facts)
 
 
 async def take_back(tx: Tx, order_id: str, reason: str) -> None:
