@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from decimal import Decimal
+import random
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
 import grpc
@@ -35,6 +36,8 @@ from tercet.sales.v1.order_service_pb2 import (
     UpdateOrderRequest,
 )
 from tercet.sales.v1.quote_service_pb2 import GetQuoteRequest, PreviewQuoteBenefitsRequest
+from tercet_chassis.calls import Calls
+from tercet_chassis.channels import ServiceUnavailable
 from tercet_chassis.errors import Refusal
 from tercet_chassis.ids import new_id
 from tercet_chassis.process import Process
@@ -229,6 +232,66 @@ async def test_without_marketing_orders_go_on_and_benefits_wait(
     await eventually(confirmed_again, within=30)
     await sales.settled()
     assert await state_of(marketing, held) == "REDEEMED"
+
+
+async def test_what_was_kept_while_the_reply_was_lost_is_released(
+    sales: Client, marketing: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await catalogue(sales, {"F1": "100.00"})
+    await policy(marketing, "ten", {"off": "10"})
+    customer, (held,) = await buyer_with(sales, marketing, "ten")
+    order = await new_order(sales, customer, line("F1"), grant_ids=[held.id])
+    call = Calls.__call__
+
+    async def lost(calls: Calls, service: str, rpc: str, request: Any, **more: Any) -> Any:
+        await call(calls, service, rpc, request, **more)
+        raise ServiceUnavailable(service=service, cause="the test loses the reply")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Calls, "__call__", lost)
+        with refused("BENEFITS_UNREACHABLE"):
+            await confirm(sales, order)
+    await sales.settled()
+    (kept,) = await reservations(marketing)
+    assert (kept.state, await state_of(marketing, held)) == (BenefitReservation.RELEASED, "ISSUED")
+    assert (await confirm(sales, order)).benefit_reduction == cny("10.00")
+
+
+async def test_whatever_becomes_of_many_orders_money_and_grants_agree(sales: Client, marketing: Client) -> None:
+    choose = random.Random(7)
+    await catalogue(sales, {"F1": "33.33", "F2": "10.01"})
+    money = await budget(marketing, "b", "500.00")
+    await policy(marketing, "coupon", {"off": "7.01"}, budget_code="b")
+    await policy(marketing, "week", {"threshold": "50", "percent": "9"}, budget_code="b", redeem_limits={"total": 5})
+    await promotion(marketing, "week", "full_reduction", "week")
+    buyers = [(await buyer_with(sales, marketing, "coupon"))[0] for _ in range(3)]
+    bought = [line("F1", "2"), line("F2", "3")]
+    orders = [await new_order(sales, choose.choice(buyers), *bought, auto_benefits=True) for _ in range(12)]
+
+    async def life(order: Order) -> None:
+        await confirm(sales, order)
+        end = choose.choice(("stays", "cancelled", "returned", "returned in part"))
+        if end == "cancelled":
+            await sales.CancelOrder(CancelOrderRequest(id=order.id))
+        for number, quantity in ((1, "1"), (2, "2"), (1, "1"), (2, "1")):
+            if end == "returned" or (end == "returned in part" and number == 2):
+                piece = OrderReturn(line_no=number, quantity=quantity)
+                await sales.ReturnOrderLines(ReturnOrderLinesRequest(id=order.id, returns=[piece]))
+
+    await asyncio.gather(*(life(order) for order in orders))
+    await sales.settled()
+    spent = Decimal(0)
+    for order in orders:
+        now = await sales.GetOrder(GetOrderRequest(id=order.id))
+        for item in now.lines if now.state == Order.CONFIRMED else ():
+            back = Decimal(item.returned_quantity or "0") / Decimal(item.quantity)
+            for share in item.adjustments:
+                amount = Decimal(share.amount.amount)
+                spent += amount - (amount * back).quantize(Decimal("0.01"), ROUND_HALF_EVEN)
+    figures = await marketing.GetBudget(GetBudgetRequest(id=money.id))
+    assert (Decimal(figures.spent.amount), Decimal(figures.available.amount)) == (spent, 500 - spent)
+    assert spent
+    assert await broken(sales, marketing) == {}
 
 
 CUTS = ["begin", "reserve", "reserve unrecorded", "finish"]
