@@ -107,9 +107,8 @@ def _account_id(tx: Tx, one: Spending) -> UUID:
 
 async def _drafts(tx: Tx, spendings: Iterable[Spending], reason: str, reference: str = "") -> list[Draft]:
     wanted = _costly(spendings)
-    spent = {
-        currency: await budgets.spent_counter(tx, currency) for currency in {one.amount.currency for one in wanted}
-    }
+    currencies = sorted({one.amount.currency for one in wanted})
+    spent = {currency: await budgets.spent_counter(tx, currency) for currency in currencies}
     drafts = []
     for one in wanted:
         amount = one.amount.amount
