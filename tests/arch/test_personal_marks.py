@@ -92,6 +92,7 @@ _NOT_PERSONAL = frozenset(
         "sales.v1.PipelineStage.name",
         "sales.v1.PriceBook.name",
         "sales.v1.Product.name",
+        "sales.v1.OrderConfirmationRefused.reason",
         "sales.v1.ReceiptResult.reason",
         "sales.v1.RelationKind.inverse_name",
         "sales.v1.RelationKind.name",

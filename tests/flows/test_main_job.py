@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +10,7 @@ from support.gateway import Company
 from support.leads import mobile, person
 from support.rest import Person
 from support.servers import Servers
+from support.services import away
 from support.tables import rows_of
 from tercet_chassis.ids import new_id
 from tercet_chassis.testing import Together, eventually
@@ -173,9 +173,7 @@ async def test_conversion_waits_for_sales_and_the_page_names_what_is_missing(
     admin: Person, company: Company, together: Together
 ) -> None:
     lead = await make_qualified(admin, company, 31)
-    sales = together.running["sales"].runtime
-    await sales.server.stop(0.5)
-    try:
+    async with away(together, "sales"):
         page = await admin.get(f"/v1/parties/{lead['party_id']}:overview")
         missing = {part["part"]: part["service"] for part in page["missing"]}
         assert missing.keys() >= {"customers", "orders", "opportunities"}
@@ -184,8 +182,6 @@ async def test_conversion_waits_for_sales_and_the_page_names_what_is_missing(
         silent = await admin.send("POST", f"/v1/leads/{lead['id']}:convert", {}, idempotency_key=str(new_id()))
         assert silent.status_code in (200, 503, 504), silent.text
         assert (await admin.get(f"/v1/leads/{lead['id']}"))["state"] == "CONVERTING"
-    finally:
-        await _answer_again(together)
 
     async def converted() -> bool:
         return str((await admin.get(f"/v1/leads/{lead['id']}"))["state"]) == "CONVERTED"
@@ -193,18 +189,6 @@ async def test_conversion_waits_for_sales_and_the_page_names_what_is_missing(
     await eventually(converted, within=45, hint="the conversion did not go on")
     assert len((await admin.get("/v1/customers"))["customers"]) == 1
     assert len((await admin.get("/v1/opportunities"))["opportunities"]) == 1
-
-
-async def _answer_again(together: Together) -> None:
-    """Sales takes calls again at the address that the others know."""
-    from tercet_chassis.server import Server
-
-    runtime = together.running["sales"].runtime
-    address = f"127.0.0.1:{runtime.server.port}"
-    runtime.settings = replace(runtime.settings, grpc_address=address)
-    runtime.server = Server(runtime, runtime.service.methods, runtime.groups, runtime.processes)
-    await runtime.server.start()
-    await runtime.server.set_ready(True)
 
 
 @pytest.mark.parametrize("service", SERVICES)

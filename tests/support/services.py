@@ -6,12 +6,15 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from support.servers import Servers
 from tercet_chassis.ids import new_id
+from tercet_chassis.server import Server
 from tercet_chassis.testing import Client, Together
 
 
@@ -67,3 +70,18 @@ async def service_desk(together: Together, servers: Servers, tenant_id: Any) -> 
 @pytest.fixture
 async def gateway(together: Together, servers: Servers, tenant_id: Any) -> Client:
     return await client(together, servers, "gateway", tenant_id)
+
+
+@asynccontextmanager
+async def away(together: Together, name: str) -> AsyncIterator[None]:
+    """A service that takes no calls, as if its machine was off; it takes them again at the address others know."""
+    runtime = together.running[name].runtime
+    address = f"127.0.0.1:{runtime.server.port}"
+    await runtime.server.stop(0.5)
+    try:
+        yield
+    finally:
+        runtime.settings = replace(runtime.settings, grpc_address=address)
+        runtime.server = Server(runtime, runtime.service.methods, runtime.groups, runtime.processes)
+        await runtime.server.start()
+        await runtime.server.set_ready(True)

@@ -76,6 +76,19 @@ async def test_steps_run_once_and_the_reply_is_kept(sut: Client, happenings: Hap
     assert (row.state, row.response_type) == ("DONE", "tercet.sales.v1.Activity")
 
 
+async def test_a_unit_leaves_to_its_steps_what_it_cannot_do_alone(sut: Client, happenings: Happenings) -> None:
+    alone, stepped = await activity(sut), await activity(sut, "in steps")
+    await sut.CompleteActivity(activities.CompleteActivityRequest(id=alone.id), request_id="alone")
+    assert await rows(sut) == [], "what a unit does alone is no process"
+    request = activities.CompleteActivityRequest(id=stepped.id)
+    done = await sut.CompleteActivity(request, request_id="s1")
+    assert (done.title, done.next_step) == ("in steps", "first"), "what the unit did before is undone"
+    assert await sut.CompleteActivity(request, request_id="s1") == done
+    assert len(await happenings("first")) == 1
+    (row,) = await rows(sut)
+    assert row.state == "DONE"
+
+
 async def test_twins_share_one_process(sut: Client, happenings: Happenings) -> None:
     made = await activity(sut)
     replies = await asyncio.gather(*(cancel(sut, made.id, "p2") for _ in range(10)))

@@ -12,7 +12,7 @@ import tercet_chassis.lean  # noqa: F401
 if TYPE_CHECKING:
     from tercet_chassis.calls import Calls, Parts
     from tercet_chassis.consumers import Event, effect, projection
-    from tercet_chassis.errors import NotYet, Refusal
+    from tercet_chassis.errors import InSteps, NotYet, Refusal
     from tercet_chassis.handlers import Handlers
     from tercet_chassis.ids import derived_id, new_id
     from tercet_chassis.invariants import invariant
@@ -28,6 +28,7 @@ __all__ = [
     "Calls",
     "Event",
     "Handlers",
+    "InSteps",
     "Look",
     "Money",
     "NotYet",
@@ -48,7 +49,7 @@ __all__ = [
 _HOMES = {
     "calls": ("Calls", "Parts"),
     "consumers": ("Event", "effect", "projection"),
-    "errors": ("NotYet", "Refusal"),
+    "errors": ("InSteps", "NotYet", "Refusal"),
     "handlers": ("Handlers",),
     "ids": ("derived_id", "new_id"),
     "invariants": ("invariant",),

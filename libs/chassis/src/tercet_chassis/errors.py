@@ -244,5 +244,9 @@ class PageTokenInvalid(InvalidArgument):
     field = "page_token"
 
 
+class InSteps(Exception):
+    """A unit cannot answer alone, others must be asked: what it did is undone and its steps answer the call."""
+
+
 class CallInsideTransaction(RuntimeError):
     """A unit tried to call another service; only processes and views may."""

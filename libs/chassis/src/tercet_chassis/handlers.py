@@ -21,6 +21,8 @@ class Handlers:
 
     A method's second parameter says what it is: `tx` one transaction, `look` reads without one, `process` resumable
     steps, `calls` a view.
+    A unit that sometimes must ask other services raises `InSteps` then, before it has refused anything: the process
+    `<Method>InSteps(request, process)` answers, and the unit pays nothing for it otherwise.
     `(requests, tx)` answers several calls of one caller in one transaction, each with its message or its `Refusal`.
     """
 

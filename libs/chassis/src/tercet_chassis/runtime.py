@@ -25,7 +25,6 @@ from tercet_chassis.dispatch import Dispatcher
 from tercet_chassis.entity import Entity
 from tercet_chassis.faults import as_refusals
 from tercet_chassis.groups import Groups
-from tercet_chassis.handlers import PROCESS
 from tercet_chassis.instants import as_numbers
 from tercet_chassis.jobs import JobRunner
 from tercet_chassis.process_runner import ProcessRunner
@@ -91,8 +90,8 @@ class Runtime:
         self.unique_keys = _unique_keys(service.entities)
         self._tasks: list[asyncio.Task[None]] = []
         for bound in service.methods.values():
-            if bound.shape == PROCESS:
-                self.processes.register(bound.method, bound.handler)
+            if bound.steps is not None:
+                self.processes.register(bound.method, bound.steps)
 
     @property
     def bindings(self) -> Bindings:

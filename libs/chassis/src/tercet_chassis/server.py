@@ -18,7 +18,7 @@ from tercet_chassis.boundary import authorize, run_unit, validated
 from tercet_chassis.calls import Calls
 from tercet_chassis.context import Context
 from tercet_chassis.contract import Access, Method
-from tercet_chassis.errors import InvalidArgument, Refusal, ResourceExhausted, TokenInvalid
+from tercet_chassis.errors import InSteps, InvalidArgument, Refusal, ResourceExhausted, TokenInvalid
 from tercet_chassis.groups import Groups
 from tercet_chassis.principal import Principal
 from tercet_chassis.process_runner import ProcessRunner
@@ -74,10 +74,15 @@ class _Crowd:
 
 
 class Bound:
-    """A method with its handler and the handler's shape: unit, process, view or stream."""
+    """A method with its handler and the handler's shape: unit, process, view or stream. A unit may have `steps` beside
+    it, a process to which it leaves what it cannot do alone.
+    """
 
-    def __init__(self, method: Method, handler: Callable[..., Any], shape: str) -> None:
+    def __init__(
+        self, method: Method, handler: Callable[..., Any], shape: str, steps: Callable[..., Any] | None = None
+    ) -> None:
         self.method, self.handler, self.shape = method, handler, shape
+        self.steps = handler if shape == "process" else steps
 
 
 class Server(grpc.GenericRpcHandler):
@@ -152,7 +157,10 @@ class Server(grpc.GenericRpcHandler):
         elif bound.shape == "view":
             reply = await bound.handler(request, Calls(self._runtime, context))
         else:
-            reply = await run_unit(self._runtime, bound.method, bound.handler, request, context)
+            try:
+                reply = await run_unit(self._runtime, bound.method, bound.handler, request, context)
+            except InSteps:
+                reply = await self._processes.start(bound.method, request, context)
         return await shown(self._runtime, reply, context) if context.principal.masks else reply
 
     async def _streaming(self, bound: Bound, body: bytes, call: Any) -> Any:

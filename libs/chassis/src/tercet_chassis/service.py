@@ -19,7 +19,7 @@ from tercet_chassis.consumers import Consumer, consumers_in
 from tercet_chassis.contract import ContractBroken, methods_of, module_name, proto_package
 from tercet_chassis.copies import built_in_consumers
 from tercet_chassis.entity import Entity, metadata_of
-from tercet_chassis.handlers import Handlers, shape_of
+from tercet_chassis.handlers import PROCESS, UNIT, Handlers, shape_of
 from tercet_chassis.invariants import Check, invariants_in
 from tercet_chassis.jobs import Job, jobs_in
 from tercet_chassis.server import Bound
@@ -123,7 +123,10 @@ class Service:
                 if handler is None:
                     missing.append(method.full_name)
                     continue
-                self.methods[method.path] = Bound(method, handler, shape_of(handler))
+                steps = getattr(owner, f"{method.name}InSteps", None)
+                if steps is not None and (shape_of(handler), shape_of(steps)) != (UNIT, PROCESS):
+                    raise ContractBroken(f"{method.full_name} must be a unit, and {method.name}InSteps a process")
+                self.methods[method.path] = Bound(method, handler, shape_of(handler), steps)
         if missing and self.complete:
             raise ContractBroken(f"{self.name} has no handler for {', '.join(missing)}")
         stray = [name for name, owner in handlers.items() if type(owner) not in served]

@@ -459,6 +459,15 @@ def upgrade() -> None:
     sa.Column('fulfill_time', sa.DateTime(timezone=True), nullable=True),
     sa.Column('cancel_time', sa.DateTime(timezone=True), nullable=True),
     sa.Column('cancel_reason', sa.Text(), nullable=True),
+    sa.Column('benefit_codes', postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'"), nullable=False),
+    sa.Column('grant_ids', postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'"), nullable=False),
+    sa.Column('auto_benefits', sa.Boolean(), server_default=sa.text('false'), nullable=False),
+    sa.Column('benefits', postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'"), nullable=False),
+    sa.Column('withheld_benefits', postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'"), nullable=False),
+    sa.Column('benefit_reduction_amount', sa.Numeric(precision=19, scale=4), nullable=True),
+    sa.Column('benefit_reduction_currency', sa.String(length=3), nullable=True),
+    sa.Column('benefit_key', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('benefit_turn', sa.Integer(), server_default=sa.text('0'), nullable=False),
     sa.Column('customer_id', sa.Uuid(), nullable=True),
     sa.Column('parties', postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'"), nullable=False),
     sa.Column('seller_unit_id', sa.Uuid(), nullable=False),
@@ -479,6 +488,7 @@ def upgrade() -> None:
     sa.UniqueConstraint('tenant_id', 'seller_unit_id', 'number', name='orders_by_number')
     )
     op.fence('orders')
+    op.create_index('orders_by_benefit_key', 'orders', ['tenant_id', 'benefit_key'], unique=False, postgresql_where=sa.text("benefit_key <> ''"))
     op.create_index('orders_by_customer', 'orders', ['tenant_id', 'customer_id', 'create_time'], unique=False, postgresql_where=None)
     op.create_index('orders_by_parties', 'orders', ['tenant_id', 'parties'], unique=False, postgresql_using='gin')
     op.create_index('orders_by_party', 'orders', ['tenant_id', 'party_id', 'seller_unit_id', 'confirm_time'], unique=False, postgresql_where=None)
@@ -860,6 +870,7 @@ def downgrade() -> None:
     op.drop_index('orders_by_party', table_name='orders', postgresql_where=None)
     op.drop_index('orders_by_parties', table_name='orders', postgresql_using='gin')
     op.drop_index('orders_by_customer', table_name='orders', postgresql_where=None)
+    op.drop_index('orders_by_benefit_key', table_name='orders', postgresql_where=sa.text("benefit_key <> ''"))
     op.unfence('orders')
     op.drop_table('orders')
     op.drop_index('order_standings_by_party', table_name='order_standings', postgresql_where=None)

@@ -8,7 +8,7 @@ from support.bench.contacts.script import SCRIPT
 from tercet.sales.v1.activity_service_pb2 import Activity as ActivityMessage
 from tercet.sales.v1.activity_service_pb2 import CancelActivityRequest, CompleteActivityRequest
 from tercet.sales.v1.value_service_pb2 import RebuildValueRequest, RebuildValueResponse
-from tercet_chassis import Handlers, Process, Tx
+from tercet_chassis import Handlers, InSteps, Process, Tx
 
 
 class ActivityService(Handlers):
@@ -18,12 +18,21 @@ class ActivityService(Handlers):
         """Marks it done and leaves a happening; the request is changed on purpose."""
         activity = await tx.get(Activity, request.id)
         request.id = ""
+        if activity.title == "in steps":
+            activity.title = "in vain"
+            await tx.flush()
+            raise InSteps
         await SCRIPT.at(f"complete {activity.title}")
         activity.state, activity.done_time = "DONE", tx.now()
         activity.edit_count += 1
         tx.add(Happening(kind="completed", note=activity.title))
         tx.schedule(note_later, due=tx.now(), key=f"completed:{activity.id}", word=activity.title)
         return activity
+
+    async def CompleteActivityInSteps(self, request: CompleteActivityRequest, process: Process) -> ActivityMessage:
+        """One step, for what the unit does not do alone."""
+        answer: ActivityMessage = await process.step("first", _first, request.id)
+        return answer
 
     async def CancelActivity(self, request: CancelActivityRequest, process: Process) -> ActivityMessage:
         """Three steps; the first two can be undone."""

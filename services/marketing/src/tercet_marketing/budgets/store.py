@@ -30,6 +30,11 @@ async def account_of(tx: Tx, budget_code: str) -> Account:
     return (await ledgers.accounts_by_id(tx, [id]))[id]
 
 
+def account_id(tx: Tx, budget_code: str, currency: str) -> UUID:
+    """The id of a budget's account if the budget is in this currency: it follows from both, so nothing is asked."""
+    return ledgers.account_id(tx, "BUDGET", currency, Holder("budget", budget_code))
+
+
 async def funds_counter(tx: Tx, currency: str) -> Account:
     """Where the money of budgets comes from."""
     return await ledgers.counter_account(tx, "BUDGET", currency, "funds", digits=minor_digits(currency))

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from uuid import UUID
 
 from tercet_chassis import Tx
 from tercet_chassis.money import Money
 from tercet_marketing.budgets import store as budgets
 from tercet_marketing.grants.errors import BudgetSpent
 from tercet_marketing.ledgers import store as ledgers
-from tercet_marketing.ledgers.rules import Account, Draft, HoldAsk, Leg
+from tercet_marketing.ledgers.rules import Draft, HoldAsk, Leg
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +34,15 @@ async def short_of(tx: Tx, spendings: Sequence[Spending], *, hold: bool) -> dict
     """The spendings, by key, for which their budgets have too little left, in their order. With `hold` nobody else
     can spend the money meanwhile.
     """
-    wanted = [one for one in spendings if one.budget_code and one.amount.amount > 0]
-    accounts: dict[str, Account] = {}
-    for code in sorted({one.budget_code for one in wanted}):
+    wanted = _costly(spendings)
+    if not wanted:
+        return {}
+    ids = {_account_id(tx, one): one.budget_code for one in wanted}
+    found = await (ledgers.lock_accounts if hold else ledgers.accounts_by_id)(tx, ids)
+    accounts = {ids[id]: account for id, account in found.items()}
+    for code in sorted(set(ids.values()) - set(accounts)):
+        # It is in another currency, or there is none of this code.
         accounts[code] = await budgets.account_of(tx, code)
-    if hold:
-        fresh = await ledgers.lock_accounts(tx, (account.id for account in accounts.values()))
-        accounts = {code: fresh[account.id] for code, account in accounts.items()}
     left = {code: account.available for code, account in accounts.items()}
     short: dict[str, BudgetSpent] = {}
     for one in wanted:
@@ -54,50 +57,61 @@ async def short_of(tx: Tx, spendings: Sequence[Spending], *, hold: bool) -> dict
 
 async def spend(tx: Tx, spendings: Sequence[Spending], reference: str = "") -> None:
     """Takes the amounts, each once by its key."""
-    drafts = []
-    for one in spendings:
-        if one.budget_code and one.amount.amount > 0:
-            drafts.append(Draft(one.name, await _legs(tx, one), reason="SPEND", reference=reference))
+    drafts = await _drafts(tx, spendings, "SPEND", reference)
     if drafts:
         await ledgers.post_all(tx, drafts)
 
 
 async def keep(tx: Tx, spendings: Sequence[Spending], until: datetime) -> None:
     """Holds the amounts until a time, each once by its key."""
-    asks = []
-    for one in spendings:
-        if one.budget_code and one.amount.amount > 0:
-            account = await budgets.account_of(tx, one.budget_code)
-            asks.append(HoldAsk(one.name, account.id, one.amount.amount, until))
+    asks = [HoldAsk(one.name, _account_id(tx, one), one.amount.amount, until) for one in _costly(spendings)]
     if asks:
         await ledgers.hold_all(tx, asks)
 
 
 async def spend_kept(tx: Tx, spendings: Sequence[Spending], reference: str) -> None:
     """Takes what was held."""
-    for one in spendings:
-        if one.budget_code and one.amount.amount > 0:
-            await ledgers.confirm(tx, one.name, await _legs(tx, one), reason="SPEND", reference=reference)
+    drafts = await _drafts(tx, spendings, "SPEND", reference)
+    if drafts:
+        await ledgers.confirm_all(tx, drafts)
 
 
 async def give_back(tx: Tx, keys: Iterable[str]) -> None:
     """Puts back what was taken or held under these keys, each once; keys under which nothing was change nothing."""
-    for key in sorted(keys):
-        name = f"benefit:{key}"
-        if await ledgers.posting_of(tx, name) is not None:
-            await ledgers.reverse(tx, f"{name}:back", name, reason="GIVEN_BACK")
-        else:
-            await ledgers.release(tx, name)
+    names = [f"benefit:{key}" for key in sorted(keys)]
+    taken = await ledgers.postings_of(tx, names) if names else {}
+    if taken:
+        await ledgers.reverse_all(tx, {f"{name}:back": of for name, of in taken.items()}, reason="GIVEN_BACK")
+    held = [name for name in names if name not in taken]
+    if held:
+        await ledgers.release_all(tx, held)
 
 
-async def _legs(tx: Tx, one: Spending) -> tuple[Leg, ...]:
-    account = await budgets.account_of(tx, one.budget_code)
-    spent = await budgets.spent_counter(tx, one.amount.currency)
-    return (Leg(account.id, -one.amount.amount), Leg(spent.id, one.amount.amount))
+async def put_back(tx: Tx, parts: Sequence[Spending], reason: str) -> None:
+    """Puts back parts of what was taken, each once by its key."""
+    drafts = [
+        replace(draft, legs=tuple(Leg(leg.account_id, -leg.amount) for leg in draft.legs))
+        for draft in await _drafts(tx, parts, reason)
+    ]
+    if drafts:
+        await ledgers.post_all(tx, drafts)
 
 
-async def give_change(tx: Tx, one: Spending) -> None:
-    """Puts back what was taken beyond what was given, once by its key."""
-    if one.budget_code and one.amount.amount > 0:
-        back = tuple(Leg(leg.account_id, -leg.amount) for leg in await _legs(tx, one))
-        await ledgers.post(tx, one.name, back, reason="CHANGE")
+def _costly(spendings: Iterable[Spending]) -> list[Spending]:
+    return [one for one in spendings if one.budget_code and one.amount.amount > 0]
+
+
+def _account_id(tx: Tx, one: Spending) -> UUID:
+    return budgets.account_id(tx, one.budget_code, one.amount.currency)
+
+
+async def _drafts(tx: Tx, spendings: Iterable[Spending], reason: str, reference: str = "") -> list[Draft]:
+    wanted = _costly(spendings)
+    currencies = sorted({one.amount.currency for one in wanted})
+    spent = {currency: await budgets.spent_counter(tx, currency) for currency in currencies}
+    drafts = []
+    for one in wanted:
+        amount = one.amount.amount
+        legs = (Leg(_account_id(tx, one), -amount), Leg(spent[one.amount.currency].id, amount))
+        drafts.append(Draft(one.name, legs, reason=reason, reference=reference))
+    return drafts

@@ -8,7 +8,6 @@ from uuid import UUID
 
 from tercet.marketing.v1 import events_pb2 as events
 from tercet_chassis import Refusal, Tx, derived_id
-from tercet_chassis.money import Money
 from tercet_marketing.grants import funds, limits, rules, store
 from tercet_marketing.grants.errors import GrantKeyReused, LimitReached
 from tercet_marketing.grants.facts import Facts
@@ -60,8 +59,7 @@ class Prepared:
         """What it takes from the budget when it is issued."""
         grant, tool = self.grant, registry.tool(self.grant.tool_code).tool
         face = grant.face if tool.spends_at_issue else None
-        amount = face or Money.zero(grant.currency_code or "XXX")
-        return Spending(f"{grant.id}:issue", grant.budget_code, amount)
+        return Spending(f"{grant.id}:issue", grant.budget_code, face or grant.nothing)
 
 
 async def issue(tx: Tx, ask: Ask) -> Grant:

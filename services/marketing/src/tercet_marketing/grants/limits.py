@@ -21,6 +21,7 @@ from tercet_marketing.ledgers.rules import AccountSpec, Draft, Holder, Leg
 from tercet_marketing.policies.rules import Limits
 
 UNIT = "use"
+_COUNTER = ledgers.counter_spec("LIMIT", UNIT, "used")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,8 @@ async def _room_for(tx: Tx, counted: Sequence[Use], *, hold: bool) -> Room:
     ids = {holder: ledgers.account_id(tx, "LIMIT", UNIT, holder) for holder in sorted(every)}
     accounts = await (ledgers.lock_accounts if hold else ledgers.accounts_by_id)(tx, ids.values())
     if hold and len(accounts) < len(ids):
-        await ledgers.open_accounts(tx, [AccountSpec("LIMIT", UNIT, holder) for holder in ids])
+        # Their other side comes with them, so that it need not be asked for when uses are counted.
+        await ledgers.open_accounts(tx, [*(AccountSpec("LIMIT", UNIT, holder) for holder in ids), _COUNTER])
         accounts = await ledgers.lock_accounts(tx, ids.values())
     used: Counter[Holder] = Counter({holder: int(accounts[id].balance) for holder, id in ids.items() if id in accounts})
     for use in counted:
@@ -151,12 +153,12 @@ async def _members(tx: Tx, uses: Sequence[Use]) -> dict[str, list[Holder]]:
 async def count(tx: Tx, uses: Sequence[Use], room: Room) -> None:
     """Counts the uses that fit, each once by its key."""
     drafts = []
+    counter_id = ledgers.account_id(tx, "LIMIT", UNIT, _COUNTER.holder)
     for use in uses:
         accounts = room.fitting.get(use.key)
         if accounts:
-            counter = await ledgers.counter_account(tx, "LIMIT", UNIT, "used")
             legs = [Leg(id, Decimal(1)) for id in accounts]
-            legs.append(Leg(counter.id, Decimal(-len(accounts))))
+            legs.append(Leg(counter_id, Decimal(-len(accounts))))
             drafts.append(Draft(_key(use.key), tuple(legs), reason=use.purpose))
     if drafts:
         await ledgers.post_all(tx, drafts)
@@ -164,9 +166,10 @@ async def count(tx: Tx, uses: Sequence[Use], room: Room) -> None:
 
 async def uncount(tx: Tx, keys: Iterable[str]) -> None:
     """Gives back uses by their keys, each once; those that nothing limited change nothing."""
-    for key in sorted(keys):
-        if await ledgers.posting_of(tx, _key(key)) is not None:
-            await ledgers.reverse(tx, f"{_key(key)}:back", _key(key), reason="GIVEN_BACK")
+    names = [_key(key) for key in sorted(keys)]
+    counted = await ledgers.postings_of(tx, names) if names else {}
+    if counted:
+        await ledgers.reverse_all(tx, {f"{name}:back": of for name, of in counted.items()}, reason="GIVEN_BACK")
 
 
 def _key(key: str) -> str:

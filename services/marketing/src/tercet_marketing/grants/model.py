@@ -34,6 +34,7 @@ class Grant(Linked, OfParty, Entity):
     currency_code: Mapped[str] = column(default="")
     face: Mapped[Money | None] = money("face")
     amount: Mapped[Money | None] = money("amount")
+    returned: Mapped[Money | None] = money("returned")
     funded_by: Mapped[str] = column(default="")
     budget_code: Mapped[str] = column(default="")
     start_time: Mapped[datetime | None]
@@ -55,6 +56,11 @@ class Grant(Linked, OfParty, Entity):
     turn: Mapped[int] = column(default=0)
     # Made for the order that uses it; taken back with it.
     for_order: Mapped[bool] = column(default=False)
+
+    @property
+    def nothing(self) -> Money:
+        """No money, in its currency; a grant without amounts has none of its own."""
+        return Money.zero(self.currency_code or "XXX")
 
     def hindrance(self, now: datetime) -> tuple[str, str] | None:
         """Why it cannot be used now, as a fact and a sentence; None when it can."""
@@ -95,7 +101,7 @@ class Grant(Linked, OfParty, Entity):
         over = self.end_time is not None and now >= self.end_time
         self.state = "EXPIRED" if over else "ISSUED"
         self.finish_time = now if over else None
-        self.reservation_id = self.redeem_time = self.amount = None
+        self.reservation_id = self.redeem_time = self.amount = self.returned = None
         self.reference = self.redeem_key = ""
         self.turn = (self.turn or 0) + 1
 

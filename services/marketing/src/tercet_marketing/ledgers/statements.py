@@ -37,7 +37,7 @@ POSTINGS: Final = (
     "WHERE p.key = ANY($1::text[]) ORDER BY p.key, e.account_id"
 )
 
-REVERSAL: Final = "SELECT key FROM ledger_postings WHERE reverses_id = $1"
+REVERSALS: Final = "SELECT reverses_id, key FROM ledger_postings WHERE reverses_id = ANY($1::uuid[])"
 
 POST: Final = (
     "WITH posted AS (INSERT INTO ledger_postings (tenant_id, id, key, reason, reference, note, reverses_id, "

@@ -7,7 +7,8 @@ comes before anything is written, so a caller may catch it and go on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
@@ -98,7 +99,12 @@ async def open_account(
 
 async def counter_account(tx: Tx, kind: Kind, unit: str, name: str, *, digits: int = 0) -> Account:
     """The house's own side of postings in the unit: `issued`, `spent`, `redeemed`. It is never short or locked."""
-    return (await open_accounts(tx, [AccountSpec(kind, unit, Holder.house(name), digits, counter=True)]))[0]
+    return (await open_accounts(tx, [counter_spec(kind, unit, name, digits=digits)]))[0]
+
+
+def counter_spec(kind: Kind, unit: str, name: str, *, digits: int = 0) -> AccountSpec:
+    """The terms of a counter, for whoever opens it with others."""
+    return AccountSpec(kind, unit, Holder.house(name), digits, counter=True)
 
 
 async def accounts_by_id(tx: Tx, ids: Iterable[UUID]) -> dict[UUID, Account]:
@@ -108,7 +114,8 @@ async def accounts_by_id(tx: Tx, ids: Iterable[UUID]) -> dict[UUID, Account]:
 
 async def lock_accounts(tx: Tx, ids: Iterable[UUID]) -> dict[UUID, Account]:
     """The accounts that are there, held until the end of the transaction: for whoever reads before it posts."""
-    return {row["id"]: _account(row) for row in await tx.fetch(sql.LOCK, sorted(set(ids)))}
+    wanted = sorted(set(ids))
+    return {row["id"]: _account(row) for row in await tx.fetch(sql.LOCK, wanted)} if wanted else {}
 
 
 async def balance_as_of(tx: Tx, ids: Iterable[UUID], moment: datetime | None = None) -> dict[UUID, Decimal]:
@@ -144,7 +151,12 @@ async def post_all(tx: Tx, drafts: Sequence[Draft]) -> list[Posting]:
 
 async def posting_of(tx: Tx, key: str) -> Posting | None:
     """The posting under a key, or None."""
-    return (await _standing(tx, [key])).get(key)
+    return (await postings_of(tx, [key])).get(key)
+
+
+async def postings_of(tx: Tx, keys: Iterable[str]) -> dict[str, Posting]:
+    """The postings under these keys, those that there are."""
+    return await _standing(tx, list(keys))
 
 
 async def reverse(
@@ -163,13 +175,25 @@ async def reverse(
     of = await posting_of(tx, of_key)
     if of is None:
         raise LedgerPostingUnknown(key=of_key)
-    back = tuple(Leg(leg.account_id, -leg.amount) for leg in of.legs)
-    book = Book(await lock_accounts(tx, (leg.account_id for leg in back)))
-    rows = await tx.fetch(sql.REVERSAL, of.id)
-    if rows and rows[0]["key"] != key:
-        raise LedgerPostingReversed(key=of_key, reversed_by=rows[0]["key"])
-    draft = Draft(key, back, reason, reference or of.reference, note, occur_time, reverses_id=of.id)
-    return (await _post(tx, book, [draft], [back]))[0]
+    return (await _reverse(tx, [(of, Draft(key, (), reason, reference, note, occur_time))]))[0]
+
+
+async def reverse_all(tx: Tx, keys: Mapping[str, Posting], *, reason: str) -> list[Posting]:
+    """Moves back all that several postings moved, each once under its key, with the refusals of `reverse`."""
+    return await _reverse(tx, [(of, Draft(key, (), reason)) for key, of in keys.items()])
+
+
+async def _reverse(tx: Tx, wanted: Sequence[tuple[Posting, Draft]]) -> list[Posting]:
+    legs = [tuple(Leg(leg.account_id, -leg.amount) for leg in of.legs) for of, _ in wanted]
+    book = Book(await lock_accounts(tx, (leg.account_id for own in legs for leg in own)))
+    reversed_by = {row["reverses_id"]: row["key"] for row in await tx.fetch(sql.REVERSALS, [of.id for of, _ in wanted])}
+    drafts = []
+    for (of, draft), back in zip(wanted, legs, strict=True):
+        by = reversed_by.get(of.id, draft.key)
+        if by != draft.key:
+            raise LedgerPostingReversed(key=of.key, reversed_by=by)
+        drafts.append(replace(draft, legs=back, reference=draft.reference or of.reference, reverses_id=of.id))
+    return await _post(tx, book, drafts, legs)
 
 
 async def _standing(tx: Tx, keys: Sequence[str]) -> dict[str, Posting]:
@@ -262,22 +286,29 @@ async def confirm(
 
     Refuses a hold that was never made, that was released or whose time is over, and legs that take more than was held.
     """
-    known = await hold_of(tx, key)
-    if known is None:
-        raise LedgerHoldUnknown(key=key)
-    own = merged(legs)
-    book = Book(await lock_accounts(tx, [known.account_id, *(leg.account_id for leg in own)]))
-    held = (await _holds(tx, [key]))[key]
-    draft = Draft(key, own, reason, reference, note, occur_time)
-    if held.state == "CONFIRMED":
-        return (await _post(tx, book, [draft], [own]))[0]
-    if held.state != "HELD":
-        raise LedgerHoldEnded(key=key, state=held.state.lower())
-    taken = -sum((leg.amount for leg in own if leg.account_id == held.account_id), ZERO)
-    if taken > held.amount:
-        raise LedgerHoldExceeded(key=key, held=f"{held.amount:f}", amount=f"{taken:f}")
-    book.end([held], "CONFIRMED")
-    return (await _post(tx, book, [draft], [own]))[0]
+    return (await confirm_all(tx, [Draft(key, tuple(legs), reason, reference, note, occur_time)]))[0]
+
+
+async def confirm_all(tx: Tx, drafts: Sequence[Draft]) -> list[Posting]:
+    """Makes several holds postings under their keys, each once, all or, when one is refused, none."""
+    keys = [draft.key for draft in drafts]
+    known = await _holds(tx, keys)
+    for key in keys:
+        if key not in known:
+            raise LedgerHoldUnknown(key=key)
+    legs = [merged(draft.legs) for draft in drafts]
+    wanted = [*(one.account_id for one in known.values()), *(leg.account_id for own in legs for leg in own)]
+    book = Book(await lock_accounts(tx, wanted))
+    held = await _holds(tx, keys)
+    for key, own in zip(keys, legs, strict=True):
+        one = held[key]
+        if one.state not in ("HELD", "CONFIRMED"):
+            raise LedgerHoldEnded(key=key, state=one.state.lower())
+        taken = -sum((leg.amount for leg in own if leg.account_id == one.account_id), ZERO)
+        if one.state == "HELD" and taken > one.amount:
+            raise LedgerHoldExceeded(key=key, held=f"{one.amount:f}", amount=f"{taken:f}")
+    book.end([one for one in held.values() if one.state == "HELD"], "CONFIRMED")
+    return await _post(tx, book, drafts, legs)
 
 
 async def release(tx: Tx, key: str) -> Hold | None:
@@ -285,18 +316,23 @@ async def release(tx: Tx, key: str) -> Hold | None:
 
     Refuses one that was confirmed: reverse its posting instead.
     """
-    known = await hold_of(tx, key)
-    if known is None:
-        return None
-    book = Book(await lock_accounts(tx, [known.account_id]))
-    held = (await _holds(tx, [key]))[key]
-    if held.state == "CONFIRMED":
-        raise LedgerHoldEnded(key=key, state="confirmed")
-    if held.state != "HELD":
-        return held
-    book.end([held], "RELEASED")
+    return (await release_all(tx, [key])).get(key)
+
+
+async def release_all(tx: Tx, keys: Sequence[str]) -> dict[str, Hold]:
+    """Gives back what several holds keep, as `release` does; those that were never made are left out."""
+    known = await _holds(tx, keys)
+    if not known:
+        return {}
+    book = Book(await lock_accounts(tx, (one.account_id for one in known.values())))
+    held = await _holds(tx, keys)
+    for one in held.values():
+        if one.state == "CONFIRMED":
+            raise LedgerHoldEnded(key=one.key, state="confirmed")
+    open_ = {key: one for key, one in held.items() if one.state == "HELD"}
+    book.end(list(open_.values()), "RELEASED")
     await _write(tx, book)
-    return Hold(held.key, held.account_id, held.amount, "RELEASED", held.expire_time)
+    return held | {key: replace(one, state="RELEASED") for key, one in open_.items()}
 
 
 async def expire_holds(tx: Tx, limit: int = 500) -> int:

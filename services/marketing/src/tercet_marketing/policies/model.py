@@ -63,6 +63,7 @@ class PolicyVersion(Entity):
     stacking: Mapped[dict[str, Any] | None]
     budget_code: Mapped[str] = column(default="")
     funded_by: Mapped[str] = column(default="")
+    return_rule: Mapped[str] = column(default="RETURN_RULE_UNSPECIFIED")
     publish_time: Mapped[datetime | None]
     retire_time: Mapped[datetime | None]
 
@@ -107,6 +108,11 @@ class PolicyVersion(Entity):
     def order(self) -> int:
         """Lower is taken off first."""
         return int((self.stacking or {}).get("order") or 0)
+
+    @property
+    def comes_back(self) -> bool:
+        """Whether what was used comes back with the lines of an order that come back."""
+        return self.return_rule != "NOTHING"
 
     @property
     def alone(self) -> bool:

@@ -39,6 +39,13 @@ class ReservationEnded(FailedPrecondition):
     field = "key"
 
 
+class ReservationOfOrder(FailedPrecondition):
+    """What is kept for an order of sales goes as the order goes."""
+
+    text = "{key} is kept for an order: confirm, cancel or return the order, and its benefits follow."
+    field = "key"
+
+
 class ToolNotForOrders(InvalidArgument):
     """The tool gives nothing on an order."""
 

@@ -12,8 +12,10 @@ from tercet_marketing.grants import ending, funds, issuing, limits
 from tercet_marketing.grants import store as grants
 from tercet_marketing.grants.funds import Spending
 from tercet_marketing.grants.model import Grant
+from tercet_marketing.policies import store as policies
 from tercet_marketing.till.model import BenefitReservation
 from tercet_marketing.till.planning import Decision, Source, spending_key
+from tercet_marketing.till.returns import Returned
 from tercet_marketing.tools import registry
 from tercet_marketing.tools.contract import Redemption
 
@@ -88,19 +90,57 @@ async def confirm(tx: Tx, reservation: BenefitReservation) -> None:
     held = await grants.of_reservation(tx, reservation.id)
     key = f"till:{reservation.id}"
     await funds.spend_kept(tx, [_spending(grant) for grant in held], reservation.reference)
+    await funds.put_back(tx, [_change(grant) for grant in held], "CHANGE")
     for grant in held:
-        await funds.give_change(tx, _change(grant))
         grant.redeem(tx.now(), key, reservation.reference)
         await ending.reward(tx, grant, key, Redemption(grant.identity_id, reservation.reference, grant.amount))
         tx.emit(events.GrantRedeemed, grant)
 
 
 async def give_back(tx: Tx, reservation: BenefitReservation) -> None:
-    """Gives back exactly what the reservation took, whether it was final or not."""
+    """Gives back exactly what the reservation took, whether it was final or not, less what came back before."""
+    await _give_back(tx, await grants.of_reservation(tx, reservation.id))
+
+
+async def take_returns(tx: Tx, reservation: BenefitReservation, back: Returned) -> None:
+    """Gives back of each benefit what its policy says for what came back of the order: money in proportion, the benefit
+    itself once all that it was used on came back. What came back before is not given back again.
+    """
     held = await grants.of_reservation(tx, reservation.id)
+    pairs = [(grant.policy_code, grant.version) for grant in held if grant.policy_code]
+    versions = await policies.versions(tx, pairs)
+    parts: list[Spending] = []
+    whole: list[Grant] = []
+    for grant in held:
+        version = versions.get((grant.policy_code, grant.version))
+        if version is not None and not version.comes_back:
+            continue
+        amount = grant.amount or grant.nothing
+        until_now = min(back.amounts.get(str(grant.id), Money.zero(amount.currency)), amount)
+        # What was paid for when it was issued goes back as a whole or not at all.
+        if not registry.tool(grant.tool_code).tool.spends_at_issue:
+            parts += _part(grant, until_now)
+        if back.whole or (amount.amount and until_now == amount):
+            whole.append(grant)
+    await funds.put_back(tx, parts, "GIVEN_BACK")
+    await _give_back(tx, whole)
+
+
+def _part(grant: Grant, until_now: Money) -> list[Spending]:
+    """What goes back beyond what did before, which the grant remembers."""
+    more = until_now - (grant.returned or Money.zero(until_now.currency))
+    if more.amount <= 0:
+        return []
+    grant.returned = until_now
+    return [Spending(f"{spending_key(grant)}:returned:{until_now.text()}", grant.budget_code, more)]
+
+
+async def _give_back(tx: Tx, held: Sequence[Grant]) -> None:
     codes = {code.grant_id: code for code in await grants.codes_of_grants(tx, (grant.id for grant in held))}
     await limits.uncount(tx, (ending.use_key(grant) for grant in held))
-    await funds.give_back(tx, _keys(held))
+    rest = [part for grant in held if grant.returned and grant.amount for part in _part(grant, grant.amount)]
+    await funds.put_back(tx, rest, "GIVEN_BACK")
+    await funds.give_back(tx, [key for grant in held if not grant.returned for key in _keys(grant)])
     for grant in held:
         if grant.for_order:
             grant.reservation_id = None
@@ -116,12 +156,12 @@ async def give_back(tx: Tx, reservation: BenefitReservation) -> None:
             tx.emit(events.GrantRestored, grant)
 
 
-def _keys(held: Sequence[Grant]) -> list[str]:
-    return [key for grant in held for key in (spending_key(grant), _change_key(grant))]
+def _keys(grant: Grant) -> tuple[str, str]:
+    return spending_key(grant), _change_key(grant)
 
 
 def _spending(grant: Grant) -> Spending:
-    amount = grant.amount or Money.zero(grant.currency_code or "XXX")
+    amount = grant.amount or grant.nothing
     if registry.tool(grant.tool_code).tool.spends_at_issue:
         amount = Money.zero(amount.currency)
     return Spending(spending_key(grant), grant.budget_code, amount)
@@ -134,7 +174,7 @@ def _change_key(grant: Grant) -> str:
 def _change(grant: Grant) -> Spending:
     """What was taken at issue and the order did not need."""
     face, amount = grant.face, grant.amount
-    rest = Money.zero(grant.currency_code or "XXX")
+    rest = grant.nothing
     if registry.tool(grant.tool_code).tool.spends_at_issue and face is not None and amount is not None:
         rest = face - amount
     return Spending(_change_key(grant), grant.budget_code, rest)

@@ -12,19 +12,19 @@ from google.protobuf import json_format
 
 from tercet.chassis.v1.maintenance_service_pb2 import CheckInvariantsResponse
 from tercet.marketing.v1 import benefit_service_pb2 as pb
-from tercet_chassis import Handlers, Tx, invariant
+from tercet_chassis import Calls, Handlers, Tx, invariant
 from tercet_chassis.money import Money
 from tercet_marketing.policies import matching
-from tercet_marketing.till import keeping, planning, store
+from tercet_marketing.till import agreement, fate, keeping, planning, store
 from tercet_marketing.till.errors import (
     BenefitKeyReused,
     BenefitsChanged,
     ReservationEnded,
-    ReservationUnknown,
+    ReservationOfOrder,
     ToolNotForOrders,
 )
 from tercet_marketing.till.jobs import release_overdue
-from tercet_marketing.till.model import BenefitReservation, EndedBenefitKey, Promotion
+from tercet_marketing.till.model import BenefitReservation, Promotion
 from tercet_marketing.tools import registry
 
 Finding = CheckInvariantsResponse.Finding
@@ -91,29 +91,16 @@ class BenefitService(Handlers):
 
     async def ConfirmBenefits(self, request: pb.ConfirmBenefitsRequest, tx: Tx) -> BenefitReservation:
         """Makes what is kept final, once. Refuses what was given back and what is over."""
-        reservation = await store.by_key(tx, request.key)
-        if reservation is None:
-            if await store.was_ended(tx, request.key):
-                raise ReservationEnded(key=request.key)
-            raise ReservationUnknown(key=request.key)
-        if reservation.confirm(tx.now()):
-            await keeping.confirm(tx, reservation)
-        return reservation
+        _not_of_an_order(tx, request.key)
+        return await fate.confirm(tx, request.key)
 
     async def ReleaseBenefits(
         self, request: pb.ReleaseBenefitsRequest, tx: Tx
     ) -> BenefitReservation | pb.BenefitReservation:
         """Gives back exactly what was taken, once, also after it was confirmed; ends a key that is not known."""
-        await tx.hold("reservation", [request.key])
-        reservation = await store.by_key(tx, request.key)
-        if reservation is None:
-            if not await store.was_ended(tx, request.key):
-                tx.add(EndedBenefitKey(key=request.key))
-            return pb.BenefitReservation(key=request.key, state=pb.BenefitReservation.RELEASED)
-        if not reservation.ended:
-            reservation.release(tx.now(), expired=False)
-            await keeping.give_back(tx, reservation)
-        return reservation
+        _not_of_an_order(tx, request.key)
+        given_back = await fate.release(tx, request.key)
+        return given_back or pb.BenefitReservation(key=request.key, state=pb.BenefitReservation.RELEASED)
 
 
 class PromotionService(Handlers):
@@ -148,8 +135,20 @@ async def shares_add_up(tx: Tx) -> Finding:
     return _finding("till.shares_add_up", count, wrong)
 
 
+@invariant
+async def used_for_orders_that_count(calls: Calls) -> Finding:
+    """What was used for sales' orders is what orders that count took."""
+    return await agreement.used_for_orders_that_count(calls)
+
+
 def _finding(name: str, count: int, wrong: list[str]) -> Finding:
     return Finding(invariant=name, holds=not wrong, checked_count=count, broken_count=len(wrong), examples=wrong)
+
+
+def _not_of_an_order(tx: Tx, key: str) -> None:
+    """Refuses people what only the order's own events may do: else it would keep what somebody else uses again."""
+    if key.startswith(fate.OF_ORDERS) and not tx.principal.is_system:
+        raise ReservationOfOrder(key=key)
 
 
 async def _check(promotion: Promotion, tx: Tx) -> None:

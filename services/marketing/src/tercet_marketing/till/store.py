@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import exists, select
 
 from tercet_chassis import Tx
+from tercet_chassis.entity import view
 from tercet_marketing.till.model import BenefitReservation, EndedBenefitKey, Promotion
 
 
@@ -40,6 +42,15 @@ async def running(tx: Tx, now: datetime) -> list[Promotion]:
         .order_by(Promotion.code)
     )
     return list(await tx.session.scalars(query))
+
+
+async def final_of_orders(tx: Tx, after: UUID, limit: int) -> list[Any]:
+    """Reservations of sales' orders that are final, with their shares; a page in the order of ids."""
+    kept = view(BenefitReservation)
+    query = select(kept.c.id, kept.c.key, kept.c.adjustments).where(
+        kept.c.key.like("order:%"), kept.c.state == "CONFIRMED", kept.c.id > after
+    )
+    return list((await tx.session.execute(query.order_by(kept.c.id).limit(limit))).all())
 
 
 async def torn(tx: Tx, limit: int) -> tuple[int, list[str]]:

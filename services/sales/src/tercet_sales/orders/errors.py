@@ -93,3 +93,26 @@ class OrderRateMissing(FailedPrecondition):
 
     text = "There is no rate from {currency} to {reporting_currency} on {date}; add one before you confirm the order."
     field = "currency_code"
+
+
+class BenefitsNotGiven(FailedPrecondition):
+    """Codes or grants that the order names cannot be used on it."""
+
+    text = (
+        "{count} of the codes and grants that the order names cannot be used: {detail} Take them off, or choose others."
+    )
+    field = "id"
+
+
+class BenefitsDiffer(FailedPrecondition):
+    """The buyer was shown something else."""
+
+    text = "The order gets other benefits now than the buyer was shown: {detail}"
+    field = "expected_benefit_reduction"
+
+
+class BenefitsLapsed(FailedPrecondition):
+    """What was kept for the order may be gone before the sale is known at the till."""
+
+    text = "The benefits of order {number} were kept until {until}, which is too near; confirm it again."
+    field = "id"

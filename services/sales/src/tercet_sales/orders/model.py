@@ -34,6 +34,7 @@ from tercet_sales.orders.errors import (
     PaymentCurrencyMismatch,
     PaymentExceedsOrder,
 )
+from tercet_sales.pricing.benefits import Given, Wishes, with_benefits
 from tercet_sales.pricing.model import Deal
 
 
@@ -49,6 +50,7 @@ class Order(Deal, Linked, Owned, Custom, External, Searchable, Entity):
         index("orders_by_quote", "quote_id", where="quote_id IS NOT NULL"),
         Index("orders_by_parties", "tenant_id", "parties", postgresql_using="gin"),
         index("orders_by_state", "state", "create_time"),
+        index("orders_by_benefit_key", "benefit_key", where="benefit_key <> ''"),
     )
 
     number: Mapped[str]
@@ -70,6 +72,25 @@ class Order(Deal, Linked, Owned, Custom, External, Searchable, Entity):
     fulfill_time: Mapped[datetime | None]
     cancel_time: Mapped[datetime | None]
     cancel_reason: Mapped[str | None]
+    benefit_codes: Mapped[list[str]] = column(default=list)
+    grant_ids: Mapped[list[str]] = column(default=list)
+    auto_benefits: Mapped[bool] = column(default=False)
+    benefits: Mapped[list[Any]] = column(default=list)
+    withheld_benefits: Mapped[list[Any]] = column(default=list)
+    benefit_reduction: Mapped[Money | None] = money("benefit_reduction")
+    benefit_key: Mapped[str] = column(default="")
+    # Counts attempts to confirm it with benefits: a key that was released is never used again.
+    benefit_turn: Mapped[int] = column(default=0)
+
+    @property
+    def wishes(self) -> Wishes:
+        """The benefits that it asks for."""
+        return Wishes(self.benefit_codes or (), self.grant_ids or (), bool(self.auto_benefits))
+
+    @property
+    def next_benefit_key(self) -> str:
+        """The key under which benefits will be kept when it is confirmed next."""
+        return f"order:{self.id}:{(self.benefit_turn or 0) + 1}"
 
     @property
     def paid(self) -> Money:
@@ -92,11 +113,32 @@ class Order(Deal, Linked, Owned, Custom, External, Searchable, Entity):
             raise OrderNotDraft(number=self.number, state=self.state)
 
     def confirm(self, confirm_time: datetime, reporting: Money, rate_id: UUID | None) -> None:
-        """Counts as a sale from here; the reporting amount is frozen. Refuses unless it is a draft."""
-        self.must_be_draft()
+        """Counts as a sale from here; the reporting amount is frozen. Refuses unless it is a draft, or
+        one that is being confirmed.
+        """
+        if self.state != "CONFIRMING":
+            self.must_be_draft()
         self.state, self.confirm_time = "CONFIRMED", confirm_time
         self.reporting_total, self.rate_id = reporting, rate_id
         self.returned_total, self.paid_total = Money.zero(self.currency_code), Money.zero(self.currency_code)
+
+    def begin_confirmation(self) -> None:
+        """Stays as it is while benefits are kept for it. Refuses unless it is a draft."""
+        self.must_be_draft()
+        self.state, self.benefit_key = "CONFIRMING", self.next_benefit_key
+        self.benefit_turn = (self.benefit_turn or 0) + 1
+
+    def take_confirmation_back(self) -> str:
+        """A draft again; gives the key under which something may be kept."""
+        key, self.state, self.benefit_key = self.benefit_key, "DRAFT", ""
+        return key
+
+    def take_benefits(self, given: Given) -> None:
+        """Puts what the till gives on its lines."""
+        lines = [dict(line) for line in self.lines]
+        self.take_prices(with_benefits(lines, given, self.currency_code, include_tax=bool(self.prices_include_tax)))
+        self.benefits, self.withheld_benefits = given.benefits, given.withheld
+        self.benefit_reduction = given.reduction
 
     def fulfill(self, now: datetime) -> None:
         """Everything was delivered. Refuses unless it is confirmed."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -23,21 +22,19 @@ from tercet.sales.v1.order_service_pb2 import (
 )
 from tercet.sales.v1.order_service_pb2 import Order as OrderMessage
 from tercet.sales.v1.transaction_service_pb2 import TransactionLine
-from tercet_chassis import Handlers, Tx, invariant, new_id
+from tercet_chassis import Calls, Handlers, InSteps, Process, Tx, invariant, new_id
 from tercet_chassis.errors import Violation
-from tercet_chassis.money import Money
+from tercet_chassis.transaction import check_etag
 from tercet_sales.customers import store as customers
 from tercet_sales.customers.model import Customer
 from tercet_sales.numbering.store import next_number
-from tercet_sales.orders import rules, standing, store
-from tercet_sales.orders.errors import OrderInvalid, OrderRateMissing, QuoteAlreadyOrdered, QuoteNotAccepted
+from tercet_sales.orders import agreement, confirming, rules, standing, store, till
+from tercet_sales.orders.errors import OrderInvalid, QuoteAlreadyOrdered, QuoteNotAccepted
 from tercet_sales.orders.model import Order
 from tercet_sales.pricing import store as pricing
-from tercet_sales.pricing.errors import violations_of
 from tercet_sales.pricing.rules import Priced
+from tercet_sales.pricing.till import basket_of, evaluated
 from tercet_sales.quotes.model import Quote
-from tercet_sales.rates.rules import convert
-from tercet_sales.rates.store import in_reporting, rate_on
 
 Finding = CheckInvariantsResponse.Finding
 
@@ -68,13 +65,20 @@ class OrderService(Handlers):
         tx.emit(events.OrderCreated, order)
         return order
 
-    async def PriceOrder(self, request: PriceOrderRequest, tx: Tx) -> OrderMessage:
-        """Gives the order as creating it would make it, and keeps nothing."""
-        written = await self._write(request.order, tx)
-        order = Order(number="", **tx.runtime.bindings.of(Order).values(written.message, creating=True))
-        order.take_prices(written.priced)
-        order.create_time = order.update_time = tx.now()
-        answer: OrderMessage = tx.render(order)  # type: ignore[assignment]
+    async def PriceOrder(self, request: PriceOrderRequest, calls: Calls) -> OrderMessage:
+        """Gives the order as confirming it would make it, and keeps nothing. Refuses with BENEFITS_UNREACHABLE when it
+        asks for benefits and nobody can say which it would get.
+        """
+        async with calls.runtime.transaction(calls.context) as tx:
+            written = await self._write(request.order, tx)
+            order = Order(number="", **tx.runtime.bindings.of(Order).values(written.message, creating=True))
+            order.take_prices(written.priced)
+            order.create_time = order.update_time = tx.now()
+        if order.wishes:
+            basket = basket_of(order.identity_id, order.currency_code, order.lines, order.wishes)
+            order.take_benefits(await evaluated(calls, basket, order.next_benefit_key))
+        async with calls.runtime.transaction(calls.context) as tx:
+            answer: OrderMessage = tx.render(order)  # type: ignore[assignment]
         answer.ClearField("etag")
         return answer
 
@@ -83,7 +87,7 @@ class OrderService(Handlers):
         order = await tx.get(Order, request.order.id, etag=request.order.etag, lock=True)
         order.must_be_draft()
         await tx.patch(order, request.order, request.update_mask if request.HasField("update_mask") else None)
-        await self._hold(order, tx)
+        await confirming.hold(tx, order)
         tx.emit(events.OrderUpdated, order)
         return order
 
@@ -97,21 +101,19 @@ class OrderService(Handlers):
 
     async def ConfirmOrder(self, request: ConfirmOrderRequest, tx: Tx) -> Order:
         """Counts as a sale from here. Refuses with ORDER_INVALID when it no longer holds, for credit too."""
-        order = await tx.get(Order, request.id, etag=request.etag, lock=True)
+        order = await tx.get(Order, request.id, lock=True)
+        if order.wishes:
+            # Asked before anything is refused: a repetition finds its reply among the processes.
+            raise InSteps
+        check_etag(order, request.etag)
         order.must_be_draft()
         await standing.hold(tx, order)
-        facts = await self._hold(order, tx)
-        moment = tx.now()
-        if request.HasField("confirm_time"):
-            moment = min(moment, request.confirm_time.ToDatetime(tzinfo=moment.tzinfo))
-        day = facts.day(moment)
-        reporting, rate_id = await in_reporting(tx, order.owed, order.seller_unit_id, day)
-        if reporting is None:
-            raise OrderRateMissing(currency=order.currency_code, reporting_currency=facts.currency, date=day)
-        order.confirm(moment, reporting, rate_id)
-        await standing.order_confirmed(tx, order)
-        tx.emit(events.OrderConfirmed, order, occur_time=moment)
-        return order
+        facts = await confirming.hold(tx, order)
+        return await confirming.confirm(tx, order, request, facts)
+
+    async def ConfirmOrderInSteps(self, request: ConfirmOrderRequest, process: Process) -> OrderMessage:
+        """Keeps the benefits that the order asks for, and confirms it with them."""
+        return await till.confirm(request, process)
 
     async def FulfillOrder(self, request: FulfillOrderRequest, tx: Tx) -> Order:
         """Everything was delivered."""
@@ -182,10 +184,9 @@ class OrderService(Handlers):
         faults = [
             *faults,
             *priced.faults,
-            *await _credit(tx, prepared.customer, priced.total, prepared.unit.day(tx.now())),
+            *await confirming.credit_faults(tx, prepared.customer, priced.total, prepared.unit.day(tx.now())),
         ]
-        if faults:
-            raise OrderInvalid(count=len(faults), violations=violations_of(faults, "order."))
+        confirming.refuse(faults)
         return _Written(filled, prepared.customer, priced, prepared.unit.day(tx.now()).year)
 
     @staticmethod
@@ -220,51 +221,6 @@ class OrderService(Handlers):
                 message.adjustments.extend(offered.adjustments)
         return message, quote.seller_unit_id
 
-    @staticmethod
-    async def _hold(order: Order, tx: Tx) -> pricing.UnitFacts:
-        """Prices a draft anew and refuses it with everything that is wrong by now."""
-        facts = await pricing.unit_facts(tx, order.seller_unit_id)
-        customer = (
-            None if order.customer_id is None else await tx.session.get(Customer, (tx.tenant_id, order.customer_id))
-        )
-        priced = await pricing.priced(
-            tx,
-            [dict(line) for line in order.lines],
-            [dict(item) for item in order.adjustments],
-            currency=order.currency_code,
-            include_tax=order.prices_include_tax,
-            open_lines=order.quote_id is not None,
-            customer=customer,
-            unit_id=order.seller_unit_id,
-            day=facts.day(tx.now()),
-        )
-        faults = [*priced.faults, *await _credit(tx, customer, priced.total, facts.day(tx.now()))]
-        if not order.lines:
-            faults.append(Violation("lines", "LINES_MISSING", "Name at least one product that is ordered."))
-        if faults:
-            raise OrderInvalid(count=len(faults), violations=violations_of(faults, "order."))
-        order.take_prices(priced)
-        return facts
-
-
-async def _credit(tx: Tx, customer: Customer | None, wanted: Money, day: date) -> list[Violation]:
-    """Whether the customer's limit holds; other currencies than the limit's are reckoned in it at the day's rate."""
-    limit = None if customer is None else customer.credit_limit
-    if customer is None or limit is None or not wanted.currency:
-        return []
-    amounts = [wanted, *(await store.owed_by(tx, customer.id)).values()]
-    reckoned: list[Money] = []
-    for amount in amounts:
-        found = await rate_on(tx, amount.currency, limit.currency, day)
-        if found is None:
-            text = (
-                f"There is no rate from {amount.currency} to {limit.currency} to judge "
-                "the customer's credit limit by; add one."
-            )
-            return [Violation("currency_code", "CREDIT_RATE_MISSING", text)]
-        reckoned.append(convert(amount, limit.currency, found[1]))
-    return rules.credit_faults(limit, Money.sum(reckoned[1:], limit.currency), reckoned[0])
-
 
 @invariant
 async def totals_equal_lines(tx: Tx) -> Finding:
@@ -277,3 +233,9 @@ async def totals_equal_lines(tx: Tx) -> Finding:
         broken_count=len(wrong),
         examples=wrong[:5],
     )
+
+
+@invariant
+async def took_what_was_given(calls: Calls) -> Finding:
+    """What every order that counts took off by grants is what marketing gave for it."""
+    return await agreement.orders_took_what_was_given(calls)

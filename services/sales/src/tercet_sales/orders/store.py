@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select, text
@@ -94,6 +95,15 @@ async def stable_after(tx: Tx, unit_id: UUID) -> int:
         .limit(1)
     )
     return int(await tx.session.scalar(query) or STABLE_AFTER_ORDERS)
+
+
+async def with_benefits(tx: Tx, after: UUID, limit: int) -> list[Any]:
+    """Orders that count and took benefits, with their lines; a page in the order of ids."""
+    orders = view(Order)
+    query = select(orders.c.id, orders.c.number, orders.c.benefit_key, orders.c.lines).where(
+        orders.c.benefit_key != "", orders.c.state.in_(_COUNTING), orders.c.id > after
+    )
+    return list((await tx.session.execute(query.order_by(orders.c.id).limit(limit))).all())
 
 
 async def count_wrong_totals(tx: Tx) -> tuple[int, Sequence[str]]:

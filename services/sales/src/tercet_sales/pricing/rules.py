@@ -150,8 +150,27 @@ def price(lines: Sequence[Json], adjustments: Sequence[Json], terms: Terms) -> P
         known -= Money.sum((share for share in shares if share is not None), terms.currency)
         return Priced([dict(line) for line in lines], zero, zero, zero, max(known, zero), faults)
     done = [_finished(line, number, terms) for number, line in enumerate(good, start=1)]
-    sums = {name: Money.sum((_known(line[name]) for line in done), terms.currency) for name in _COMPUTED}
-    return Priced(done, sums["reduction"], sums["net"], sums["tax"], sums["total"])
+    return sums_of(done, terms.currency)
+
+
+def sums_of(lines: list[Json], currency: str) -> Priced:
+    """Priced lines with their sums."""
+    sums = {name: Money.sum((_known(line[name]) for line in lines), currency) for name in _COMPUTED}
+    return Priced(lines, sums["reduction"], sums["net"], sums["tax"], sums["total"])
+
+
+def taxed(left: Money, tax_percent: str, *, include_tax: bool) -> Json:
+    """Net, tax and total of a line of which so much is left to pay."""
+    rate = Decimal(tax_percent) / HUNDRED
+    if include_tax:
+        total = left
+        net = Money(total.amount / (1 + rate), total.currency).rounded()
+        tax = total - net
+    else:
+        net = left
+        tax = (net * rate).rounded()
+        total = net + tax
+    return {"net": money_json(net), "tax": money_json(tax), "total": money_json(total)}
 
 
 def unpriced(lines: Sequence[Json]) -> list[int]:
@@ -182,7 +201,8 @@ def _line(line: Json, index: int, terms: Terms, faults: list[Violation]) -> _Lin
     )
     tax = _percent(given_tax or "0", f"{path}.tax_percent", "tax rate", faults)
     unit_price = _unit_price(line, index, tax, terms, faults)
-    own = [item for item in line.get("adjustments") or [] if not item.get("shared")]
+    # Shares are reckoned anew, and benefits are given anew when an order is confirmed.
+    own = [item for item in line.get("adjustments") or [] if not item.get("shared") and not item.get("benefit")]
     amounts = [
         _amount(item, f"{path}.adjustments[{number}]", terms.currency, faults) for number, item in enumerate(own)
     ]
@@ -305,15 +325,6 @@ def _share(item: Json, amount: Money, index: int, lines: Sequence[_Line], faults
 
 
 def _finished(line: _Line, number: int, terms: Terms) -> Json:
-    rate = line.tax / HUNDRED
-    if terms.prices_include_tax:
-        total = line.left
-        net = Money(total.amount / (1 + rate), total.currency).rounded()
-        tax = total - net
-    else:
-        net = line.left
-        tax = (net * rate).rounded()
-        total = net + tax
     done: Json = {
         "line_no": number,
         "description": line.source.get("description") or (line.product.name if line.product else ""),
@@ -324,9 +335,7 @@ def _finished(line: _Line, number: int, terms: Terms) -> Json:
         "adjustments": line.adjustments,
         "gross": money_json(line.gross),
         "reduction": money_json(line.gross - line.left),
-        "net": money_json(net),
-        "tax": money_json(tax),
-        "total": money_json(total),
+        **taxed(line.left, decimal_text(line.tax), include_tax=terms.prices_include_tax),
     }
     for name in ("product_code", "asset_id"):
         if line.source.get(name):

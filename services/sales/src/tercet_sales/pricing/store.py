@@ -146,8 +146,9 @@ def _zone(message: Any, unit: UnitFacts, faults: list[Violation]) -> None:
 
 
 def lines_of(items: Any) -> list[Json]:
-    """Repeated messages as the JSON that is stored."""
-    return [json_format.MessageToDict(item, preserving_proto_field_name=True) for item in items]
+    """Repeated messages as the JSON that is stored, without lines that a benefit once gave."""
+    found = [json_format.MessageToDict(item, preserving_proto_field_name=True) for item in items]
+    return [item for item in found if not item.get("benefit_grant_id")]
 
 
 async def priced(

@@ -5,27 +5,33 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from google.protobuf import json_format
 from google.protobuf.empty_pb2 import Empty
 
 from tercet.sales.v1 import events_pb2 as events
+from tercet.sales.v1.pricing_pb2 import BenefitPreview
 from tercet.sales.v1.quote_service_pb2 import (
     AcceptQuoteRequest,
     CreateQuoteRequest,
     DeleteQuoteRequest,
+    PreviewQuoteBenefitsRequest,
     RejectQuoteRequest,
     ReviseQuoteRequest,
     SendQuoteRequest,
     UpdateQuoteRequest,
 )
-from tercet_chassis import Handlers, Tx, new_id
+from tercet_chassis import Calls, Handlers, Tx, new_id
 from tercet_chassis.errors import Violation
 from tercet_sales.customers import store as customers
 from tercet_sales.days import day_of, zone_of
 from tercet_sales.numbering.store import next_number
 from tercet_sales.pricing import store as pricing
+from tercet_sales.pricing.benefits import Wishes, with_benefits
 from tercet_sales.pricing.errors import violations_of
+from tercet_sales.pricing.rules import money_json
+from tercet_sales.pricing.till import basket_of, evaluated
 from tercet_sales.quotes import rules
-from tercet_sales.quotes.errors import QuoteInvalid
+from tercet_sales.quotes.errors import QuoteHasNoLines, QuoteInvalid
 from tercet_sales.quotes.jobs import expire_quote
 from tercet_sales.quotes.model import Quote
 
@@ -118,6 +124,25 @@ class QuoteService(Handlers):
         new = tx.add(Quote(**old.next_version(valid_until)))
         tx.emit(events.QuoteRevised, new, superseded_id=str(old.id))
         return new
+
+    async def PreviewQuoteBenefits(self, request: PreviewQuoteBenefitsRequest, calls: Calls) -> BenefitPreview:
+        """Asks the till what the quote would get; keeps nothing. Refuses with BENEFITS_UNREACHABLE."""
+        async with calls.runtime.transaction(calls.context) as tx:
+            quote = await tx.get(Quote, request.id)
+        if not quote.lines:
+            raise QuoteHasNoLines(number=quote.number)
+        wishes = Wishes(request.benefit_codes, request.grant_ids, request.auto_benefits)
+        currency = quote.currency_code
+        given = await evaluated(calls, basket_of(quote.identity_id, currency, quote.lines, wishes))
+        priced = with_benefits(quote.lines, given, currency, include_tax=bool(quote.prices_include_tax))
+        sums = {name: money_json(getattr(priced, name)) for name in ("reduction", "net", "tax", "total")}
+        shown = {
+            "lines": priced.lines,
+            "benefits": given.benefits,
+            "withheld_benefits": given.withheld,
+            "benefit_reduction": money_json(given.reduction),
+        }
+        return json_format.ParseDict(shown | sums, BenefitPreview())
 
 
 async def _price(quote: Quote, tx: Tx) -> None:
