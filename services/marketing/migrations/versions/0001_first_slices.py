@@ -103,6 +103,34 @@ def upgrade() -> None:
     op.fence('budgets')
     op.create_index('budgets_by_campaign', 'budgets', ['tenant_id', 'campaign_id'], unique=False, postgresql_where=None)
     op.create_index('budgets_search', 'budgets', ['tenant_id', 'search'], unique=False, postgresql_using='gin')
+    op.create_table('campaigns',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('owner_id', sa.Uuid(), nullable=True),
+    sa.Column('unit_id', sa.Uuid(), nullable=True),
+    sa.Column('partner_party_id', sa.Uuid(), nullable=True),
+    sa.Column('code', sa.Text(), nullable=False),
+    sa.Column('display_name', sa.Text(), nullable=False),
+    sa.Column('description', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('begin_date', sa.Date(), nullable=True),
+    sa.Column('end_date', sa.Date(), nullable=True),
+    sa.Column('planned_cost_amount', sa.Numeric(precision=19, scale=4), nullable=True),
+    sa.Column('planned_cost_currency', sa.String(length=3), nullable=True),
+    sa.Column('planned_revenue_amount', sa.Numeric(precision=19, scale=4), nullable=True),
+    sa.Column('planned_revenue_currency', sa.String(length=3), nullable=True),
+    sa.Column('planned_reach', sa.Integer(), nullable=True),
+    sa.Column('planned_conversions', sa.Integer(), nullable=True),
+    sa.Column('conversion_days', sa.Integer(), nullable=True),
+    sa.Column('custom', postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False),
+    sa.Column('create_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('update_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('row_version', sa.BigInteger(), nullable=False),
+    sa.Column('search', postgresql.TSVECTOR(), nullable=False),
+    sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('campaigns_pk')),
+    sa.UniqueConstraint('tenant_id', 'code', name='campaigns_by_code')
+    )
+    op.fence('campaigns')
+    op.create_index('campaigns_search', 'campaigns', ['tenant_id', 'search'], unique=False, postgresql_using='gin')
     op.create_table('channel_accounts',
     sa.Column('tenant_id', sa.Uuid(), nullable=False),
     sa.Column('id', sa.Uuid(), nullable=False),
@@ -300,6 +328,7 @@ def upgrade() -> None:
     sa.Column('amount_currency', sa.String(length=3), nullable=True),
     sa.Column('funded_by', sa.Text(), server_default=sa.text("''"), nullable=False),
     sa.Column('budget_code', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('strategy_budget_code', sa.Text(), server_default=sa.text("''"), nullable=False),
     sa.Column('start_time', sa.DateTime(timezone=True), nullable=True),
     sa.Column('end_time', sa.DateTime(timezone=True), nullable=True),
     sa.Column('zone', sa.Text(), server_default=sa.text("'UTC'"), nullable=False),
@@ -499,6 +528,31 @@ def upgrade() -> None:
     op.create_index('memberships_by_party', 'memberships', ['tenant_id', 'party_id', 'programme_code'], unique=False, postgresql_where=None)
     op.create_index('memberships_by_tier', 'memberships', ['tenant_id', 'programme_code', 'tier_code'], unique=False, postgresql_where=None)
     op.create_index('memberships_due', 'memberships', ['tenant_id', 'review_time'], unique=False, postgresql_where=sa.text('review_time IS NOT NULL'))
+    op.create_table('plans',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('code', sa.Text(), nullable=False),
+    sa.Column('display_name', sa.Text(), nullable=False),
+    sa.Column('description', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('strategy_codes', postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'"), nullable=False),
+    sa.Column('begin_date', sa.Date(), nullable=True),
+    sa.Column('end_date', sa.Date(), nullable=True),
+    sa.Column('zone', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('state', sa.Text(), server_default=sa.text("'DRAFT'"), nullable=False),
+    sa.Column('approver_id', sa.Uuid(), nullable=True),
+    sa.Column('approve_time', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('start_time', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('end_time', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('create_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('update_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('row_version', sa.BigInteger(), nullable=False),
+    sa.Column('search', postgresql.TSVECTOR(), nullable=False),
+    sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('plans_pk')),
+    sa.UniqueConstraint('tenant_id', 'code', name='plans_by_code')
+    )
+    op.fence('plans')
+    op.create_index('plans_by_state', 'plans', ['tenant_id', 'state'], unique=False, postgresql_where=None)
+    op.create_index('plans_search', 'plans', ['tenant_id', 'search'], unique=False, postgresql_using='gin')
     op.create_table('points_entries',
     sa.Column('tenant_id', sa.Uuid(), nullable=False),
     sa.Column('id', sa.Uuid(), nullable=False),
@@ -921,8 +975,11 @@ def upgrade() -> None:
     sa.Column('end_date', sa.Date(), nullable=True),
     sa.Column('zone', sa.Text(), server_default=sa.text("''"), nullable=False),
     sa.Column('daily_date', sa.Date(), nullable=True),
-    sa.Column('state', sa.Text(), server_default=sa.text("'DRAFT'"), nullable=False),
+    sa.Column('budget_code', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('campaign_code', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('conversion', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
     sa.Column('version', sa.Integer(), server_default=sa.text('0'), nullable=False),
+    sa.Column('state', sa.Text(), server_default=sa.text("'DRAFT'"), nullable=False),
     sa.Column('approver_id', sa.Uuid(), nullable=True),
     sa.Column('approve_time', sa.DateTime(timezone=True), nullable=True),
     sa.Column('start_time', sa.DateTime(timezone=True), nullable=True),
@@ -935,6 +992,7 @@ def upgrade() -> None:
     )
     op.fence('strategies')
     op.create_index('strategies_by_action', 'strategies', ['tenant_id', 'action_code'], unique=False, postgresql_where=None)
+    op.create_index('strategies_by_campaign', 'strategies', ['tenant_id', 'campaign_code'], unique=False, postgresql_where=sa.text("campaign_code <> ''"))
     op.create_index('strategies_by_state', 'strategies', ['tenant_id', 'state', 'trigger'], unique=False, postgresql_where=None)
     op.create_table('strategy_decisions',
     sa.Column('tenant_id', sa.Uuid(), nullable=False),
@@ -1076,6 +1134,7 @@ def downgrade() -> None:
     op.unfence('strategy_decisions')
     op.drop_table('strategy_decisions')
     op.drop_index('strategies_by_state', table_name='strategies', postgresql_where=None)
+    op.drop_index('strategies_by_campaign', table_name='strategies', postgresql_where=sa.text("campaign_code <> ''"))
     op.drop_index('strategies_by_action', table_name='strategies', postgresql_where=None)
     op.unfence('strategies')
     op.drop_table('strategies')
@@ -1150,6 +1209,10 @@ def downgrade() -> None:
     op.drop_index('points_entries_of_membership', table_name='points_entries', postgresql_where=None)
     op.unfence('points_entries')
     op.drop_table('points_entries')
+    op.drop_index('plans_search', table_name='plans', postgresql_using='gin')
+    op.drop_index('plans_by_state', table_name='plans', postgresql_where=None)
+    op.unfence('plans')
+    op.drop_table('plans')
     op.drop_index('memberships_due', table_name='memberships', postgresql_where=sa.text('review_time IS NOT NULL'))
     op.drop_index('memberships_by_tier', table_name='memberships', postgresql_where=None)
     op.drop_index('memberships_by_party', table_name='memberships', postgresql_where=None)
@@ -1219,6 +1282,9 @@ def downgrade() -> None:
     op.drop_index('channel_accounts_by_channel', table_name='channel_accounts', postgresql_where=None)
     op.unfence('channel_accounts')
     op.drop_table('channel_accounts')
+    op.drop_index('campaigns_search', table_name='campaigns', postgresql_using='gin')
+    op.unfence('campaigns')
+    op.drop_table('campaigns')
     op.drop_index('budgets_search', table_name='budgets', postgresql_using='gin')
     op.drop_index('budgets_by_campaign', table_name='budgets', postgresql_where=None)
     op.unfence('budgets')

@@ -36,6 +36,7 @@ class Grant(Linked, OfParty, Entity):
     amount: Mapped[Money | None] = money("amount")
     funded_by: Mapped[str] = column(default="")
     budget_code: Mapped[str] = column(default="")
+    strategy_budget_code: Mapped[str] = column(default="")
     start_time: Mapped[datetime | None]
     end_time: Mapped[datetime | None]
     zone: Mapped[str] = column(default="UTC")

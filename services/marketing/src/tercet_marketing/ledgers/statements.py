@@ -37,6 +37,12 @@ POSTINGS: Final = (
     "WHERE p.key = ANY($1::text[]) ORDER BY p.key, e.account_id"
 )
 
+MOVED_UNDER: Final = (
+    "SELECT coalesce(sum(e.amount), 0) AS moved, count(*) AS count FROM ledger_postings p "
+    "JOIN ledger_entries e ON e.tenant_id = p.tenant_id AND e.posting_id = p.id "
+    "WHERE p.reference = $2 AND e.account_id = $1"
+)
+
 REVERSAL: Final = "SELECT key FROM ledger_postings WHERE reverses_id = $1"
 
 POST: Final = (

@@ -147,6 +147,12 @@ async def posting_of(tx: Tx, key: str) -> Posting | None:
     return (await _standing(tx, [key])).get(key)
 
 
+async def moved_under(tx: Tx, account_id: UUID, reference: str) -> tuple[Decimal, int]:
+    """What all postings with a reference moved on an account, and how many there are."""
+    row = (await tx.fetch(sql.MOVED_UNDER, account_id, reference))[0]
+    return row["moved"], row["count"]
+
+
 async def reverse(
     tx: Tx,
     key: str,

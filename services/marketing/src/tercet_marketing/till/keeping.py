@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from tercet.marketing.v1 import events_pb2 as events
@@ -10,11 +9,10 @@ from tercet_chassis import Tx
 from tercet_chassis.money import Money
 from tercet_marketing.grants import ending, funds, issuing, limits
 from tercet_marketing.grants import store as grants
+from tercet_marketing.grants.drawing import at_use, change, use_keys
 from tercet_marketing.grants.funds import Spending
-from tercet_marketing.grants.model import Grant
 from tercet_marketing.till.model import BenefitReservation
-from tercet_marketing.till.planning import Decision, Source, spending_key
-from tercet_marketing.tools import registry
+from tercet_marketing.till.planning import Decision, Source
 from tercet_marketing.tools.contract import Redemption
 
 Json = dict[str, Any]
@@ -73,7 +71,7 @@ async def keep(tx: Tx, decision: Decision, reservation: BenefitReservation) -> N
                 raise refusal
             await _claim(tx, source)
         source.grant.reserve(tx.now(), reservation.id, reservation.reference, one.benefit.amount)
-        spendings.append(source.spending(one.benefit.amount))
+        spendings += at_use(source.grant, one.benefit.amount)
     await limits.count(tx, [source.use() for _, source in decision.chosen], decision.room)
     await funds.keep(tx, spendings, reservation.expire_time)
 
@@ -87,9 +85,10 @@ async def confirm(tx: Tx, reservation: BenefitReservation) -> None:
     """Makes what is kept final."""
     held = await grants.of_reservation(tx, reservation.id)
     key = f"till:{reservation.id}"
-    await funds.spend_kept(tx, [_spending(grant) for grant in held], reservation.reference)
+    spendings = [spending for grant in held for spending in at_use(grant, grant.amount)]
+    await funds.spend_kept(tx, spendings, reservation.reference)
+    await funds.give_change(tx, [spending for grant in held for spending in change(grant)])
     for grant in held:
-        await funds.give_change(tx, _change(grant))
         grant.redeem(tx.now(), key, reservation.reference)
         await ending.reward(tx, grant, key, Redemption(grant.identity_id, reservation.reference, grant.amount))
         tx.emit(events.GrantRedeemed, grant)
@@ -100,7 +99,7 @@ async def give_back(tx: Tx, reservation: BenefitReservation) -> None:
     held = await grants.of_reservation(tx, reservation.id)
     codes = {code.grant_id: code for code in await grants.codes_of_grants(tx, (grant.id for grant in held))}
     await limits.uncount(tx, (ending.use_key(grant) for grant in held))
-    await funds.give_back(tx, _keys(held))
+    await funds.give_back(tx, [key for grant in held for key in use_keys(grant)])
     for grant in held:
         if grant.for_order:
             grant.reservation_id = None
@@ -114,27 +113,3 @@ async def give_back(tx: Tx, reservation: BenefitReservation) -> None:
             await ending.expire(tx, grant)
         else:
             tx.emit(events.GrantRestored, grant)
-
-
-def _keys(held: Sequence[Grant]) -> list[str]:
-    return [key for grant in held for key in (spending_key(grant), _change_key(grant))]
-
-
-def _spending(grant: Grant) -> Spending:
-    amount = grant.amount or Money.zero(grant.currency_code or "XXX")
-    if registry.tool(grant.tool_code).tool.spends_at_issue:
-        amount = Money.zero(amount.currency)
-    return Spending(spending_key(grant), grant.budget_code, amount)
-
-
-def _change_key(grant: Grant) -> str:
-    return f"{grant.id}:change:{grant.turn or 0}"
-
-
-def _change(grant: Grant) -> Spending:
-    """What was taken at issue and the order did not need."""
-    face, amount = grant.face, grant.amount
-    rest = Money.zero(grant.currency_code or "XXX")
-    if registry.tool(grant.tool_code).tool.spends_at_issue and face is not None and amount is not None:
-        rest = face - amount
-    return Spending(_change_key(grant), grant.budget_code, rest)
