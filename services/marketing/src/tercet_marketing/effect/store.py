@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CTE, ColumnElement, Integer, and_, bindparam, case, cast, func, or_, select
+from sqlalchemy import CTE, ColumnElement, and_, bindparam, case, func, or_, select
 from sqlalchemy import Interval as Span
 
 from tercet_chassis import Tx
@@ -73,10 +73,10 @@ async def arms(tx: Tx, strategy: Strategy, since: datetime | None, until: dateti
     found = Arms()
     query = select(
         customers.c.arm,
-        _count(),
-        _count().filter(customers.c.over > tx.now()),
-        _count().filter(customers.c.reached),
-        _count().filter(customers.c.delivered),
+        func.count(),
+        func.count().filter(customers.c.over > tx.now()),
+        func.count().filter(customers.c.reached),
+        func.count().filter(customers.c.delivered),
     ).group_by(customers.c.arm)
     counts = {row[0]: row[1:] for row in await tx.session.execute(query)}
     converted = await _converted(tx, customers, strategy)
@@ -146,7 +146,7 @@ async def _converted(tx: Tx, customers: CTE, strategy: Strategy) -> dict[str, in
     facts = view(Fact)
     fits = _within(customers, strategy.conversion_kind, strategy.conversion_products)
     query = (
-        select(customers.c.arm, cast(func.count(customers.c.party_id.distinct()), Integer))
+        select(customers.c.arm, func.count(customers.c.party_id.distinct()))
         .select_from(customers.join(facts, fits))
         .group_by(customers.c.arm)
     )
@@ -190,9 +190,9 @@ async def campaign_reach(tx: Tx, campaign_id: UUID, days: int) -> Reach:
     own_sends = [sent.c.campaign_id == campaign_id, reach(Send, sent.c, *_who(tx))]
     own_grants = [given.c.campaign_id == campaign_id, reach(Grant, given.c, *_who(tx))]
     went = sent.c.state.in_((SENT, DELIVERED))
-    counts = (await tx.session.execute(select(_count(), _delivered(sent)).where(*own_sends))).one()
+    counts = (await tx.session.execute(select(func.count(), _delivered(sent)).where(*own_sends))).one()
     found = Reach(sends=counts[0], delivered=counts[1])
-    found.grants = (await tx.session.execute(select(_count()).where(*own_grants))).scalar_one()
+    found.grants = (await tx.session.execute(select(func.count()).where(*own_grants))).scalar_one()
     touched = (
         select(sent.c.party_id, sent.c.send_time.label("moment"))
         .where(*own_sends, went)
@@ -206,7 +206,7 @@ async def campaign_reach(tx: Tx, campaign_id: UUID, days: int) -> Reach:
         .group_by(touched.c.party_id)
         .cte("customers")
     )
-    found.reached = (await tx.session.execute(select(_count()).select_from(customers))).scalar_one()
+    found.reached = (await tx.session.execute(select(func.count()).select_from(customers))).scalar_one()
     facts = view(Fact)
     orders = customers.join(facts, _within(customers, ORDER))
     found.converted = (
@@ -224,7 +224,7 @@ async def campaign_reach(tx: Tx, campaign_id: UUID, days: int) -> Reach:
 
 
 def _delivered(sent: Any) -> ColumnElement[int]:
-    return cast(func.count(sent.c.party_id.distinct()).filter(sent.c.state == DELIVERED), Integer)
+    return func.count(sent.c.party_id.distinct()).filter(sent.c.state == DELIVERED)
 
 
 # -- cost -------------------------------------------------------------------------------------------------------------
@@ -275,10 +275,6 @@ async def _costs(
     for currency, amount in await tx.session.execute(redeemed):
         found[currency].redeemed = amount
     return found
-
-
-def _count() -> Any:
-    return cast(func.count(), Integer)
 
 
 def _who(tx: Tx) -> tuple[Any, str]:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Date, Integer, Text, cast, func, select
+from sqlalchemy import ColumnElement, Date, Text, cast, func, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from tercet_chassis import Tx
@@ -85,7 +85,7 @@ async def _by_day(
     tx: Tx, due: ColumnElement[datetime], zone: str, now: datetime, wanted: Sequence[ColumnElement[bool]]
 ) -> dict[date, int]:
     day = cast(func.timezone(zone, func.greatest(due, now)), Date).label("day")
-    query = select(day, cast(func.count(), Integer)).where(*wanted).group_by(day)
+    query = select(day, func.count()).where(*wanted).group_by(day)
     return {row[0]: row[1] for row in await tx.session.execute(query)}
 
 
@@ -93,7 +93,7 @@ async def member_counts(tx: Tx, segment_codes: Collection[str]) -> dict[str, int
     """How many are in segments, as far as the caller reaches."""
     rows = view(SegmentMember)
     query = (
-        select(rows.c.segment_code, cast(func.count(), Integer))
+        select(rows.c.segment_code, func.count())
         .where(
             rows.c.segment_code.in_(segment_codes),
             rows.c.state == "IN",

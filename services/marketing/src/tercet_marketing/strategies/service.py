@@ -6,9 +6,10 @@ from datetime import UTC
 
 from google.protobuf.empty_pb2 import Empty
 
+from tercet.chassis.v1.maintenance_service_pb2 import CheckInvariantsResponse
 from tercet.marketing.v1 import events_pb2 as events
 from tercet.marketing.v1 import strategy_service_pb2 as pb
-from tercet_chassis import Handlers, Tx, new_id
+from tercet_chassis import Handlers, Tx, invariant, new_id
 from tercet_marketing.profiles.model import Profile
 from tercet_marketing.strategies import steering, store
 from tercet_marketing.strategies.checking import check, content
@@ -17,6 +18,8 @@ from tercet_marketing.strategies.errors import StrategyNotFound
 from tercet_marketing.strategies.model import Strategy, StrategyDecision
 from tercet_marketing.strategies.rules import decide
 from tercet_marketing.strategies.wishes import wish_of
+
+Finding = CheckInvariantsResponse.Finding
 
 
 class StrategyService(Handlers):
@@ -98,3 +101,16 @@ class StrategyService(Handlers):
             row.take(decision, now)
             answer.decisions.append(tx.render(row))  # type: ignore[arg-type]
         return answer
+
+
+@invariant
+async def held_out_are_left_alone(tx: Tx) -> Finding:
+    """Nobody who was held out got a benefit or a message by it."""
+    count, wrong = await store.held_out_but_reached(tx, 5)
+    return Finding(
+        invariant="strategies.held_out_are_left_alone",
+        holds=not wrong,
+        checked_count=count,
+        broken_count=len(wrong),
+        examples=wrong,
+    )

@@ -29,6 +29,11 @@ _HELD = (
     "SELECT DISTINCT party_id, strategy_code FROM fenced.strategy_decisions "
     "WHERE party_id = ANY($1::uuid[]) AND outcome = 'HELD_OUT'"
 )
+_HELD_BUT_REACHED = (
+    "SELECT d.id FROM fenced.strategy_decisions d WHERE d.outcome = 'HELD_OUT' AND (d.grant_id IS NOT NULL "
+    "OR d.send_id IS NOT NULL OR EXISTS (SELECT FROM fenced.sends s WHERE s.key = 'strategy:' || d.id::text) "
+    "OR EXISTS (SELECT FROM fenced.grants g WHERE g.key = 'strategy:' || d.id::text)) LIMIT $1"
+)
 _KNOWN = (
     "SELECT strategy_code, party_id, occasion FROM fenced.strategy_decisions "
     "WHERE party_id = ANY($1::uuid[]) AND occasion = ANY($2::text[])"
@@ -160,6 +165,12 @@ async def held_before(tx: Tx, parties: Collection[UUID]) -> dict[UUID, set[str]]
     for row in await tx.fetch(_HELD, list(parties)):
         found[row["party_id"]].add(row["strategy_code"])
     return found
+
+
+async def held_out_but_reached(tx: Tx, most: int) -> tuple[int, list[str]]:
+    """How many decisions held somebody out, and those that did something all the same."""
+    count = (await tx.fetch("SELECT count(*) AS n FROM fenced.strategy_decisions WHERE outcome = 'HELD_OUT'"))[0]["n"]
+    return int(count), [str(row["id"]) for row in await tx.fetch(_HELD_BUT_REACHED, most)]
 
 
 def decision_id(strategy_code: str, identity_id: UUID, occasion: str) -> UUID:
