@@ -142,8 +142,8 @@ def _money(amount: Money, *, exact: bool = False) -> MoneyMessage:
     return MoneyMessage(currency_code=shown.currency, amount=shown.text())
 
 
-def _interval(bounds: rules.Bounds) -> pb.Interval:
-    return pb.Interval(low=bounds.low, high=bounds.high)
+def _interval(bounds: rules.Bounds) -> pb.EffectInterval:
+    return pb.EffectInterval(low=bounds.low, high=bounds.high)
 
 
 def _moment(request: Any, name: str) -> datetime | None:
