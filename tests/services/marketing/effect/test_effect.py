@@ -13,6 +13,7 @@ from uuid import UUID
 import pytest
 
 from support.benefits import basket, reserve
+from support.loyalty import move_party
 from support.sending import somebody
 from support.strategies import action, create, decisions, draft, running, wanted
 from tercet.chassis.v1.maintenance_service_pb2 import CheckInvariantsRequest
@@ -29,6 +30,7 @@ from tercet_marketing.strategies.model import StrategyDecision
 from tercet_marketing.strategies.rules import is_held_out
 
 DAYS = 10
+BEFORE = "1.00 % are left alone, and this one was before"
 OUTCOMES = [
     ("CHOSEN", ""),
     ("CHOSEN", ""),
@@ -153,14 +155,14 @@ async def test_the_answer_is_that_of_a_plain_reading(marketing: Client, seed: in
     assert [one.currency_code for one in found.revenue] == ["CNY", "USD"]
 
 
-async def test_who_is_held_out_stays_so_and_is_counted(marketing: Client) -> None:
+async def test_who_is_held_out_stays_so_and_is_counted(leads: Client, marketing: Client) -> None:
     await action(marketing)
     strategy = await running(marketing, draft(holdout_percent="50", reentry_days=0))
     people = [await somebody(marketing, f"客户{number}") for number in range(12)]
     await wanted(marketing, people)
     held = {one.identity_id for one in await decisions(marketing, outcome="HELD_OUT")}
     assert held == {str(one) for one in people if is_held_out("welcome", str(one), Decimal("0.5"))}
-    # The share shrinks and two of them turn out to be one: each stays on the side it was on.
+    # The share shrinks: each stays on the side it was on.
     await marketing.PauseStrategy(strategy_pb.PauseStrategyRequest(id=strategy.id))
     less = strategy_pb.Strategy(id=strategy.id, holdout_percent="1")
     await marketing.UpdateStrategy(strategy_pb.UpdateStrategyRequest(strategy=less))
@@ -175,6 +177,16 @@ async def test_who_is_held_out_stays_so_and_is_counted(marketing: Client) -> Non
     assert found.reached_count == 12 - len(held)
     assert not found.conversion_lift.significant
     check = await marketing.CheckInvariants(CheckInvariantsRequest())
+    # One who was left alone turns out to be one who was not: from now on they are left alone, and compared with nobody.
+    (alone, *_), reached = sorted(held), next(str(one) for one in people if str(one) not in held)
+    await move_party(leads, alone, alone, reached, 1)
+    await marketing.settled()
+    await wanted(marketing, [UUID(reached)], "3")
+    (third,) = await decisions(marketing, occasion="3")
+    assert (third.outcome, third.checks[-1].detail) == (strategy_pb.StrategyDecision.HELD_OUT, BEFORE)
+    found = await effect(marketing, strategy.id)
+    assert (found.mixed_count, found.held_out.customer_count) == (1, len(held) - 1)
+    assert "1 customers were in both groups" in found.explanations[-1]
     (finding,) = [one for one in check.findings if one.invariant == "strategies.held_out_are_left_alone"]
     assert (finding.holds, finding.checked_count) == (True, 2 * len(held))
 

@@ -114,6 +114,8 @@ async def test_plans_that_could_never_run_are_refused(marketing: Client) -> None
     await marketing.DeletePlan(pb.DeletePlanRequest(id=empty.id))
     with refused("CALENDAR_CROSSED"):
         await calendar(marketing, "2026-03-02", "2026-03-01")
+    with refused("CALENDAR_DAY_UNKNOWN", "from_date"):
+        await calendar(marketing, "2026-02-31", "2026-03-01")
     with refused("CALENDAR_TOO_LONG"):
         await calendar(marketing, "2026-01-01", "2026-04-04")
 
@@ -180,12 +182,17 @@ async def test_the_calendar_shows_spans_and_what_is_due(marketing: Client) -> No
     await marketing.ApprovePlan(pb.ApprovePlanRequest(id=approved.id))
     due = marketing.running.runtime.clock.now() + timedelta(days=1)
     await marketing.SendMessage(message(fang, not_before=due))
+    night = strategy_pb.StrategyQuietHours(begin="00:00", end="23:59")
+    await running(marketing, draft("quiet", quiet_hours=night))
+    await wanted(marketing, [fang])
+    (put_off,) = await decisions(marketing)
     found = await calendar(marketing, today(marketing), today(marketing, 3))
     assert found.zone == "Asia/Shanghai"
     assert [(one.plan_code, one.strategy_code, one.begin_date, one.end_date) for one in found.spans] == [
+        ("", "quiet", today(marketing), ""),
         ("spring", "", first, last),
         ("spring", "daily", first, last),
-    ]
+    ], "what has no days and never began is left out"
     assert [one.date for one in found.days] == [today(marketing, number) for number in range(4)]
     assert [[(each.strategy_code, each.member_count) for each in one.triggers] for one in found.days] == [
         [],
@@ -196,6 +203,8 @@ async def test_the_calendar_shows_spans_and_what_is_due(marketing: Client) -> No
     moment = found.days[1].triggers[0].due_time.ToDatetime(tzinfo=UTC)
     assert moment.astimezone(ZoneInfo("Asia/Shanghai")).strftime("%F %H:%M") == f"{first} 22:30"
     assert [one.send_count for one in found.days] == [0, 1, 0, 0]
+    day = put_off.due_time.ToDatetime(tzinfo=UTC).astimezone(ZoneInfo("Asia/Shanghai")).date().isoformat()
+    assert {one.date: one.decision_count for one in found.days if one.decision_count} == {day: 1}
     nobody = marketing.as_(permissions={"marketing.plan.read": "own"})
     assert [one.send_count for one in (await calendar(nobody, first, first)).days] == [0]
 

@@ -103,6 +103,12 @@ class StrategyInOtherPlan(InvalidArgument):
     field = "plan.strategy_codes"
 
 
+class CalendarDayUnknown(InvalidArgument):
+    """No such day."""
+
+    text = "{given} is no day of the calendar; write YYYY-MM-DD."
+
+
 class CalendarCrossed(InvalidArgument):
     """The last day is before the first."""
 

@@ -6,9 +6,20 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from tercet_marketing.plans.errors import CalendarCrossed, CalendarTooLong
+from tercet_chassis.errors import Violation
+from tercet_marketing.plans.errors import CalendarCrossed, CalendarDayUnknown, CalendarTooLong
 
 MOST_DAYS = 93
+
+
+def day_of(text: str, field: str) -> date:
+    """The day that a request's field names. Refuses what is no day."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError as wrong:
+        refusal = CalendarDayUnknown(given=text)
+        refusal.violations = (Violation(field, refusal.reason, refusal.message),)
+        raise refusal from wrong
 
 
 def days_between(first: date, last: date) -> list[date]:

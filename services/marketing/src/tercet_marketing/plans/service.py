@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
-
 from google.protobuf.empty_pb2 import Empty
 
 from tercet.chassis.v1.maintenance_service_pb2 import CheckInvariantsResponse
@@ -13,6 +11,7 @@ from tercet_chassis import Handlers, Tx, invariant
 from tercet_marketing.plans import calendar, steering, store
 from tercet_marketing.plans.jobs import set_alarms
 from tercet_marketing.plans.model import Plan
+from tercet_marketing.plans.rules import day_of
 
 Finding = CheckInvariantsResponse.Finding
 
@@ -71,7 +70,7 @@ class PlanService(Handlers):
 
     async def GetPlanCalendar(self, request: pb.GetPlanCalendarRequest, tx: Tx) -> pb.PlanCalendar:
         """What runs and what is due between two days."""
-        return await calendar.shown(tx, date.fromisoformat(request.from_date), date.fromisoformat(request.to_date))
+        return await calendar.shown(tx, day_of(request.from_date, "from_date"), day_of(request.to_date, "to_date"))
 
 
 @invariant
