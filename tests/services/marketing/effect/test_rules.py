@@ -9,6 +9,7 @@ import pytest
 
 from tercet_marketing.effect.rules import (
     Group,
+    MoneyBounds,
     Sample,
     mean_difference,
     needed,
@@ -16,6 +17,7 @@ from tercet_marketing.effect.rules import (
     share_difference,
     t_quantile,
     told,
+    told_of_revenue,
 )
 
 
@@ -85,6 +87,23 @@ def test_groups_without_spread_differ_by_their_means() -> None:
 def test_the_size_that_is_needed_is_that_of_the_textbooks() -> None:
     # 20 % against 30 %, 5 % two-sided, 80 % power, without pooling: 291 each.
     assert needed(0.3, 0.2) == 291
+
+
+@pytest.mark.parametrize(
+    ("bounds", "held_out", "end"),
+    [
+        (
+            MoneyBounds(Decimal("1.004"), Decimal("5")),
+            30,
+            "5.00 CNY more than one held out, with 95 % between 1.00 and",
+        ),
+        (MoneyBounds(Decimal("1"), Decimal("5")), 30, "this is no chance."),
+        (MoneyBounds(Decimal("1"), Decimal("5")), 29, "this may be chance."),
+        (MoneyBounds(Decimal("-1"), Decimal("5")), 30, "this may be chance."),
+    ],
+)
+def test_revenue_is_said_in_words(bounds: MoneyBounds, held_out: int, end: str) -> None:
+    assert end in told_of_revenue("CNY", Decimal("5"), bounds, 300, held_out, 2)
 
 
 @pytest.mark.parametrize(

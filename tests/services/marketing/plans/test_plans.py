@@ -173,7 +173,8 @@ async def test_the_calendar_shows_spans_and_what_is_due(marketing: Client) -> No
     member = await profile_id(marketing, fang)
     await marketing.AddSegmentMembers(AddSegmentMembersRequest(id=made.id, profile_ids=[member]))
     await marketing.settled()
-    first, last = today(marketing, 1), today(marketing, 2)
+    days = [today(marketing, number) for number in range(4)]
+    first, last = days[1:3]
     daily = {"trigger": strategy_pb.Strategy.DAILY, "event_name": "", "segment_code": "vip"}
     # 23:30 in Tokyo is 22:30 in the tenant's zone.
     await create(marketing, draft("daily", daily_time="23:30", zone="Asia/Tokyo", **daily))
@@ -186,14 +187,14 @@ async def test_the_calendar_shows_spans_and_what_is_due(marketing: Client) -> No
     await running(marketing, draft("quiet", quiet_hours=night))
     await wanted(marketing, [fang])
     (put_off,) = await decisions(marketing)
-    found = await calendar(marketing, today(marketing), today(marketing, 3))
+    found = await calendar(marketing, days[0], days[3])
     assert found.zone == "Asia/Shanghai"
     assert [(one.plan_code, one.strategy_code, one.begin_date, one.end_date) for one in found.spans] == [
-        ("", "quiet", today(marketing), ""),
+        ("", "quiet", days[0], ""),
         ("spring", "", first, last),
         ("spring", "daily", first, last),
     ], "what has no days and never began is left out"
-    assert [one.date for one in found.days] == [today(marketing, number) for number in range(4)]
+    assert [one.date for one in found.days] == days
     assert [[(each.strategy_code, each.member_count) for each in one.triggers] for one in found.days] == [
         [],
         [("daily", 1)],

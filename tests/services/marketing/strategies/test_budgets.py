@@ -11,7 +11,7 @@ import pytest
 
 from support.benefits import basket, budget, policy, reserve
 from support.deals import cny
-from support.sending import decides, email, ended, somebody
+from support.sending import decides, email, ended, message, somebody
 from support.strategies import action, create, decisions, draft, running, template, wanted
 from tercet.chassis.v1.maintenance_service_pb2 import CheckInvariantsRequest
 from tercet.marketing.v1 import strategy_service_pb2 as pb
@@ -156,6 +156,21 @@ async def test_a_message_that_nobody_could_queue_costs_nothing(marketing: Client
         "the words speak of a benefit, and there is none"
     )
     assert (await money(marketing, spring))[0] == "10.00"
+
+
+@pytest.mark.parametrize("tail", ["nothing", ""])
+async def test_a_message_under_a_key_like_ours_moves_no_money(marketing: Client, tail: str) -> None:
+    spring = await budget(marketing, "spring", "10.00")
+    await mail(marketing, "1.00")
+    await action(marketing)
+    strategy = await running(marketing, draft(budget_code="spring"))
+    (fang,) = await reachable(marketing, 1)
+    await wanted(marketing, [fang])
+    (decision,) = await decisions(marketing)
+    sent = await marketing.SendMessage(message(fang, key=f"strategy:{tail or decision.id}", strategy_id=strategy.id))
+    await ended(marketing, sent)
+    await marketing.settled()
+    assert await money(marketing, spring) == ("0.00", "0.00", "10.00"), "the benefit's worth only"
 
 
 @pytest.mark.parametrize("way", ["reversed", "expired"])

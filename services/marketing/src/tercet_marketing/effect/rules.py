@@ -154,6 +154,16 @@ def excludes_zero(low: float | Decimal, high: float | Decimal) -> bool:
     return low > 0 or high < 0
 
 
+def told_of_revenue(currency: str, lift: Decimal, bounds: MoneyBounds, treated: int, held_out: int, digits: int) -> str:
+    """What can be said of the revenue, in words."""
+    low, high, size = (f"{amount:.{digits}f}" for amount in (*bounds, abs(lift)))
+    way = "less" if lift < 0 else "more"
+    said = f"A treated customer brought {size} {currency} {way} than one held out, with 95 % between {low} and {high}"
+    if excludes_zero(*bounds) and min(treated, held_out) >= ENOUGH:
+        return f"{said}: this is no chance."
+    return f"{said}: this may be chance."
+
+
 def told(treated: Group, held_out: Group) -> list[str]:
     """What can be said of the conversion, and what cannot be said yet, in words."""
     said = [f"{held_out.count} customers were held out, {treated.count} were not."]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from tercet.marketing.v1 import effect_service_pb2 as pb
 from tercet.type.v1.money_pb2 import Money as MoneyMessage
 from tercet_chassis import Handlers, Tx
-from tercet_chassis.money import Money
+from tercet_chassis.money import Money, minor_digits
 from tercet_marketing.campaigns.model import Campaign
 from tercet_marketing.effect import rules, store
 from tercet_marketing.effect.errors import EffectTimesCrossed
@@ -75,10 +75,11 @@ async def _strategy_effect(
         reached_count=arms.reached,
         delivered_count=arms.delivered,
         conversion_lift=_lift(treated, held_out),
-        revenue=[_revenue(currency, arms) for currency in sorted({currency for _, currency in arms.amounts})],
+        revenue=[_revenue(currency, arms) for currency in arms.currencies],
         costs=_costs(await store.strategy_costs(tx, [strategy.code], since, until)),
         explanations=rules.told(treated, held_out),
     )
+    answer.explanations.extend(_told_of_revenue(arms))
     if arms.mixed:
         answer.explanations.append(f"{arms.mixed} customers were in both groups and are left out.")
     return answer
@@ -104,9 +105,22 @@ def _lift(treated: Group, held_out: Group) -> pb.RateLift:
     return pb.RateLift(difference=treated.rate - held_out.rate, interval=_interval(bounds), significant=significant)
 
 
-def _revenue(currency: str, arms: Arms) -> pb.RevenueEffect:
+def _samples(currency: str, arms: Arms) -> tuple[Sample, Sample]:
     treated = arms.amounts.get((TREATED, currency), Sample(arms.groups[TREATED].count))
-    held_out = arms.amounts.get((LEFT, currency), Sample(arms.groups[LEFT].count))
+    return treated, arms.amounts.get((LEFT, currency), Sample(arms.groups[LEFT].count))
+
+
+def _told_of_revenue(arms: Arms) -> Iterator[str]:
+    for currency in arms.currencies:
+        treated, held_out = _samples(currency, arms)
+        if min(treated.count, held_out.count) > 1:
+            bounds = rules.mean_difference(treated, held_out)
+            lift, digits = treated.mean - held_out.mean, minor_digits(currency)
+            yield rules.told_of_revenue(currency, lift, bounds, treated.count, held_out.count, digits)
+
+
+def _revenue(currency: str, arms: Arms) -> pb.RevenueEffect:
+    treated, held_out = _samples(currency, arms)
     values: dict[str, Decimal] = {"treated_total": treated.total, "held_out_total": held_out.total}
     if arms.reached:
         values["per_reached"] = arms.of_reached.get(currency, Decimal(0)) / arms.reached

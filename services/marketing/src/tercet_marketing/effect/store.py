@@ -42,6 +42,11 @@ class Arms:
     # What those who were reached ordered, by currency.
     of_reached: dict[str, Decimal] = field(default_factory=dict)
 
+    @property
+    def currencies(self) -> list[str]:
+        """Those in which somebody ordered."""
+        return sorted({currency for _, currency in self.amounts})
+
 
 @dataclass(slots=True)
 class Cost:

@@ -30,8 +30,11 @@ def effect_key(decision_id: UUID) -> str:
 
 
 def decision_of(key: str) -> UUID | None:
-    """The decision that a send was for; None for what no strategy sent."""
-    return UUID(key.removeprefix(_KEY)) if key.startswith(_KEY) else None
+    """The decision that a send was for; None for what no strategy sent: callers choose keys as they like."""
+    try:
+        return UUID(key.removeprefix(_KEY)) if key.startswith(_KEY) else None
+    except ValueError:
+        return None
 
 
 def message_cost(
@@ -61,6 +64,8 @@ async def settle_messages(tx: Tx, sends: Iterable[Send]) -> None:
     """Has the budgets bear what messages have cost by now; what is still on its way keeps what was taken for it."""
     ended = {id: send for send in sends if (id := decision_of(send.key)) is not None}
     for row, budget_code in await store.budgets_of(tx, ended):
+        if row.send_id != ended[row.id].id:
+            continue
         cost = _final_cost(ended[row.id], (await budgets.account_of(tx, budget_code)).unit)
         if cost is not None:
             await funds.settle(tx, _spending(row.id, budget_code, cost))
