@@ -11,7 +11,7 @@ import pytest
 
 from support.benefits import basket, budget, policy, reserve
 from support.deals import cny
-from support.sending import decides, email, ended, message, somebody
+from support.sending import decides, email, ended, message, profile_id, somebody
 from support.strategies import action, create, decisions, draft, running, template, wanted
 from tercet.chassis.v1.maintenance_service_pb2 import CheckInvariantsRequest
 from tercet.marketing.v1 import strategy_service_pb2 as pb
@@ -76,6 +76,10 @@ async def test_benefit_and_message_are_paid_and_the_decision_says_so(marketing: 
     await action(marketing, channel_codes=["email"], template_code="gift")
     await running(marketing, draft(budget_code="spring"))
     (fang,) = await reachable(marketing, 1)
+    explained = await marketing.ExplainStrategies(
+        pb.ExplainStrategiesRequest(profile_id=await profile_id(marketing, fang))
+    )
+    assert explained.decisions[0].checks[-1].detail == "spring has 100.00 CNY left"
     await wanted(marketing, [fang])
     (decision,) = await decisions(marketing)
     assert decision.outcome == CHOSEN

@@ -40,7 +40,7 @@ class EffectService(Handlers):
         for code in plan.strategy_codes:
             if code in found:
                 answer.strategies.append(await _strategy_effect(tx, found[code], None, None))
-        answer.costs.extend(_costs(await store.strategy_costs(tx, plan.strategy_codes)))
+        answer.costs.extend(_costs(await store.strategy_costs(tx, list(found.values()))))
         return answer
 
     async def GetCampaignEffect(self, request: pb.GetCampaignEffectRequest, tx: Tx) -> pb.CampaignEffect:
@@ -76,7 +76,7 @@ async def _strategy_effect(
         delivered_count=arms.delivered,
         conversion_lift=_lift(treated, held_out),
         revenue=[_revenue(currency, arms) for currency in arms.currencies],
-        costs=_costs(await store.strategy_costs(tx, [strategy.code], since, until)),
+        costs=_costs(await store.strategy_costs(tx, [strategy], since, until)),
         explanations=rules.told(treated, held_out),
     )
     answer.explanations.extend(_told_of_revenue(arms))

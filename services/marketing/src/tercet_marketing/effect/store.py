@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -26,8 +26,13 @@ from tercet_marketing.strategies.carrying import BENEFIT, BUDGET_SPENT
 from tercet_marketing.strategies.model import Strategy, StrategyDecision
 from tercet_marketing.strategies.rules import CHOSEN, HELD_OUT, WITHHELD
 
+# Thousands of customers meet their orders here. Where PostgreSQL has no statistics yet it takes them for one, and looks
+# through all orders for each.
+_WHOLE_SETS = "SELECT set_config('enable_nestloop', 'off', true)"
 TREATED, LEFT, MIXED = "TREATED", "HELD_OUT", "MIXED"
 ORDER = "order"
+# From when to when.
+Days = tuple[datetime, datetime]
 
 
 @dataclass(slots=True)
@@ -74,6 +79,7 @@ async def arms(tx: Tx, strategy: Strategy, since: datetime | None, until: dateti
     """Whom a strategy wanted and whom it left alone, and what they did within its days. A customer is a party, and
     counts once, from the first decision on.
     """
+    await tx.fetch(_WHOLE_SETS)
     customers = _customers(tx, strategy, since, until)
     found = Arms()
     query = select(
@@ -82,15 +88,20 @@ async def arms(tx: Tx, strategy: Strategy, since: datetime | None, until: dateti
         func.count().filter(customers.c.over > tx.now()),
         func.count().filter(customers.c.reached),
         func.count().filter(customers.c.delivered),
+        func.min(customers.c.since),
+        func.max(customers.c.over),
     ).group_by(customers.c.arm)
     counts = {row[0]: row[1:] for row in await tx.session.execute(query)}
-    converted = await _converted(tx, customers, strategy)
     for arm in (TREATED, LEFT):
-        count, still_open, *_ = counts.get(arm, (0, 0))
-        found.groups[arm] = Group(count, still_open, converted.get(arm, 0))
-    found.mixed = counts.get(MIXED, (0,))[0]
-    _, _, found.reached, found.delivered = counts.get(TREATED, (0, 0, 0, 0))
-    await _amounts(tx, customers, strategy, found)
+        count, still_open = counts[arm][:2] if arm in counts else (0, 0)
+        found.groups[arm] = Group(count, still_open)
+    found.mixed = counts[MIXED][0] if MIXED in counts else 0
+    found.reached, found.delivered = counts[TREATED][2:4] if TREATED in counts else (0, 0)
+    if counts:
+        days = min(row[4] for row in counts.values()), max(row[5] for row in counts.values())
+        converted = await _converted(tx, customers, strategy, days)
+        found.groups = {arm: replace(group, converted=converted.get(arm, 0)) for arm, group in found.groups.items()}
+        await _amounts(tx, customers, strategy, days, found)
     return found
 
 
@@ -134,12 +145,16 @@ def _of_strategies(codes: Sequence[str], since: datetime | None, until: datetime
     return found
 
 
-def _within(customers: CTE, kind: str, products: Sequence[str] = ()) -> ColumnElement[bool]:
-    """A fact of the party, after the decision and before its days are over."""
+def _within(customers: CTE, kind: str, days: Days, products: Sequence[str] = ()) -> ColumnElement[bool]:
+    """A fact of the party, after the decision and before its days are over; `days` are those of all together, by which
+    the facts are found.
+    """
     facts = view(Fact)
     fits = and_(
         facts.c.party_id == customers.c.party_id,
         facts.c.kind == kind,
+        facts.c.fact_time > days[0],
+        facts.c.fact_time < days[1],
         facts.c.fact_time > customers.c.since,
         facts.c.fact_time < customers.c.over,
         facts.c.voided.is_(False),
@@ -147,9 +162,9 @@ def _within(customers: CTE, kind: str, products: Sequence[str] = ()) -> ColumnEl
     return fits if not products else fits & or_(*(facts.c.product_codes.contains([code]) for code in products))
 
 
-async def _converted(tx: Tx, customers: CTE, strategy: Strategy) -> dict[str, int]:
+async def _converted(tx: Tx, customers: CTE, strategy: Strategy, days: Days) -> dict[str, int]:
     facts = view(Fact)
-    fits = _within(customers, strategy.conversion_kind, strategy.conversion_products)
+    fits = _within(customers, strategy.conversion_kind, days, strategy.conversion_products)
     query = (
         select(customers.c.arm, func.count(customers.c.party_id.distinct()))
         .select_from(customers.join(facts, fits))
@@ -158,10 +173,10 @@ async def _converted(tx: Tx, customers: CTE, strategy: Strategy) -> dict[str, in
     return {row[0]: row[1] for row in await tx.session.execute(query)}
 
 
-async def _amounts(tx: Tx, customers: CTE, strategy: Strategy, found: Arms) -> None:
+async def _amounts(tx: Tx, customers: CTE, strategy: Strategy, days: Days, found: Arms) -> None:
     """What each ordered, squared and summed: whoever ordered nothing adds nothing to the sums, but counts."""
     facts = view(Fact)
-    fits = _within(customers, ORDER, strategy.conversion_products) & facts.c.amount_currency.is_not(None)
+    fits = _within(customers, ORDER, days, strategy.conversion_products) & facts.c.amount_currency.is_not(None)
     each = (
         select(
             customers.c.arm,
@@ -191,6 +206,7 @@ async def _amounts(tx: Tx, customers: CTE, strategy: Strategy, found: Arms) -> N
 # -- campaigns --------------------------------------------------------------------------------------------------------
 async def campaign_reach(tx: Tx, campaign_id: UUID, days: int) -> Reach:
     """Whom a campaign's messages and benefits reached, and what they ordered within so many days after the first."""
+    await tx.fetch(_WHOLE_SETS)
     sent, given = view(Send), view(Grant)
     own_sends = [sent.c.campaign_id == campaign_id, reach(Send, sent.c, *_who(tx))]
     own_grants = [given.c.campaign_id == campaign_id, reach(Grant, given.c, *_who(tx))]
@@ -211,9 +227,12 @@ async def campaign_reach(tx: Tx, campaign_id: UUID, days: int) -> Reach:
         .group_by(touched.c.party_id)
         .cte("customers")
     )
-    found.reached = (await tx.session.execute(select(func.count()).select_from(customers))).scalar_one()
+    ends = select(func.count(), func.min(customers.c.since), func.max(customers.c.over)).select_from(customers)
+    found.reached, begin, until = (await tx.session.execute(ends)).one()
+    if not found.reached:
+        return found
     facts = view(Fact)
-    orders = customers.join(facts, _within(customers, ORDER))
+    orders = customers.join(facts, _within(customers, ORDER, (begin, until)))
     found.converted = (
         await tx.session.execute(select(func.count(customers.c.party_id.distinct())).select_from(orders))
     ).scalar_one()
@@ -240,15 +259,19 @@ async def campaign_costs(tx: Tx, campaign_id: UUID) -> dict[str, Cost]:
 
 
 async def strategy_costs(
-    tx: Tx, codes: Sequence[str], since: datetime | None = None, until: datetime | None = None
+    tx: Tx, strategies: Sequence[Strategy], since: datetime | None = None, until: datetime | None = None
 ) -> dict[str, Cost]:
     """What strategies cost, by currency."""
+    await tx.fetch(_WHOLE_SETS)
     made, sent, given = view(StrategyDecision), view(Send), view(Grant)
+    codes = [strategy.code for strategy in strategies]
     own = [*_of_strategies(codes, since, until), reach(StrategyDecision, made.c, *_who(tx))]
+    sends = select(made.c.send_id).where(*own, made.c.send_id.is_not(None))
+    grants = select(made.c.grant_id).where(*own, made.c.grant_id.is_not(None))
     return await _costs(
         tx,
-        [sent.c.id.in_(select(made.c.send_id).where(*own, made.c.send_id.is_not(None)))],
-        [given.c.id.in_(select(made.c.grant_id).where(*own, made.c.grant_id.is_not(None)))],
+        [sent.c.strategy_id.in_([strategy.id for strategy in strategies]), sent.c.id.in_(sends)],
+        [given.c.strategy_code.in_(codes), given.c.id.in_(grants)],
     )
 
 

@@ -17,12 +17,12 @@ from tercet_marketing.grants.model import Grant
 from tercet_marketing.sends.accepting import Draft, accept
 from tercet_marketing.sends.jobs import wake
 from tercet_marketing.strategies.model import StrategyDecision
-from tercet_marketing.strategies.paying import effect_key, give_message_back, message_cost
+from tercet_marketing.strategies.paying import BUDGET, effect_key, give_message_back, message_cost
 from tercet_marketing.strategies.rules import CHOSEN
 
 Contents = Mapping[tuple[str, int], Mapping[str, Any]]
 Payments = Mapping[UUID, Spending]
-BENEFIT, MESSAGE, BUDGET, BUDGET_SPENT = "BENEFIT", "MESSAGE", "BUDGET", "BUDGET_SPENT"
+BENEFIT, MESSAGE, BUDGET_SPENT = "BENEFIT", "MESSAGE", "BUDGET_SPENT"
 
 
 async def carry_out(tx: Tx, rows: Iterable[StrategyDecision], contents: Contents) -> None:

@@ -20,7 +20,10 @@ from tercet_marketing.sends.model import Send
 from tercet_marketing.sends.rules import CANCELED, DELIVERED, FAILED, SENT, WITHHELD
 from tercet_marketing.strategies import store
 from tercet_marketing.strategies.model import StrategyDecision
+from tercet_marketing.strategies.rules import CHOSEN
 
+# The name under which a trace tells of the budget.
+BUDGET = "BUDGET"
 _KEY = "strategy:"
 
 
@@ -51,6 +54,14 @@ def message_cost(
         if cost is not None and same and (dearest is None or dearest < cost):
             dearest = cost
     return None if dearest is None or not dearest.amount else _spending(row.id, budget_code, dearest)
+
+
+async def note_left(tx: Tx, row: StrategyDecision, budget_code: str) -> None:
+    """Tells what is left of the budget that would pay for what is chosen."""
+    if budget_code and row.outcome == CHOSEN:
+        account = await budgets.account_of(tx, budget_code)
+        left = Money(account.available, account.unit)
+        row.note(BUDGET, passed=left.amount > 0, detail=f"{budget_code} has {left} left")
 
 
 async def give_message_back(tx: Tx, row: StrategyDecision, budget_code: str) -> None:

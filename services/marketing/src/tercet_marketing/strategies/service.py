@@ -16,6 +16,7 @@ from tercet_marketing.strategies.checking import check, content
 from tercet_marketing.strategies.deciding import standings
 from tercet_marketing.strategies.errors import StrategyNotFound
 from tercet_marketing.strategies.model import Strategy, StrategyDecision
+from tercet_marketing.strategies.paying import note_left
 from tercet_marketing.strategies.rules import decide
 from tercet_marketing.strategies.wishes import wish_of
 
@@ -99,6 +100,7 @@ class StrategyService(Handlers):
                 owner_id=profile.owner_id, partner_party_id=profile.partner_party_id,
             )  # fmt: skip
             row.take(decision, now)
+            await note_left(tx, row, str(contents[code]["budget_code"]))
             answer.decisions.append(tx.render(row))  # type: ignore[arg-type]
         return answer
 
