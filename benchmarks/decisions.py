@@ -1,6 +1,6 @@
 """How many customers a second strategies are decided for: all of a segment at once, with the rows that say why.
 
-    python -m benchmarks.decisions [--customers N] [--strategies N]
+    PYTHONPATH=.:tests python -m benchmarks.decisions [--customers N] [--strategies N]
 
 Starts PostgreSQL, NATS and the marketing service in this process. Each customer is wanted by all strategies, which
 share an exclusion group and caps; groups of 200 customers are one transaction, as with events.
@@ -19,6 +19,7 @@ from typing import Any
 import uvloop
 
 from benchmarks.intake import servers, spent
+from support.benefits import policy
 from tercet.marketing.v1 import action_service_pb2 as actions
 from tercet.marketing.v1 import strategy_service_pb2 as pb
 from tercet_chassis.context import Context
@@ -77,9 +78,9 @@ async def run(options: argparse.Namespace, folder: Path) -> None:
         running = await together.start(service, *dsns)
         for customers in (400, options.customers):
             client = await running.tenant()
-            await client.CreateAction(
-                actions.CreateActionRequest(action=actions.Action(code="gift", display_name="Gift", tool_code="gift"))
-            )
+            await policy(client, "gift", {"gifts": [{"product_code": "P1"}]})
+            action = actions.Action(code="gift", display_name="Gift", tool_code="gift", policy_code="gift")
+            await client.CreateAction(actions.CreateActionRequest(action=action))
             for number in range(options.strategies):
                 await _running(client, number)
             await _decide(client, customers)

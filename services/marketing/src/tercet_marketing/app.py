@@ -8,6 +8,7 @@ service = Service(
     "marketing",
     slices=[
         "profiles", "facts", "segments", "ledgers", "budgets", "loyalty", "tools", "policies", "grants", "till",
-        "channels", "consent", "templates", "sends", "actions", "strategies",
+        "channels", "consent", "templates", "sends", "actions", "campaigns", "strategies",
+        "plans", "effect",
     ],
 )  # fmt: skip

@@ -7,7 +7,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tercet_marketing.sends.rules import MARKETING, TRANSACTION, Window
@@ -159,7 +159,11 @@ _wishes = st.lists(
     unique_by=lambda wish: (wish.strategy_code, wish.occasion),
 )
 
+# A busy machine draws slowly; that says nothing of the rules.
+_SETTINGS = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
+
+@_SETTINGS
 @given(_wishes, st.randoms(use_true_random=False))
 def test_the_order_in_which_strategies_come_changes_nothing(wishes: list[Wish], random: object) -> None:
     shuffled = list(wishes)
@@ -167,6 +171,7 @@ def test_the_order_in_which_strategies_come_changes_nothing(wishes: list[Wish], 
     assert decide(WANG, wishes, NOW) == decide(WANG, shuffled, NOW)
 
 
+@_SETTINGS
 @given(_wishes)
 def test_no_cap_or_group_is_broken_by_what_is_chosen_together(wishes: list[Wish]) -> None:
     chosen = [each.wish for each in decide(WANG, wishes, NOW) if each.outcome == CHOSEN]
@@ -179,6 +184,7 @@ def test_no_cap_or_group_is_broken_by_what_is_chosen_together(wishes: list[Wish]
             assert len(same) < cap.most
 
 
+@_SETTINGS
 @given(_wishes)
 def test_every_decision_says_why(wishes: list[Wish]) -> None:
     for decision in decide(WANG, wishes, NOW):

@@ -12,6 +12,7 @@ import pytest
 from support.benefits import policy
 from support.deals import new_customer
 from support.sending import decides, email, ended, profile_id, somebody
+from support.strategies import action, create, decisions, draft, running, template
 from tercet.leads.v1.lead_service_pb2 import CreateLeadRequest, Lead
 from tercet.marketing.v1 import action_service_pb2 as action_pb
 from tercet.marketing.v1 import strategy_service_pb2 as pb
@@ -26,53 +27,9 @@ from tercet.marketing.v1.segment_service_pb2 import (
     Segment,
 )
 from tercet.marketing.v1.send_service_pb2 import Send
-from tercet.marketing.v1.template_service_pb2 import CreateTemplateRequest, Template
 from tercet_chassis.testing import Client, refused
 from tercet_marketing.strategies import store
 from tercet_marketing.strategies.deciding import want
-
-GIFT = {"code": "gift", "display_name": "Gift", "tool_code": "coupon", "policy_code": "ten_off"}
-
-
-async def action(marketing: Client, **values: Any) -> action_pb.Action:
-    await policy(marketing, "ten_off", {"off": "10.00"})
-    made: action_pb.Action = await marketing.CreateAction(
-        action_pb.CreateActionRequest(action=action_pb.Action(**{**GIFT, **values}))
-    )
-    return made
-
-
-async def template(marketing: Client) -> None:
-    text = "{{ customer.name }}: {{ benefit.numbers.off }} {{ benefit.currency }}"
-    bodies = [Template.Body(language="zh", subject="礼物", text=text)]
-    wanted = Template(code="gift", display_name="Gift", bodies=bodies, default_language="zh")
-    await marketing.CreateTemplate(CreateTemplateRequest(template=wanted))
-
-
-def draft(code: str = "welcome", **values: Any) -> pb.Strategy:
-    given = {"trigger": pb.Strategy.EVENT, "event_name": "sales.customer.created", "action_code": "gift", **values}
-    return pb.Strategy(code=code, display_name=code.title(), **given)
-
-
-async def create(marketing: Client, strategy: pb.Strategy) -> pb.Strategy:
-    made: pb.Strategy = await marketing.CreateStrategy(pb.CreateStrategyRequest(strategy=strategy))
-    return made
-
-
-async def running(marketing: Client, strategy: pb.Strategy) -> pb.Strategy:
-    made = await create(marketing, strategy)
-    await marketing.ApproveStrategy(pb.ApproveStrategyRequest(id=made.id))
-    started: pb.Strategy = await marketing.StartStrategy(pb.StartStrategyRequest(id=made.id))
-    return started
-
-
-async def decisions(marketing: Client, **by: str) -> list[pb.StrategyDecision]:
-    found = await marketing.ListStrategyDecisions(
-        pb.ListStrategyDecisionsRequest(
-            filter=" AND ".join(f'{name} = "{value}"' for name, value in by.items()), order_by="strategy_code"
-        )
-    )
-    return list(found.strategy_decisions)
 
 
 async def test_a_strategy_goes_from_draft_to_its_end(marketing: Client) -> None:

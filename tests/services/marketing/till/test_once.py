@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Collection, Iterable
 from datetime import timedelta
 from decimal import Decimal
 
@@ -22,6 +23,7 @@ from tercet.marketing.v1.grant_service_pb2 import Grant, ListGrantsRequest
 from tercet_chassis.errors import Refusal
 from tercet_chassis.ids import new_id
 from tercet_chassis.testing import Client
+from tercet_marketing.grants.issuing import Ask, issue_all
 from tercet_marketing.till.jobs import release_overdue
 
 MOST = 6
@@ -32,11 +34,19 @@ async def test_any_order_of_calls_takes_and_gives_back_each_thing_once(marketing
     choose = random.Random(seed)
     buyers = [new_id() for _ in range(3)]
     money = await budget(marketing, "b", "100.00")
+    # Of a strategy: pays what is worth three when it is given, and a tenth of an order when it is used.
+    other = await budget(marketing, "s", "20.00")
     await policy(marketing, "coupon", {"off": "7.00"}, budget_code="b")
     await policy(marketing, "week", {"threshold": "50", "off": "3.33"}, budget_code="b", redeem_limits={"total": MOST})
     await promotion(marketing, "week", "full_reduction", "week")
     for number, buyer in enumerate(buyers * 2):
         await grant(marketing, buyer, "coupon", "coupon", f"g{number}")
+    await policy(marketing, "tenth", {"percent": "10"}, stacking={"exclusive_group": "tenth"})
+    await policy(marketing, "three", {"off": "3.00"}, stacking={"exclusive_group": "three"})
+    async with marketing.transaction() as tx:
+        for code in ("tenth", "three"):
+            asks = [Ask(f"{code}:{buyer}", buyer, "coupon", code, budget_code="s") for buyer in buyers]
+            assert not any(isinstance(one, Refusal) for one in await issue_all(tx, asks))
 
     async def call(turn: int, number: int) -> None:
         # Keys of the turn before come back: what was made final is released, what was released stays so.
@@ -65,12 +75,12 @@ async def test_any_order_of_calls_takes_and_gives_back_each_thing_once(marketing
             assert answer is None or isinstance(answer, Refusal), answer
             reasons = ("RESERVATION_ENDED", "RESERVATION_UNKNOWN", "CHANGED_MEANWHILE")
             assert answer is None or answer.reason in reasons
-        final += await agree(marketing, money.id)
+        final += await agree(marketing, money.id, other.id)
     assert final
 
 
-async def agree(marketing: Client, budget_id: str) -> int:
-    """What is taken from budget, limit and holders is what the reservations that stand say, to the cent; gives how
+async def agree(marketing: Client, budget_id: str, other_id: str) -> int:
+    """What is taken from budgets, limit and holders is what the reservations that stand say, to the cent; gives how
     many are final.
     """
     found = await marketing.ListBenefitReservations(ListBenefitReservationsRequest(page_size=100))
@@ -79,11 +89,11 @@ async def agree(marketing: Client, budget_id: str) -> int:
         for one in found.benefit_reservations
         if one.state in (BenefitReservation.RESERVED, BenefitReservation.CONFIRMED)
     ]
-    taken = sum((Decimal(one.total.amount) for one in standing), Decimal(0))
-    now = await marketing.GetBudget(GetBudgetRequest(id=budget_id))
-    assert Decimal(now.available.amount) == 100 - taken
     confirmed = [one for one in standing if one.state == BenefitReservation.CONFIRMED]
-    assert Decimal(now.spent.amount) == sum((Decimal(one.total.amount) for one in confirmed), Decimal(0))
+    for id, whole, given, policies in ((budget_id, 100, 0, ("coupon", "week")), (other_id, 20, 9, ("tenth",))):
+        now = await marketing.GetBudget(GetBudgetRequest(id=id))
+        assert Decimal(now.available.amount) == whole - given - _off(standing, policies)
+        assert Decimal(now.spent.amount) == given + _off(confirmed, policies)
     used = [applied.grant_id for one in standing for applied in one.applied]
     assert len(used) == len(set(used))
     grants = (await marketing.ListGrants(ListGrantsRequest(page_size=500))).grants
@@ -99,3 +109,9 @@ async def agree(marketing: Client, budget_id: str) -> int:
     assert len(own) >= 3
     assert all(finding.holds for finding in own), own
     return len(confirmed)
+
+
+def _off(reservations: Iterable[BenefitReservation], policies: Collection[str]) -> Decimal:
+    """What these policies took off."""
+    applied = [one for reservation in reservations for one in reservation.applied if one.policy_code in policies]
+    return sum((Decimal(one.amount.amount) for one in applied), Decimal(0))

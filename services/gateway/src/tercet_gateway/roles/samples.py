@@ -45,6 +45,7 @@ SAMPLE_ROLES = [
             "marketing.tool.read": "ALL",
             "marketing.policy.read": "ALL",
             "marketing.promotion.read": "ALL",
+            "marketing.campaign.read": "ALL",
             "marketing.segment.read": "ALL",
             "service-desk.ticket.read": "UNIT_BELOW",
             "gateway.unit.read": "ALL",

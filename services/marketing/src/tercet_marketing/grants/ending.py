@@ -7,7 +7,7 @@ from uuid import UUID
 
 from tercet.marketing.v1 import events_pb2 as events
 from tercet_chassis import Refusal, Tx
-from tercet_marketing.grants import funds, limits, store
+from tercet_marketing.grants import drawing, funds, limits, store
 from tercet_marketing.grants.errors import (
     GrantForNewcomers,
     GrantForOrders,
@@ -107,7 +107,7 @@ async def take_back(tx: Tx, grant: Grant, *, used: bool) -> None:
     if used:
         keys.append(use_key(grant))
     await limits.uncount(tx, keys)
-    await funds.give_back(tx, [f"{grant.id}:issue"])
+    await funds.give_back(tx, drawing.issue_keys(grant))
     await registry.tool(grant.tool_code).tool.reverse(act_of(tx, grant))
     tx.emit(events.GrantReversed, grant)
 
@@ -123,7 +123,7 @@ async def expire_due(tx: Tx, now: datetime, most: int) -> int:
 async def expire(tx: Tx, grant: Grant) -> None:
     """Ends one grant, which must be held."""
     grant.expire(tx.now())
-    await funds.give_back(tx, [f"{grant.id}:issue"])
+    await funds.give_back(tx, drawing.issue_keys(grant))
     await registry.tool(grant.tool_code).tool.expire(act_of(tx, grant))
     tx.emit(events.GrantExpired, grant)
 

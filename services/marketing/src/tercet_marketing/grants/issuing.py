@@ -9,6 +9,7 @@ from uuid import UUID
 from tercet.marketing.v1 import events_pb2 as events
 from tercet_chassis import Refusal, Tx, derived_id
 from tercet_marketing.grants import funds, limits, rules, store
+from tercet_marketing.grants.drawing import at_issue
 from tercet_marketing.grants.errors import GrantKeyReused, LimitReached
 from tercet_marketing.grants.facts import Facts
 from tercet_marketing.grants.funds import Spending
@@ -36,6 +37,9 @@ class Ask:
     code: str = ""
     zone: str = ""
     with_code: bool = False
+    # The budget of the strategy that gives it, and what else must be paid with it.
+    budget_code: str = ""
+    together_with: Spending | None = None
 
 
 @dataclass(slots=True)
@@ -55,11 +59,10 @@ class Prepared:
         return Use(f"{grant.id}:ISSUE", grant.policy_code, "ISSUE", grant.identity_id, grant.party_id, limits_)
 
     @property
-    def spending(self) -> Spending:
-        """What it takes from the budget when it is issued."""
-        grant, tool = self.grant, registry.tool(self.grant.tool_code).tool
-        face = grant.face if tool.spends_at_issue else None
-        return Spending(f"{grant.id}:issue", grant.budget_code, face or grant.nothing)
+    def spendings(self) -> list[Spending]:
+        """What it takes from budgets when it is issued."""
+        together = self.ask.together_with
+        return [*at_issue(self.grant), *([together] if together is not None else [])]
 
 
 async def issue(tx: Tx, ask: Ask) -> Grant:
@@ -123,6 +126,7 @@ async def prepare(tx: Tx, ask: Ask, facts: Facts) -> Prepared:
         face=drawn.face,
         funded_by="" if version is None else version.funded_by,
         budget_code="" if version is None else version.budget_code,
+        strategy_budget_code=ask.budget_code,
         start_time=start,
         end_time=end,
         zone=zone,
@@ -151,13 +155,11 @@ async def write(tx: Tx, prepared: Sequence[Prepared]) -> dict[str, Refusal]:
         if over is not None:
             refused[one.ask.key] = LimitReached(policy_code=one.ask.policy_code, most=over.most, what=over.what)
     open_ = [one for one in prepared if one.ask.key not in refused]
-    short = await funds.short_of(tx, [one.spending for one in open_], hold=True)
-    for one in open_:
-        if one.spending.key in short:
-            refused[one.ask.key] = short[one.spending.key]
+    for key, spent in (await funds.short_of(tx, {one.ask.key: one.spendings for one in open_}, hold=True)).items():
+        refused[key] = spent
     good = [one for one in open_ if one.ask.key not in refused]
     await limits.count(tx, [one.use for one in good], room)
-    await funds.spend(tx, [one.spending for one in good])
+    await funds.spend(tx, [spending for one in good for spending in one.spendings])
     for one in good:
         await _write(tx, one)
     return refused

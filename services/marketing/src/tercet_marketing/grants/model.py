@@ -21,6 +21,8 @@ class Grant(Linked, OfParty, Entity):
         index("grants_by_identity", "identity_id"),
         index("grants_by_policy", "policy_code", "party_id"),
         index("grants_by_reservation", "reservation_id", where="reservation_id IS NOT NULL"),
+        index("grants_by_strategy", "strategy_code", where="strategy_code <> ''"),
+        index("grants_by_campaign", "campaign_id", where="campaign_id IS NOT NULL"),
         index("grants_due", "end_time", where="state = 'ISSUED' AND end_time IS NOT NULL"),
     )
 
@@ -37,6 +39,7 @@ class Grant(Linked, OfParty, Entity):
     returned: Mapped[Money | None] = money("returned")
     funded_by: Mapped[str] = column(default="")
     budget_code: Mapped[str] = column(default="")
+    strategy_budget_code: Mapped[str] = column(default="")
     start_time: Mapped[datetime | None]
     end_time: Mapped[datetime | None]
     zone: Mapped[str] = column(default="UTC")

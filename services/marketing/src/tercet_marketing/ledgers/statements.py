@@ -39,6 +39,12 @@ POSTINGS: Final = (
 
 REVERSALS: Final = "SELECT reverses_id, key FROM ledger_postings WHERE reverses_id = ANY($1::uuid[])"
 
+MOVED_UNDER: Final = (
+    "SELECT coalesce(sum(e.amount), 0) AS moved, count(*) AS count FROM ledger_postings p "
+    "JOIN ledger_entries e ON e.tenant_id = p.tenant_id AND e.posting_id = p.id "
+    "WHERE p.reference = $2 AND e.account_id = $1"
+)
+
 POST: Final = (
     "WITH posted AS (INSERT INTO ledger_postings (tenant_id, id, key, reason, reference, note, reverses_id, "
     "occur_time, digest, user_id, create_time, update_time, row_version) "

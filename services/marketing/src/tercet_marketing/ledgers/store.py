@@ -159,6 +159,12 @@ async def postings_of(tx: Tx, keys: Iterable[str]) -> dict[str, Posting]:
     return await _standing(tx, list(keys))
 
 
+async def moved_under(tx: Tx, account_id: UUID, reference: str) -> tuple[Decimal, int]:
+    """What all postings with a reference moved on an account, and how many there are."""
+    row = (await tx.fetch(sql.MOVED_UNDER, account_id, reference))[0]
+    return row["moved"], row["count"]
+
+
 async def reverse(
     tx: Tx,
     key: str,

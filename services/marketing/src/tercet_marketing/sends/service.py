@@ -42,6 +42,7 @@ class SendService(Handlers):
         """Takes one back. Refuses one that has gone."""
         send = await tx.get(Send, request.id, etag=request.etag, lock=True)
         send.cancel()
+        tx.emit(events.MessageCanceled, send)
         return send
 
     async def RetrySend(self, request: pb.RetrySendRequest, tx: Tx) -> Send:

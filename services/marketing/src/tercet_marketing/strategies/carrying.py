@@ -7,53 +7,108 @@ from typing import Any
 from uuid import UUID
 
 from tercet_chassis import Refusal, Tx
+from tercet_marketing.channels.accounts import carriers
+from tercet_marketing.grants import funds
+from tercet_marketing.grants.drawing import at_issue
+from tercet_marketing.grants.errors import BudgetSpent
+from tercet_marketing.grants.funds import Spending
 from tercet_marketing.grants.issuing import Ask, issue_all
 from tercet_marketing.grants.model import Grant
 from tercet_marketing.sends.accepting import Draft, accept
 from tercet_marketing.sends.jobs import wake
 from tercet_marketing.strategies.model import StrategyDecision
+from tercet_marketing.strategies.paying import BUDGET, effect_key, give_message_back, message_cost
 from tercet_marketing.strategies.rules import CHOSEN
 
 Contents = Mapping[tuple[str, int], Mapping[str, Any]]
-BENEFIT, MESSAGE = "BENEFIT", "MESSAGE"
+Payments = Mapping[UUID, Spending]
+BENEFIT, MESSAGE, BUDGET_SPENT = "BENEFIT", "MESSAGE", "BUDGET_SPENT"
 
 
 async def carry_out(tx: Tx, rows: Iterable[StrategyDecision], contents: Contents) -> None:
-    """Gives what chosen decisions promise. One whose benefit is used up or whose words are missing is withheld after
-    all, and says so.
+    """Gives what chosen decisions promise. One whose benefit is used up, or for which there is no money, is withheld
+    after all, and says so.
     """
     chosen = [row for row in rows if row.outcome == CHOSEN]
-    grants = await _give(tx, chosen, contents)
+    payments = await _payments(tx, chosen, contents)
+    grants = await _give(tx, chosen, contents, payments)
+    await _pay(tx, [row for row in chosen if row.outcome == CHOSEN and row.id not in grants], payments)
+    for row in chosen:
+        if row.outcome == CHOSEN:
+            _note_taken(row, contents[row.strategy_code, row.version]["budget_code"], payments, grants)
     await _tell(tx, [row for row in chosen if row.outcome == CHOSEN], contents, grants)
 
 
-async def _give(tx: Tx, rows: Sequence[StrategyDecision], contents: Contents) -> dict[Any, Grant]:
+async def _payments(tx: Tx, rows: Sequence[StrategyDecision], contents: Contents) -> dict[UUID, Spending]:
+    """What telling takes from a budget, by decision."""
+    paid = [row for row in rows if contents[row.strategy_code, row.version]["budget_code"]]
+    carried = await carriers(tx) if paid else None
+    found: dict[UUID, Spending] = {}
+    for row in paid:
+        content = contents[row.strategy_code, row.version]
+        if carried is not None:
+            cost = message_cost(row, content["budget_code"], content["action"]["channel_codes"], carried)
+            if cost is not None:
+                found[row.id] = cost
+    return found
+
+
+async def _give(tx: Tx, rows: Sequence[StrategyDecision], contents: Contents, payments: Payments) -> dict[UUID, Grant]:
     giving = [row for row in rows if contents[row.strategy_code, row.version]["action"]["tool_code"]]
     if not giving:
         return {}
-    asks = [_ask(row, contents[row.strategy_code, row.version]["action"]) for row in giving]
-    given: dict[Any, Grant] = {}
+    asks = [_ask(row, contents[row.strategy_code, row.version], payments.get(row.id)) for row in giving]
+    given: dict[UUID, Grant] = {}
     for row, answer in zip(giving, await issue_all(tx, asks), strict=True):
-        if isinstance(answer, Refusal):
+        if isinstance(answer, BudgetSpent):
+            row.fail(BUDGET_SPENT, answer.message)
+        elif isinstance(answer, Refusal):
             row.fail(BENEFIT, f"{answer.reason}: {answer.message}")
         else:
             row.grant_id, given[row.id] = answer.id, answer
     return given
 
 
-def _ask(row: StrategyDecision, action: Mapping[str, Any]) -> Ask:
+async def _pay(tx: Tx, rows: Sequence[StrategyDecision], payments: Payments) -> None:
+    """Takes what telling costs where nothing is given with it."""
+    wanted = {str(row.id): [payments[row.id]] for row in rows if row.id in payments}
+    short = await funds.short_of(tx, wanted, hold=True)
+    for row in rows:
+        if str(row.id) in short:
+            row.fail(BUDGET_SPENT, short[str(row.id)].message)
+    await funds.spend(tx, [group[0] for name, group in wanted.items() if name not in short])
+
+
+def _note_taken(row: StrategyDecision, budget_code: str, payments: Payments, grants: Mapping[UUID, Grant]) -> None:
+    grant, message = grants.get(row.id), payments.get(row.id)
+    benefits = [] if grant is None or not budget_code else at_issue(grant)
+    told = [f"{one.amount} for the benefit" for one in benefits if one.budget_code == budget_code]
+    told += [f"{message.amount} for the message"] if message else []
+    if told:
+        row.note(BUDGET, passed=True, detail=f"{budget_code} gave {' and '.join(told)}")
+
+
+def _ask(row: StrategyDecision, content: Mapping[str, Any], payment: Spending | None) -> Ask:
+    action = content["action"]
     return Ask(
-        key=f"strategy:{row.id}",
+        key=effect_key(row.id),
         identity_id=row.identity_id,
         tool_code=action["tool_code"],
         policy_code=action["policy_code"],
         version=action["policy_version"],
         origin="STRATEGY",
+        campaign_id=_campaign(content),
         strategy_code=row.strategy_code,
+        budget_code=content["budget_code"],
+        together_with=payment,
     )
 
 
-async def _tell(tx: Tx, rows: Sequence[StrategyDecision], contents: Contents, grants: Mapping[Any, Grant]) -> None:
+def _campaign(content: Mapping[str, Any]) -> UUID | None:
+    return UUID(content["campaign_id"]) if content["campaign_id"] else None
+
+
+async def _tell(tx: Tx, rows: Sequence[StrategyDecision], contents: Contents, grants: Mapping[UUID, Grant]) -> None:
     telling = [row for row in rows if row.channel_code]
     if not telling:
         return
@@ -62,6 +117,7 @@ async def _tell(tx: Tx, rows: Sequence[StrategyDecision], contents: Contents, gr
         if isinstance(answer, Refusal):
             # What was given stays given: only the words did not reach them, and the decision says so.
             row.note(MESSAGE, passed=False, detail=f"{answer.reason}: {answer.message}")
+            await give_message_back(tx, row, contents[row.strategy_code, row.version]["budget_code"])
         else:
             row.send_id = answer.id
     wake(tx, tx.now())
@@ -76,9 +132,10 @@ def _draft(row: StrategyDecision, content: Mapping[str, Any], grant: Grant | Non
         # The chosen one first; when it fails, those that come after it.
         channel_codes=codes[codes.index(row.channel_code) :],
         identity_id=row.identity_id,
-        key=f"strategy:{row.id}",
+        key=effect_key(row.id),
         template_code=action["template_code"],
         variables={**action["variables"], "benefit": benefit},
+        campaign_id=_campaign(content),
         strategy_id=UUID(content["strategy_id"]),
     )
 

@@ -7,13 +7,23 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from tercet.marketing.v1.events_pb2 import SegmentEntered, SegmentLeft
+from tercet.marketing.v1.events_pb2 import (
+    MessageCanceled,
+    MessageDelivered,
+    MessageFailed,
+    MessageSent,
+    MessageWithheld,
+    SegmentEntered,
+    SegmentLeft,
+)
 from tercet_chassis import Event, NotYet, Tx, effect
 from tercet_marketing.profiles.model import Profile
+from tercet_marketing.sends import store as sends
 from tercet_marketing.strategies import store
 from tercet_marketing.strategies.deciding import want
 from tercet_marketing.strategies.model import EVENT, SEGMENT_ENTERED, SEGMENT_LEFT, Strategy
 from tercet_marketing.strategies.occasions import EVENTS, event_name
+from tercet_marketing.strategies.paying import settle_messages
 
 
 @effect(*EVENTS)
@@ -53,6 +63,15 @@ async def follow_members(events: Sequence[Event[Any]], tx: Tx) -> None:
             for strategy in asked[_trigger(event), event.message.member.segment_code]
         ],
     )
+
+
+@effect(MessageSent, MessageDelivered, MessageFailed, MessageWithheld, MessageCanceled)
+async def settle(events: Sequence[Event[Any]], tx: Tx) -> None:
+    """Has budgets bear what messages of strategies have cost, and no more."""
+    ids = {UUID(event.message.send.id) for event in events if event.message.send.strategy_id}
+    if ids:
+        # As they stand now: what is told comes in no order.
+        await settle_messages(tx, (await sends.sends_by_ids(tx, ids)).values())
 
 
 def _trigger(event: Event[Any]) -> str:

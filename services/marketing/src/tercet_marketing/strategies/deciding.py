@@ -15,7 +15,8 @@ from tercet_marketing.profiles.model import Profile
 from tercet_marketing.sends.openings import openings
 from tercet_marketing.strategies import store
 from tercet_marketing.strategies.carrying import carry_out
-from tercet_marketing.strategies.model import ENDED, RUNNING, WAITING, Strategy, StrategyDecision
+from tercet_marketing.strategies.lifecycle import ENDED, RUNNING
+from tercet_marketing.strategies.model import WAITING, Strategy, StrategyDecision
 from tercet_marketing.strategies.rules import Standing, Wish, decide
 from tercet_marketing.strategies.wishes import wish_of
 
@@ -57,6 +58,7 @@ async def standings(tx: Tx, profiles: Sequence[Profile], wishes: Iterable[Wish],
     wanted = list(wishes)
     parties = {profile.party_id for profile in profiles}
     past = await store.past(tx, parties, now)
+    held = await store.held_before(tx, parties) if any(wish.holdout for wish in wanted) else {}
     excluded = any(wish.excluded_segments for wish in wanted)
     segments = await store.segments_of(tx, parties) if excluded else {}
     opened = await openings(
@@ -75,6 +77,7 @@ async def standings(tx: Tx, profiles: Sequence[Profile], wishes: Iterable[Wish],
             allowed={purpose: frozenset(codes) for purpose, codes in opening.channels.items()},
             segments=segments.get(profile.party_id, frozenset()),
             past=past.get(profile.party_id, ()),
+            held_out=frozenset(held.get(profile.party_id, ())),
         )
     return found
 

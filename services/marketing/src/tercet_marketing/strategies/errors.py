@@ -12,6 +12,20 @@ class ActionNotFound(InvalidArgument):
     field = "strategy.action_code"
 
 
+class CampaignNotFound(InvalidArgument):
+    """No campaign of that code."""
+
+    text = "There is no campaign {code}: make it first, or name another."
+    field = "strategy.campaign_code"
+
+
+class StrategyBudgetCurrencyDiffers(FailedPrecondition):
+    """What it gives is in another currency than its budget."""
+
+    text = "The benefit is in {currency}, the budget {budget_code} in {budget_currency}: name one in the first."
+    field = "strategy.budget_code"
+
+
 class SegmentNotFound(InvalidArgument):
     """No segment of that code, or it has ended."""
 

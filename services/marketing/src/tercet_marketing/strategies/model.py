@@ -22,26 +22,33 @@ from tercet_marketing.strategies.errors import (
     StrategyRuns,
     ZoneNotKnown,
 )
+from tercet_marketing.strategies.lifecycle import Lifecycle, Refusals
 from tercet_marketing.strategies.rules import WITHHELD, Decision
 
-DRAFT, APPROVED, RUNNING, PAUSED, ENDED = "DRAFT", "APPROVED", "RUNNING", "PAUSED", "ENDED"
 SEGMENT_ENTERED, SEGMENT_LEFT, EVENT, DAILY = "SEGMENT_ENTERED", "SEGMENT_LEFT", "EVENT", "DAILY"
 WAITING = "WAITING"
+# Orders count as success for so long when a strategy does not say.
+CONVERSION_DAYS = 14
 # What a version keeps of its strategy; the rest is where the strategy stands.
 _CONTENT = (
     "segment_code", "trigger", "event_name", "daily_time", "purpose", "priority", "exclusion_group", "exclusion_days",
-    "excluded_segment_codes", "reentry_days", "holdout_percent", "caps", "quiet_hours", "zone",
+    "excluded_segment_codes", "reentry_days", "holdout_percent", "caps", "quiet_hours", "zone", "budget_code",
 )  # fmt: skip
 
 
-class Strategy(Entity):
+class Strategy(Lifecycle, Entity):
     """When an action meets whom."""
+
+    refusals = Refusals(
+        StrategyEnded, StrategyRuns, StrategyNotDraft, StrategyNotApproved, StrategyDoesNotRun, StrategyHasHistory
+    )
 
     __tablename__ = "strategies"
     __table_args__ = (
         unique("strategies_by_code", "code", field="strategy.code"),
         index("strategies_by_state", "state", "trigger"),
         index("strategies_by_action", "action_code"),
+        index("strategies_by_campaign", "campaign_code", where="campaign_code <> ''"),
     )
 
     code: Mapped[str]
@@ -65,12 +72,10 @@ class Strategy(Entity):
     zone: Mapped[str] = column(default="")
     # The last day that was begun.
     daily_date: Mapped[date | None]
-    state: Mapped[str] = column(default=DRAFT)
+    budget_code: Mapped[str] = column(default="")
+    campaign_code: Mapped[str] = column(default="")
+    conversion: Mapped[dict[str, Any] | None]
     version: Mapped[int] = column(default=0)
-    approver_id: Mapped[UUID | None]
-    approve_time: Mapped[datetime | None]
-    start_time: Mapped[datetime | None]
-    end_time: Mapped[datetime | None]
 
     def check(self, events: Collection[str]) -> None:
         """Refuses a trigger without what it needs, an unknown zone, and a period that ends before it begins."""
@@ -88,56 +93,34 @@ class Strategy(Entity):
         if self.begin_date and self.end_date and self.end_date < self.begin_date:
             raise PeriodEndsBeforeItBegins(begin_date=self.begin_date, end_date=self.end_date)
 
-    def rewrite(self) -> None:
-        """It is being changed: a draft from now on. Refused while it runs and once it has ended."""
-        self._alive()
-        if self.state == RUNNING:
-            raise StrategyRuns(code=self.code)
-        self.state = DRAFT
-
     def approve(self, user_id: UUID | None, now: datetime) -> None:
         """The next version is what the draft says."""
-        self._alive()
-        if self.state != DRAFT:
-            raise StrategyNotDraft(code=self.code, state=self.state)
-        self.state, self.version = APPROVED, self.version + 1
-        self.approver_id, self.approve_time = user_id, now
+        super().approve(user_id, now)
+        self.version += 1
 
-    def start(self, now: datetime) -> None:
-        """At work."""
-        self._alive()
-        if self.state not in (APPROVED, PAUSED):
-            raise StrategyNotApproved(code=self.code, state=self.state)
-        self.state, self.start_time = RUNNING, self.start_time or now
-
-    def pause(self) -> None:
-        """Wants nobody for now."""
-        self._alive()
-        if self.state != RUNNING:
-            raise StrategyDoesNotRun(code=self.code, state=self.state)
-        self.state = PAUSED
-
-    def end(self, now: datetime) -> None:
-        """Over."""
-        self._alive()
-        self.state, self.end_time = ENDED, now
-
-    def removable(self) -> None:
-        """Refuses once it was approved: decisions refer to it."""
-        if self.version:
-            raise StrategyHasHistory(code=self.code)
-
-    def content(self, action: dict[str, Any]) -> dict[str, Any]:
+    def content(self, action: dict[str, Any], campaign_id: UUID | None) -> dict[str, Any]:
         """What a version keeps, its action as it is now among it."""
         kept: dict[str, Any] = {name: getattr(self, name) for name in _CONTENT}
         for name in ("begin_date", "end_date"):
             day = getattr(self, name)
             kept[name] = day.isoformat() if day else None
-        return {**kept, "strategy_id": str(self.id), "action_code": self.action_code, "action": action}
+        own = {"strategy_id": str(self.id), "campaign_id": str(campaign_id) if campaign_id else None}
+        return {**kept, **own, "action_code": self.action_code, "action": action}
 
-    def _alive(self) -> None:
-        if self.state == ENDED:
-            raise StrategyEnded(code=self.code)
+    @property
+    def conversion_kind(self) -> str:
+        """The kind of fact that is its success."""
+        return str((self.conversion or {}).get("kind") or "order")
+
+    @property
+    def conversion_days(self) -> int:
+        """Within how many days after a decision."""
+        return int((self.conversion or {}).get("days") or CONVERSION_DAYS)
+
+    @property
+    def conversion_products(self) -> list[str]:
+        """Of which products it must hold one; none means all."""
+        return list((self.conversion or {}).get("product_codes") or ())
 
 
 class StrategyVersion(Entity):

@@ -17,8 +17,8 @@ from tercet_marketing.sends.rules import MARKETING, Window, quiet_until
 # What becomes of a strategy's wish.
 CHOSEN, HELD_OUT, WITHHELD, DEFERRED = "CHOSEN", "HELD_OUT", "WITHHELD", "DEFERRED"
 # The checks, in the order in which they are made; a trace names them.
-PERIOD, AUDIENCE, REENTRY, HOLDOUT, DO_NOT_DISTURB, EXCLUSION, CHANNEL, CAP, QUIET_HOURS = (
-    "PERIOD", "AUDIENCE", "REENTRY", "HOLDOUT", "DO_NOT_DISTURB", "EXCLUSION", "CHANNEL", "CAP", "QUIET_HOURS",
+PERIOD, AUDIENCE, REENTRY, DO_NOT_DISTURB, EXCLUSION, CHANNEL, CAP, QUIET_HOURS, HOLDOUT = (
+    "PERIOD", "AUDIENCE", "REENTRY", "DO_NOT_DISTURB", "EXCLUSION", "CHANNEL", "CAP", "QUIET_HOURS", "HOLDOUT",
 )  # fmt: skip
 # Which earlier choices a cap counts.
 OF_STRATEGY, OF_PURPOSE, OF_ALL = "STRATEGY", "PURPOSE", "ALL"
@@ -76,6 +76,8 @@ class Standing:
     allowed: Mapping[str, frozenset[str]] = field(default_factory=dict)
     segments: frozenset[str] = frozenset()
     past: tuple[Past, ...] = ()
+    # Strategies that left this customer alone before, to be compared with.
+    held_out: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,13 +175,6 @@ def _reentry(standing: Standing, wish: Wish, now: datetime) -> _Found | None:
     return _Found(again <= now, f"had it on {max(times):%Y-%m-%d}, again after {wish.reentry_days} days")
 
 
-def _holdout(standing: Standing, wish: Wish, _: datetime) -> _Found | None:
-    if not wish.holdout:
-        return None
-    held = is_held_out(wish.strategy_code, standing.party, wish.holdout)
-    return _Found(not held, f"{wish.holdout * 100:.2f} % are left alone", HELD_OUT)
-
-
 def _disturb(standing: Standing, wish: Wish, _: datetime) -> _Found | None:
     return _Found(wish.purpose not in standing.left_alone)
 
@@ -230,8 +225,21 @@ def _quiet(standing: Standing, wish: Wish, now: datetime) -> _Found | None:
     return _Found(until is None, detail, DEFERRED, due_time=until)
 
 
+def _holdout(standing: Standing, wish: Wish, _: datetime) -> _Found | None:
+    if not wish.holdout:
+        return None
+    share = f"{wish.holdout * 100:.2f} % are left alone"
+    # Whoever was on one side stays there, also when the share changes or two customers turn out to be one.
+    if wish.strategy_code in standing.held_out:
+        return _Found(False, f"{share}, and this one was before", HELD_OUT)
+    if any(past.strategy_code == wish.strategy_code for past in standing.past):
+        return _Found(True, f"{share}, and this one was reached before")
+    return _Found(not is_held_out(wish.strategy_code, standing.party, wish.holdout), share, HELD_OUT)
+
+
 _CHECKS = (
-    (PERIOD, _period), (AUDIENCE, _audience), (REENTRY, _reentry), (HOLDOUT, _holdout),
-    (DO_NOT_DISTURB, _disturb), (EXCLUSION, _exclusion), (CHANNEL, _channel), (CAP, _cap),
-    (QUIET_HOURS, _quiet),
+    (PERIOD, _period), (AUDIENCE, _audience), (REENTRY, _reentry), (DO_NOT_DISTURB, _disturb),
+    (EXCLUSION, _exclusion), (CHANNEL, _channel), (CAP, _cap), (QUIET_HOURS, _quiet),
+    # Last, so that only those are left alone who would have been reached: like is compared with like.
+    (HOLDOUT, _holdout),
 )  # fmt: skip

@@ -6,20 +6,21 @@ from datetime import UTC
 
 from google.protobuf.empty_pb2 import Empty
 
+from tercet.chassis.v1.maintenance_service_pb2 import CheckInvariantsResponse
 from tercet.marketing.v1 import events_pb2 as events
 from tercet.marketing.v1 import strategy_service_pb2 as pb
-from tercet_chassis import Handlers, Tx, new_id
-from tercet_marketing.actions import store as actions
-from tercet_marketing.actions.checking import check
-from tercet_marketing.policies import store as policies
+from tercet_chassis import Handlers, Tx, invariant, new_id
 from tercet_marketing.profiles.model import Profile
-from tercet_marketing.strategies import store
+from tercet_marketing.strategies import steering, store
+from tercet_marketing.strategies.checking import check, content
 from tercet_marketing.strategies.deciding import standings
-from tercet_marketing.strategies.errors import ActionNotFound, SegmentNotFound, StrategyNotFound
-from tercet_marketing.strategies.model import Strategy, StrategyDecision, StrategyVersion
-from tercet_marketing.strategies.occasions import HEARD
+from tercet_marketing.strategies.errors import StrategyNotFound
+from tercet_marketing.strategies.model import Strategy, StrategyDecision
+from tercet_marketing.strategies.paying import note_left
 from tercet_marketing.strategies.rules import decide
 from tercet_marketing.strategies.wishes import wish_of
+
+Finding = CheckInvariantsResponse.Finding
 
 
 class StrategyService(Handlers):
@@ -29,7 +30,7 @@ class StrategyService(Handlers):
         """Makes a draft. Refuses what could never run."""
         strategy = await tx.create(Strategy, request.strategy)
         strategy.purpose = strategy.purpose if request.strategy.purpose else "MARKETING"
-        await _check(strategy, tx)
+        await check(strategy, tx)
         tx.emit(events.StrategyCreated, strategy)
         return strategy
 
@@ -38,7 +39,7 @@ class StrategyService(Handlers):
         strategy = await tx.get(Strategy, request.strategy.id, etag=request.strategy.etag, lock=True)
         strategy.rewrite()
         await tx.patch(strategy, request.strategy, request.update_mask if request.HasField("update_mask") else None)
-        await _check(strategy, tx)
+        await check(strategy, tx)
         tx.emit(events.StrategyUpdated, strategy)
         return strategy
 
@@ -53,31 +54,25 @@ class StrategyService(Handlers):
     async def ApproveStrategy(self, request: pb.ApproveStrategyRequest, tx: Tx) -> Strategy:
         """What the draft says, its action as it is now among it, is the next version."""
         strategy = await tx.get(Strategy, request.id, etag=request.etag, lock=True)
-        strategy.approve(tx.principal.user_id, tx.now())
-        content = await _content(strategy, tx)
-        tx.add(StrategyVersion(strategy_code=strategy.code, version=strategy.version, content=content))
-        tx.emit(events.StrategyApproved, strategy)
+        await steering.approve(tx, strategy)
         return strategy
 
     async def StartStrategy(self, request: pb.StartStrategyRequest, tx: Tx) -> Strategy:
         """Has the approved version run."""
         strategy = await tx.get(Strategy, request.id, etag=request.etag, lock=True)
-        strategy.start(tx.now())
-        tx.emit(events.StrategyStarted, strategy)
+        steering.start(tx, strategy)
         return strategy
 
     async def PauseStrategy(self, request: pb.PauseStrategyRequest, tx: Tx) -> Strategy:
         """Has it want nobody until it is started again."""
         strategy = await tx.get(Strategy, request.id, etag=request.etag, lock=True)
-        strategy.pause()
-        tx.emit(events.StrategyPaused, strategy)
+        steering.pause(tx, strategy)
         return strategy
 
     async def EndStrategy(self, request: pb.EndStrategyRequest, tx: Tx) -> Strategy:
         """Ends it for good."""
         strategy = await tx.get(Strategy, request.id, etag=request.etag, lock=True)
-        strategy.end(tx.now())
-        tx.emit(events.StrategyEnded, strategy)
+        steering.end(tx, strategy)
         return strategy
 
     async def ExplainStrategies(self, request: pb.ExplainStrategiesRequest, tx: Tx) -> pb.ExplainStrategiesResponse:
@@ -89,12 +84,12 @@ class StrategyService(Handlers):
             missing = next((code for code in request.strategy_codes if code not in found), None)
             if missing is not None:
                 raise StrategyNotFound(code=missing)
-            contents = {one.code: await _content(one, tx) for one in found.values()}
+            contents = {one.code: await content(one, tx) for one in found.values()}
             versions = {one.code: one.version for one in found.values()}
         else:
             versions = {one.code: one.version for one in await store.running(tx)}
             contents = {code: said for (code, _), said in (await store.contents(tx, versions.items())).items()}
-        wishes = [wish_of(code, "explain", content) for code, content in contents.items()]
+        wishes = [wish_of(code, "explain", said) for code, said in contents.items()]
         (standing,) = (await standings(tx, [profile], wishes, now)).values()
         answer = pb.ExplainStrategiesResponse()
         for decision in decide(standing, wishes, now):
@@ -105,24 +100,19 @@ class StrategyService(Handlers):
                 owner_id=profile.owner_id, partner_party_id=profile.partner_party_id,
             )  # fmt: skip
             row.take(decision, now)
+            await note_left(tx, row, str(contents[code]["budget_code"]))
             answer.decisions.append(tx.render(row))  # type: ignore[arg-type]
         return answer
 
 
-async def _check(strategy: Strategy, tx: Tx) -> None:
-    strategy.check(HEARD)
-    named = {code for code in (strategy.segment_code, *strategy.excluded_segment_codes) if code}
-    missing = sorted(named - await store.open_segments(tx, named)) if named else []
-    if missing:
-        raise SegmentNotFound(code=missing[0])
-    if await actions.by_code(tx, strategy.action_code) is None:
-        raise ActionNotFound(code=strategy.action_code)
-
-
-async def _content(strategy: Strategy, tx: Tx) -> dict[str, object]:
-    action = await actions.by_code(tx, strategy.action_code, lock=True)
-    if action is None:
-        raise ActionNotFound(code=strategy.action_code)
-    await check(action, tx)
-    version = (await policies.in_force(tx, action.policy_code)).version if action.policy_code else 0
-    return strategy.content(action.content() | {"policy_version": version})
+@invariant
+async def held_out_are_left_alone(tx: Tx) -> Finding:
+    """Nobody who was held out got a benefit or a message by it."""
+    count, wrong = await store.held_out_but_reached(tx, 5)
+    return Finding(
+        invariant="strategies.held_out_are_left_alone",
+        holds=not wrong,
+        checked_count=count,
+        broken_count=len(wrong),
+        examples=wrong,
+    )

@@ -13,7 +13,8 @@ from sqlalchemy import select
 from tercet_chassis import Tx, derived_id
 from tercet_marketing.profiles.model import Profile
 from tercet_marketing.segments.model import Segment, SegmentMember
-from tercet_marketing.strategies.model import ENDED, RUNNING, WAITING, Strategy, StrategyDecision, StrategyVersion
+from tercet_marketing.strategies.lifecycle import ENDED, RUNNING
+from tercet_marketing.strategies.model import WAITING, Strategy, StrategyDecision, StrategyVersion
 from tercet_marketing.strategies.rules import DEFERRED, Past
 
 # Caps look back a year at most; whether somebody ever had a strategy is asked without end.
@@ -23,6 +24,15 @@ _PAST = (
     "FROM fenced.strategy_decisions WHERE party_id = ANY($1::uuid[]) AND outcome = 'CHOSEN' "
     "GROUP BY party_id, strategy_code, purpose, exclusion_group, "
     "CASE WHEN decide_time > $2 THEN id END"
+)
+_HELD = (
+    "SELECT DISTINCT party_id, strategy_code FROM fenced.strategy_decisions "
+    "WHERE party_id = ANY($1::uuid[]) AND outcome = 'HELD_OUT'"
+)
+_HELD_BUT_REACHED = (
+    "SELECT d.id FROM fenced.strategy_decisions d WHERE d.outcome = 'HELD_OUT' AND (d.grant_id IS NOT NULL "
+    "OR d.send_id IS NOT NULL OR EXISTS (SELECT FROM fenced.sends s WHERE s.key = 'strategy:' || d.id::text) "
+    "OR EXISTS (SELECT FROM fenced.grants g WHERE g.key = 'strategy:' || d.id::text)) LIMIT $1"
 )
 _KNOWN = (
     "SELECT strategy_code, party_id, occasion FROM fenced.strategy_decisions "
@@ -131,6 +141,36 @@ async def past(tx: Tx, parties: Collection[UUID], now: datetime) -> dict[UUID, t
         had = Past(row["strategy_code"], row["purpose"], row["exclusion_group"], row["decide_time"])
         found[row["party_id"]].append(had)
     return {party: tuple(had) for party, had in found.items()}
+
+
+async def budgets_of(tx: Tx, ids: Collection[UUID]) -> list[tuple[StrategyDecision, str]]:
+    """Those of these decisions whose version is paid from a budget, with its code."""
+    budget = StrategyVersion.content["budget_code"].astext
+    query = (
+        select(StrategyDecision, budget)
+        .join(
+            StrategyVersion,
+            (StrategyVersion.strategy_code == StrategyDecision.strategy_code)
+            & (StrategyVersion.version == StrategyDecision.version),
+        )
+        .where(StrategyDecision.id.in_(ids), budget != "")
+        .order_by(StrategyDecision.id)
+    )
+    return [(row[0], row[1]) for row in await tx.session.execute(query)]
+
+
+async def held_before(tx: Tx, parties: Collection[UUID]) -> dict[UUID, set[str]]:
+    """The strategies that ever left these parties alone to be compared with."""
+    found: dict[UUID, set[str]] = defaultdict(set)
+    for row in await tx.fetch(_HELD, list(parties)):
+        found[row["party_id"]].add(row["strategy_code"])
+    return found
+
+
+async def held_out_but_reached(tx: Tx, most: int) -> tuple[int, list[str]]:
+    """How many decisions held somebody out, and those that did something all the same."""
+    count = (await tx.fetch("SELECT count(*) AS n FROM fenced.strategy_decisions WHERE outcome = 'HELD_OUT'"))[0]["n"]
+    return int(count), [str(row["id"]) for row in await tx.fetch(_HELD_BUT_REACHED, most)]
 
 
 def decision_id(strategy_code: str, identity_id: UUID, occasion: str) -> UUID:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from tercet.marketing.v1 import events_pb2 as events
@@ -10,11 +11,12 @@ from tercet_chassis import Tx
 from tercet_chassis.money import Money
 from tercet_marketing.grants import ending, funds, issuing, limits
 from tercet_marketing.grants import store as grants
+from tercet_marketing.grants.drawing import at_use, change, use_keys
 from tercet_marketing.grants.funds import Spending
 from tercet_marketing.grants.model import Grant
 from tercet_marketing.policies import store as policies
 from tercet_marketing.till.model import BenefitReservation
-from tercet_marketing.till.planning import Decision, Source, spending_key
+from tercet_marketing.till.planning import Decision, Source
 from tercet_marketing.till.returns import Returned
 from tercet_marketing.tools import registry
 from tercet_marketing.tools.contract import Redemption
@@ -75,7 +77,7 @@ async def keep(tx: Tx, decision: Decision, reservation: BenefitReservation) -> N
                 raise refusal
             await _claim(tx, source)
         source.grant.reserve(tx.now(), reservation.id, reservation.reference, one.benefit.amount)
-        spendings.append(source.spending(one.benefit.amount))
+        spendings += at_use(source.grant, one.benefit.amount)
     await limits.count(tx, [source.use() for _, source in decision.chosen], decision.room)
     await funds.keep(tx, spendings, reservation.expire_time)
 
@@ -89,8 +91,9 @@ async def confirm(tx: Tx, reservation: BenefitReservation) -> None:
     """Makes what is kept final."""
     held = await grants.of_reservation(tx, reservation.id)
     key = f"till:{reservation.id}"
-    await funds.spend_kept(tx, [_spending(grant) for grant in held], reservation.reference)
-    await funds.put_back(tx, [_change(grant) for grant in held], "CHANGE")
+    spendings = [spending for grant in held for spending in at_use(grant, grant.amount)]
+    await funds.spend_kept(tx, spendings, reservation.reference)
+    await funds.put_back(tx, [spending for grant in held for spending in change(grant)], "CHANGE")
     for grant in held:
         grant.redeem(tx.now(), key, reservation.reference)
         await ending.reward(tx, grant, key, Redemption(grant.identity_id, reservation.reference, grant.amount))
@@ -132,7 +135,7 @@ def _part(grant: Grant, until_now: Money) -> list[Spending]:
     if more.amount <= 0:
         return []
     grant.returned = until_now
-    return [Spending(f"{spending_key(grant)}:returned:{until_now.text()}", grant.budget_code, more)]
+    return [replace(one, key=f"{one.key}:returned:{until_now.text()}") for one in at_use(grant, more)]
 
 
 async def _give_back(tx: Tx, held: Sequence[Grant]) -> None:
@@ -140,7 +143,7 @@ async def _give_back(tx: Tx, held: Sequence[Grant]) -> None:
     await limits.uncount(tx, (ending.use_key(grant) for grant in held))
     rest = [part for grant in held if grant.returned and grant.amount for part in _part(grant, grant.amount)]
     await funds.put_back(tx, rest, "GIVEN_BACK")
-    await funds.give_back(tx, [key for grant in held if not grant.returned for key in _keys(grant)])
+    await funds.give_back(tx, [key for grant in held if not grant.returned for key in use_keys(grant)])
     for grant in held:
         if grant.for_order:
             grant.reservation_id = None
@@ -154,27 +157,3 @@ async def _give_back(tx: Tx, held: Sequence[Grant]) -> None:
             await ending.expire(tx, grant)
         else:
             tx.emit(events.GrantRestored, grant)
-
-
-def _keys(grant: Grant) -> tuple[str, str]:
-    return spending_key(grant), _change_key(grant)
-
-
-def _spending(grant: Grant) -> Spending:
-    amount = grant.amount or grant.nothing
-    if registry.tool(grant.tool_code).tool.spends_at_issue:
-        amount = Money.zero(amount.currency)
-    return Spending(spending_key(grant), grant.budget_code, amount)
-
-
-def _change_key(grant: Grant) -> str:
-    return f"{grant.id}:change:{grant.turn or 0}"
-
-
-def _change(grant: Grant) -> Spending:
-    """What was taken at issue and the order did not need."""
-    face, amount = grant.face, grant.amount
-    rest = grant.nothing
-    if registry.tool(grant.tool_code).tool.spends_at_issue and face is not None and amount is not None:
-        rest = face - amount
-    return Spending(_change_key(grant), grant.budget_code, rest)

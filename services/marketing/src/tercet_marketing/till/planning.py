@@ -15,6 +15,7 @@ from tercet_chassis.money import Money
 from tercet_marketing.grants import coding, funds, issuing, limits
 from tercet_marketing.grants import rules as code_rules
 from tercet_marketing.grants import store as grants
+from tercet_marketing.grants.drawing import at_use
 from tercet_marketing.grants.ending import use_of
 from tercet_marketing.grants.facts import Facts
 from tercet_marketing.grants.funds import Spending
@@ -55,12 +56,6 @@ class Source:
         most = shared.uses_max if shared is not None else 0
         return use_of(self.grant, own, code_id=None if shared is None else shared.id, code_most=most)
 
-    def spending(self, amount: Money) -> Spending:
-        """What it takes from its budget when it is used; nothing more when that was taken at issue."""
-        if registry.tool(self.grant.tool_code).tool.spends_at_issue:
-            amount = Money.zero(amount.currency)
-        return Spending(spending_key(self.grant), self.grant.budget_code, amount)
-
 
 @dataclass(slots=True)
 class Gathered:
@@ -87,11 +82,6 @@ class Decision:
     def chosen(self) -> list[tuple[rules.Applied, Source]]:
         """What is given, with where it comes from."""
         return [(one, self.gathered.sources[one.candidate.ref]) for one in self.plan.applied]
-
-
-def spending_key(grant: Grant) -> str:
-    """Names what a grant's present use takes from its budget."""
-    return f"{grant.id}:redeem:{grant.turn or 0}"
 
 
 def basket_of(message: Any) -> Basket:
@@ -154,25 +144,24 @@ async def _hindered(
     """The room for uses, and by ref what a limit or a budget forbids."""
     uses: dict[str, str] = {}
     asked: list[Use] = []
-    spendings: list[Spending] = []
+    spendings: dict[str, list[Spending]] = {}
     for one, source in chosen:
+        ref = one.candidate.ref
         own = [source.use()]
-        own_spending = [source.spending(one.benefit.amount)]
+        spendings[ref] = at_use(source.grant, one.benefit.amount)
         if source.prepared is not None:
             own.append(source.prepared.use)
-            own_spending.append(source.prepared.spending)
+            spendings[ref] += source.prepared.spendings
         asked += own
-        spendings += own_spending
-        uses |= {use.key: one.candidate.ref for use in own}
-        uses |= {spending.key: one.candidate.ref for spending in own_spending}
+        uses |= {use.key: ref for use in own}
     room = await limits.room_for(tx, asked, hold=hold)
     hindered = {
         uses[over.use.key]: Withheld("LIMIT_REACHED", f"No more than {over.most} may be {over.what}.")
         for over in room.reached
     }
     if not hindered:
-        for key, short in (await funds.short_of(tx, spendings, hold=hold)).items():
-            hindered[uses[key]] = Withheld("BUDGET_SPENT", short.message)
+        for ref, short in (await funds.short_of(tx, spendings, hold=hold)).items():
+            hindered[ref] = Withheld("BUDGET_SPENT", short.message)
     return room, hindered
 
 

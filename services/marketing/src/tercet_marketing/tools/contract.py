@@ -29,13 +29,13 @@ class Act:
     party_id: UUID
     numbers: Numbers
     currency: str
-    # What the grant is worth by itself; None when that is only known at the till.
+    # What the grant is worth at most; None when that is only known at the till.
     face: Money | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """What a grant is worth by itself, and the numbers that it keeps instead of the policy's when something was drawn
+    """What a grant is worth at most, and the numbers that it keeps instead of the policy's when something was drawn
     by lot.
     """
 

@@ -158,6 +158,17 @@ def reduce(numbers: Numbers, basket: Basket) -> Benefit | Withheld:
     return Benefit(basket.spread(amount, positions))
 
 
+def most_off(numbers: Numbers) -> Decimal | None:
+    """What a reduction takes off at most, whatever the order; None when only the order tells."""
+    most = decimal_of(numbers, "most")
+    offs = [decimal_of(step, "off") for step in numbers.get("steps") or [numbers]]
+    fixed = [off for off in offs if off is not None]
+    if len(fixed) < len(offs) or (numbers.get("repeat") and not numbers.get("times_max")):
+        return most
+    whole = max(fixed) * (int(numbers["times_max"]) if numbers.get("repeat") else 1)
+    return whole if most is None else min(most, whole)
+
+
 def _step(numbers: Numbers, whole: Decimal) -> tuple[Numbers | None, Decimal]:
     """The highest step that is reached, or None and what is missing to the lowest."""
     steps = numbers.get("steps") or [numbers]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from tercet_marketing.tools.contract import Tool
-from tercet_marketing.tools.rules import Basket, Benefit, Fault, Numbers, Withheld, reduce, reduction_faults
+from uuid import UUID
+
+from tercet_chassis.money import Money
+from tercet_marketing.tools.contract import Drawn, Tool
+from tercet_marketing.tools.rules import Basket, Benefit, Fault, Numbers, Withheld, most_off, reduce, reduction_faults
 from tercet_marketing.tools.schemas import REDUCTION
 
 
@@ -23,3 +26,8 @@ class Coupon(Tool):
     def evaluate(self, numbers: Numbers, basket: Basket) -> Benefit | Withheld:
         """What it takes off."""
         return reduce(numbers, basket)
+
+    def draw(self, grant_id: UUID, numbers: Numbers, currency: str) -> Drawn:
+        """It is worth what it takes off at most."""
+        most = most_off(numbers)
+        return Drawn(None if most is None else Money(most, currency))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from typing import ClassVar
+from uuid import UUID
 
-from tercet_marketing.tools.contract import Tool
+from tercet_chassis.money import Money
+from tercet_marketing.tools.contract import Drawn, Tool
 from tercet_marketing.tools.rules import (
     Basket,
     Benefit,
@@ -12,6 +14,7 @@ from tercet_marketing.tools.rules import (
     Numbers,
     Withheld,
     decimal_of,
+    most_off,
     reduce,
     reduction_faults,
 )
@@ -38,3 +41,8 @@ class FullReduction(Tool):
     def evaluate(self, numbers: Numbers, basket: Basket) -> Benefit | Withheld:
         """What it takes off."""
         return reduce(numbers, basket)
+
+    def draw(self, grant_id: UUID, numbers: Numbers, currency: str) -> Drawn:
+        """It is worth what it takes off at most."""
+        most = most_off(numbers)
+        return Drawn(None if most is None else Money(most, currency))

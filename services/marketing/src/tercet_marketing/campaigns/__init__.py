@@ -1,0 +1,1 @@
+"""Campaigns: the name under which cost and effect meet."""
