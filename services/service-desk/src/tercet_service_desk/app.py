@@ -7,6 +7,15 @@ from tercet_chassis import Service
 service = Service(
     "service-desk",
     slices=[
-        "calendars", "levels", "types", "agents", "tickets", "routing", "knowledge", "satisfaction", "assets", "telemetry",
+        "calendars",
+        "levels",
+        "types",
+        "agents",
+        "tickets",
+        "routing",
+        "knowledge",
+        "satisfaction",
+        "assets",
+        "telemetry",
     ],
 )

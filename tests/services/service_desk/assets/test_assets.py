@@ -79,8 +79,14 @@ async def test_parts_make_no_circle_and_are_not_endless(service_desk: Client) ->
 
 async def test_warranty_on_a_day_is_ones_own_or_that_of_the_whole(service_desk: Client) -> None:
     whole = await added(service_desk, warranty_start_date="2025-01-01", warranty_end_date="2027-12-31")
-    part = await added(service_desk, parent_id=whole.id, warranty_start_date="2025-01-01", warranty_end_date="2025-06-30")
-    expected = [("2025-06-30", part.id, True, 0), ("2025-07-01", whole.id, True, 913), ("2028-01-01", part.id, False, 0)]
+    part = await added(
+        service_desk, parent_id=whole.id, warranty_start_date="2025-01-01", warranty_end_date="2025-06-30"
+    )
+    expected = [
+        ("2025-06-30", part.id, True, 0),
+        ("2025-07-01", whole.id, True, 913),
+        ("2028-01-01", part.id, False, 0),
+    ]
     for day, covering, holds, left in expected:
         found = await service_desk.CheckWarranty(pb.CheckWarrantyRequest(id=part.id, day_date=day))
         assert (found.asset_id, found.in_warranty, found.days_left) == (covering, holds, left), day
@@ -120,7 +126,7 @@ async def test_who_used_it_when_is_known_and_nobody_has_it_twice(service_desk: C
     moved = leads_events.PartyMembersMoved()
     moved.moves.add(identity_id=str(second), from_party_id=str(second), to_party_id=str(merged), version=1)
     async with leads.transaction() as tx:
-        tx.emit(leads_events.PartyMembersMoved, None, **{"moves": list(moved.moves)})
+        tx.emit(leads_events.PartyMembersMoved, None, moves=list(moved.moves))
     await service_desk.settled()
     assert await at(now - DAY) == [str(merged)]
     theirs = await service_desk.ListAssets(pb.ListAssetsRequest(party_id=str(merged)))
@@ -153,12 +159,16 @@ async def test_reliability_follows_from_downtimes(service_desk: Client) -> None:
 
 
 async def test_anybody_reports_a_fault_by_the_code_and_nobody_floods_the_desk(service_desk: Client) -> None:
-    asset = await added(service_desk, warranty_start_date="2020-01-01", warranty_end_date="2099-12-31", unit_id=str(new_id()))
+    asset = await added(
+        service_desk, warranty_start_date="2020-01-01", warranty_end_date="2099-12-31", unit_id=str(new_id())
+    )
     token = (await service_desk.GetAssetLink(pb.GetAssetLinkRequest(id=asset.id))).token
     anybody = service_desk.as_(permissions={"none": "all"}, kind="anonymous")
     shown = await anybody.OpenAssetLink(pb.OpenAssetLinkRequest(token=token))
     assert (shown.display_name, shown.in_warranty) == ("3号电梯", True)
-    request = pb.ReportAssetFaultRequest(token=token, description="门关不上", requester_name="李雷", phone="13800138000")
+    request = pb.ReportAssetFaultRequest(
+        token=token, description="门关不上", requester_name="李雷", phone="13800138000"
+    )
     told = await asyncio.gather(*(anybody.ReportAssetFault(request) for _ in range(9)), return_exceptions=True)
     assert [getattr(one, "reason", "") for one in told].count("ASSET_REPORTS_THROTTLED") == 4
     found = await service_desk.ListTickets(tickets.ListTicketsRequest(filter=f'asset_id = "{asset.id}"'))

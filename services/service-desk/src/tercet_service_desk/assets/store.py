@@ -83,7 +83,9 @@ async def downtimes(tx: Tx, asset_id: UUID) -> Sequence[AssetDowntime]:
     return (await tx.session.scalars(query.order_by(AssetDowntime.start_time))).all()
 
 
-async def users_at(tx: Tx, moments: Collection[tuple[UUID, datetime]]) -> dict[tuple[UUID, datetime], tuple[UUID, UUID]]:
+async def users_at(
+    tx: Tx, moments: Collection[tuple[UUID, datetime]]
+) -> dict[tuple[UUID, datetime], tuple[UUID, UUID]]:
     """Who used each asset at each moment: identity and party."""
     rows = await tx.fetch(_HOLDERS, [asset_id for asset_id, _ in moments], [at for _, at in moments])
     return {(row["asset_id"], row["at"]): (row["identity_id"], row["party_id"]) for row in rows}

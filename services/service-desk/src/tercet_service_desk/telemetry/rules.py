@@ -74,7 +74,9 @@ class Standing:
             if self.last is not None and cleared < self.last:
                 return None
             since, count = None, 0
-        after = [each.time for each in fresh if threshold.beyond(each.value) and (cleared is None or each.time > cleared)]
+        after = [
+            each.time for each in fresh if threshold.beyond(each.value) and (cleared is None or each.time > cleared)
+        ]
         if after:
             since = min(after) if since is None else min(since, *after)
         return Standing(cleared, since, last, count + len(after))
