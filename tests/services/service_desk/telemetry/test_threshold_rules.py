@@ -27,7 +27,7 @@ READINGS = st.dictionaries(st.integers(0, 30), st.integers(0, len(VALUES) - 1).m
 
 
 def oracle(readings: list[Measured], limits: Threshold) -> tuple[bool, int, int]:
-    """Step by step in the order of time: whether it alarms, readings beyond since it last cleared, alarms that ended."""
+    """Step by step in the order of time: whether it alarms, readings beyond since it cleared, alarms that ended."""
     since, alarming, count, ended = None, False, 0, 0
     for time, value in sorted(readings):
         if (value <= limits.clear) if limits.direction == ABOVE else (value >= limits.clear):

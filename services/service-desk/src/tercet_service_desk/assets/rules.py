@@ -104,13 +104,13 @@ class Cover:
 
 
 def cover_at(line: Sequence[Cover], day: date) -> Cover | None:
-    """The warranty that counts of an asset and what it is part of, nearest first: one that holds, or else the nearest."""
+    """The warranty that counts of an asset and what it is part of, nearest first: one that holds, or the nearest."""
     known = [cover for cover in line if cover.start is not None]
     return next((cover for cover in known if cover.holds(day)), known[0] if known else None)
 
 
 def serial_key(serial: str) -> str | None:
-    """A serial number as it is compared: however it is spaced, hyphenated, or written in full width or small letters."""
+    """A serial number as it is compared: however it is spaced, hyphenated, or written in wide or small letters."""
     plain = unicodedata.normalize("NFKC", serial).upper()
     return "".join(sign for sign in plain if sign.isalnum()) or None
 

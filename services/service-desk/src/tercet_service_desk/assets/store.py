@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, func, or_, select, text
 
 from tercet_chassis import Tx
-from tercet_chassis.entity import view
+from tercet_chassis.entity import Entity, view
 from tercet_service_desk.assets.model import Asset, AssetDowntime, AssetHolding
 from tercet_service_desk.assets.rules import EXCLUSIVE, MOST_DEEP, Cover
 
@@ -97,7 +97,7 @@ def held_by(party_id: UUID, at: datetime) -> ColumnElement[bool]:
     return view(Asset).c.id.in_(select(held.asset_id).where(held.party_id == party_id, *_at(held, at)))
 
 
-def of_asset(entity: type[Any], asset_id: UUID, at: datetime | None = None) -> list[ColumnElement[bool]]:
+def of_asset(entity: type[Entity], asset_id: UUID, at: datetime | None = None) -> list[ColumnElement[bool]]:
     """What is kept about an asset, as conditions on its view; with a moment, what held then."""
     v = view(entity).c
     return [v.asset_id == asset_id, *(_at(v, at) if at is not None else ())]

@@ -37,7 +37,7 @@ async def open_alarm_ticket(event: events.AlarmOpened, tx: Tx) -> None:
         partner_party_id=str(alarm.partner_party_id or ""),
     )
     if rule is not None:
-        wanted.priority = TicketMessage.Priority.Value(rule.priority)
+        wanted.MergeFrom(TicketMessage(priority=TicketMessage.Priority.Value(rule.priority)))
         # A type that was deleted since must not keep an alarm from its ticket.
         wanted.type_code = rule.ticket_type_code if not known or rule.ticket_type_code in known else ""
     ticket = await open_ticket(tx, wanted)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -78,7 +79,7 @@ async def _letter(tx: Tx, alarm_id: UUID) -> SendMessageRequest | None:
     if rule is None or asset is None or ticket is None or not rule.channel_codes:
         alarm.notice, alarm.notice_reason_code = "REFUSED", "RULE_ENDED"
         return None
-    variables = {
+    variables: dict[str, Any] = {
         "asset_name": asset.display_name,
         "alarm_name": alarm.rule_name,
         "value": alarm.peak_value,
