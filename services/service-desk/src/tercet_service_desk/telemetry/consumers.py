@@ -25,10 +25,13 @@ async def open_alarm_ticket(event: events.AlarmOpened, tx: Tx) -> None:
     if alarm is None or alarm.state != OPEN or alarm.ticket_id is not None:
         return
     asset, rule = await tx.find(Asset, alarm.asset_id), await tx.find(AlarmRule, alarm.alarm_rule_id)
-    known = await machines(tx)
+    type_code, known = rule.ticket_type_code if rule is not None else "", await machines(tx)
     wanted = TicketMessage(
         subject=f"{alarm.rule_name}: {asset.display_name if asset is not None else alarm.asset_id}"[:300],
         description=f"{alarm.metric_code} {alarm.peak_value:g}, {alarm.start_time.isoformat(timespec='seconds')}",
+        # A type that was deleted since must not keep an alarm from its ticket.
+        type_code=type_code if not known or type_code in known else "",
+        priority=rule.priority if rule is not None else "HIGH",
         arrival="DEVICE",
         identity_id=str(alarm.identity_id),
         party_id=str(alarm.party_id),
@@ -36,10 +39,6 @@ async def open_alarm_ticket(event: events.AlarmOpened, tx: Tx) -> None:
         unit_id=str(alarm.unit_id or ""),
         partner_party_id=str(alarm.partner_party_id or ""),
     )
-    if rule is not None:
-        wanted.MergeFrom(TicketMessage(priority=TicketMessage.Priority.Value(rule.priority)))
-        # A type that was deleted since must not keep an alarm from its ticket.
-        wanted.type_code = rule.ticket_type_code if not known or rule.ticket_type_code in known else ""
     ticket = await open_ticket(tx, wanted)
     alarm.ticket_id = ticket.id
     if alarm.notice == "WAITING":
