@@ -41,6 +41,83 @@ def upgrade() -> None:
     )
     op.fence('agents')
     op.create_index('agents_search', 'agents', ['tenant_id', 'search'], unique=False, postgresql_using='gin')
+    op.create_table('alarm_rules',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('code', sa.Text(), nullable=False),
+    sa.Column('display_name', sa.Text(), nullable=False),
+    sa.Column('metric_code', sa.Text(), nullable=False),
+    sa.Column('direction', sa.Text(), nullable=False),
+    sa.Column('threshold', sa.Double(), nullable=False),
+    sa.Column('clear_value', sa.Double(), nullable=True),
+    sa.Column('hold_seconds', sa.Integer(), server_default=sa.text('0'), nullable=False),
+    sa.Column('condition', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('ticket_type_code', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('priority', sa.Text(), server_default=sa.text("'HIGH'"), nullable=False),
+    sa.Column('channel_codes', postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'"), nullable=False),
+    sa.Column('template_code', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('enabled', sa.Boolean(), server_default=sa.text('true'), nullable=False),
+    sa.Column('create_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('update_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('row_version', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('alarm_rules_pk')),
+    sa.UniqueConstraint('tenant_id', 'code', name='alarm_rules_by_code')
+    )
+    op.fence('alarm_rules')
+    op.create_table('alarm_watches',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('asset_id', sa.Uuid(), nullable=False),
+    sa.Column('alarm_rule_id', sa.Uuid(), nullable=False),
+    sa.Column('rule_version', sa.Integer(), server_default=sa.text('0'), nullable=False),
+    sa.Column('cleared_time', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('since_time', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('last_time', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('beyond_count', sa.Integer(), server_default=sa.text('0'), nullable=False),
+    sa.Column('alarm_id', sa.Uuid(), nullable=True),
+    sa.Column('muted', sa.Boolean(), server_default=sa.text('false'), nullable=False),
+    sa.Column('create_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('update_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('row_version', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('alarm_watches_pk')),
+    sa.UniqueConstraint('tenant_id', 'asset_id', 'alarm_rule_id', name='alarm_watches_once')
+    )
+    op.fence('alarm_watches')
+    op.create_table('alarms',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('owner_id', sa.Uuid(), nullable=True),
+    sa.Column('unit_id', sa.Uuid(), nullable=True),
+    sa.Column('partner_party_id', sa.Uuid(), nullable=True),
+    sa.Column('identity_id', sa.Uuid(), nullable=False),
+    sa.Column('party_id', sa.Uuid(), nullable=False),
+    sa.Column('asset_id', sa.Uuid(), nullable=False),
+    sa.Column('alarm_rule_id', sa.Uuid(), nullable=False),
+    sa.Column('rule_code', sa.Text(), nullable=False),
+    sa.Column('rule_name', sa.Text(), nullable=False),
+    sa.Column('metric_code', sa.Text(), nullable=False),
+    sa.Column('state', sa.Text(), server_default=sa.text("'OPEN'"), nullable=False),
+    sa.Column('start_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('recover_time', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('open_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('occurrence_count', sa.Integer(), nullable=False),
+    sa.Column('peak_value', sa.Double(), nullable=False),
+    sa.Column('ticket_id', sa.Uuid(), nullable=True),
+    sa.Column('notice', sa.Text(), server_default=sa.text("'NOT_WANTED'"), nullable=False),
+    sa.Column('notice_reason_code', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('send_id', sa.Uuid(), nullable=True),
+    sa.Column('create_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('update_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('row_version', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('alarms_pk'))
+    )
+    op.fence('alarms')
+    op.create_index('alarms_by_asset', 'alarms', ['tenant_id', 'asset_id', 'start_time'], unique=False, postgresql_where=None)
+    op.create_index('alarms_by_identity', 'alarms', ['tenant_id', 'identity_id'], unique=False, postgresql_where=None)
+    op.create_index('alarms_by_party', 'alarms', ['tenant_id', 'party_id'], unique=False, postgresql_where=None)
+    op.create_index('alarms_by_rule', 'alarms', ['tenant_id', 'alarm_rule_id'], unique=False, postgresql_where=sa.text("state = 'OPEN'"))
+    op.create_index('alarms_by_state', 'alarms', ['tenant_id', 'state', 'open_time'], unique=False, postgresql_where=None)
+    op.create_index('alarms_to_tell', 'alarms', ['tenant_id', 'open_time'], unique=False, postgresql_where=sa.text("notice = 'WAITING'"))
     op.create_table('article_readings',
     sa.Column('tenant_id', sa.Uuid(), nullable=False),
     sa.Column('id', sa.Uuid(), nullable=False),
@@ -136,6 +213,76 @@ def upgrade() -> None:
     op.fence('articles')
     op.create_index('articles_by_category', 'articles', ['tenant_id', 'category_code'], unique=False, postgresql_where=None)
     op.create_index('articles_by_review', 'articles', ['tenant_id', 'review_date'], unique=False, postgresql_where=sa.text('review_date IS NOT NULL'))
+    op.create_table('asset_downtimes',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('asset_id', sa.Uuid(), nullable=False),
+    sa.Column('start_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('end_time', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('planned', sa.Boolean(), server_default=sa.text('false'), nullable=False),
+    sa.Column('reason_code', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('ticket_id', sa.Uuid(), nullable=True),
+    sa.Column('create_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('update_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('row_version', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('asset_downtimes_pk'))
+    )
+    op.fence('asset_downtimes')
+    op.create_index('asset_downtimes_by_asset', 'asset_downtimes', ['tenant_id', 'asset_id', 'start_time'], unique=False, postgresql_where=None)
+    op.create_table('asset_holdings',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('identity_id', sa.Uuid(), nullable=False),
+    sa.Column('party_id', sa.Uuid(), nullable=False),
+    sa.Column('asset_id', sa.Uuid(), nullable=False),
+    sa.Column('role', sa.Text(), nullable=False),
+    sa.Column('start_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('end_time', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('create_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('update_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('row_version', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('asset_holdings_pk'))
+    )
+    op.fence('asset_holdings')
+    op.create_index('asset_holdings_by_asset', 'asset_holdings', ['tenant_id', 'asset_id', 'start_time'], unique=False, postgresql_where=None)
+    op.create_index('asset_holdings_by_identity', 'asset_holdings', ['tenant_id', 'identity_id'], unique=False, postgresql_where=None)
+    op.create_index('asset_holdings_by_party', 'asset_holdings', ['tenant_id', 'party_id'], unique=False, postgresql_where=None)
+    op.create_table('assets',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('owner_id', sa.Uuid(), nullable=True),
+    sa.Column('unit_id', sa.Uuid(), nullable=True),
+    sa.Column('partner_party_id', sa.Uuid(), nullable=True),
+    sa.Column('kind_code', sa.Text(), nullable=False),
+    sa.Column('display_name', sa.Text(), nullable=False),
+    sa.Column('serial_number', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('serial_key', sa.Text(), nullable=True),
+    sa.Column('product_code', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('parent_id', sa.Uuid(), nullable=True),
+    sa.Column('state', sa.Text(), server_default=sa.text("'IN_STOCK'"), nullable=False),
+    sa.Column('address', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+    sa.Column('place', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('install_date', sa.Date(), nullable=True),
+    sa.Column('warranty_start_date', sa.Date(), nullable=True),
+    sa.Column('warranty_end_date', sa.Date(), nullable=True),
+    sa.Column('warranty_terms', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('link_edition', sa.Integer(), server_default=sa.text('1'), nullable=False),
+    sa.Column('custom', postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False),
+    sa.Column('external_system', sa.Text(), nullable=True),
+    sa.Column('external_id', sa.Text(), nullable=True),
+    sa.Column('create_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('update_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('row_version', sa.BigInteger(), nullable=False),
+    sa.Column('search', postgresql.TSVECTOR(), nullable=False),
+    sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('assets_pk')),
+    sa.UniqueConstraint('tenant_id', 'external_system', 'external_id', name='assets_by_external_ref'),
+    sa.UniqueConstraint('tenant_id', 'kind_code', 'serial_key', name='assets_by_serial')
+    )
+    op.fence('assets')
+    op.create_index('assets_by_parent', 'assets', ['tenant_id', 'parent_id'], unique=False, postgresql_where=sa.text('parent_id IS NOT NULL'))
+    op.create_index('assets_by_product', 'assets', ['tenant_id', 'product_code'], unique=False, postgresql_where=None)
+    op.create_index('assets_by_time', 'assets', ['tenant_id', 'create_time'], unique=False, postgresql_where=None)
+    op.create_index('assets_search', 'assets', ['tenant_id', 'search'], unique=False, postgresql_using='gin')
     op.create_table('calendars',
     sa.Column('tenant_id', sa.Uuid(), nullable=False),
     sa.Column('id', sa.Uuid(), nullable=False),
@@ -151,6 +298,59 @@ def upgrade() -> None:
     sa.UniqueConstraint('tenant_id', 'code', name='calendars_by_code')
     )
     op.fence('calendars')
+    op.create_table('device_mountings',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('device_id', sa.Uuid(), nullable=False),
+    sa.Column('asset_id', sa.Uuid(), nullable=False),
+    sa.Column('start_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('end_time', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('create_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('update_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('row_version', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('device_mountings_pk'))
+    )
+    op.fence('device_mountings')
+    op.create_index('device_mountings_by_asset', 'device_mountings', ['tenant_id', 'asset_id'], unique=False, postgresql_where=None)
+    op.create_index('device_mountings_by_device', 'device_mountings', ['tenant_id', 'device_id', 'start_time'], unique=False, postgresql_where=None)
+    op.create_table('device_readings',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('device_id', sa.Uuid(), nullable=False),
+    sa.Column('asset_id', sa.Uuid(), nullable=True),
+    sa.Column('metric_code', sa.Text(), nullable=False),
+    sa.Column('reading_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('value', sa.Double(), nullable=False),
+    sa.Column('create_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('update_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('row_version', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('device_readings_pk')),
+    sa.UniqueConstraint('tenant_id', 'device_id', 'metric_code', 'reading_time', name='device_readings_once')
+    )
+    op.fence('device_readings')
+    op.create_index('device_readings_by_asset', 'device_readings', ['tenant_id', 'asset_id', 'metric_code', 'reading_time'], unique=False, postgresql_where=None)
+    op.create_index('device_readings_by_time', 'device_readings', ['tenant_id', 'reading_time'], unique=False, postgresql_where=None)
+    op.create_table('devices',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('owner_id', sa.Uuid(), nullable=True),
+    sa.Column('unit_id', sa.Uuid(), nullable=True),
+    sa.Column('partner_party_id', sa.Uuid(), nullable=True),
+    sa.Column('code', sa.Text(), nullable=False),
+    sa.Column('display_name', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('asset_id', sa.Uuid(), nullable=True),
+    sa.Column('mount_time', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('disabled', sa.Boolean(), server_default=sa.text('false'), nullable=False),
+    sa.Column('create_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('update_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('row_version', sa.BigInteger(), nullable=False),
+    sa.Column('search', postgresql.TSVECTOR(), nullable=False),
+    sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('devices_pk')),
+    sa.UniqueConstraint('tenant_id', 'code', name='devices_by_code')
+    )
+    op.fence('devices')
+    op.create_index('devices_by_asset', 'devices', ['tenant_id', 'asset_id'], unique=False, postgresql_where=sa.text('asset_id IS NOT NULL'))
+    op.create_index('devices_search', 'devices', ['tenant_id', 'search'], unique=False, postgresql_using='gin')
     op.create_table('held_tickets',
     sa.Column('tenant_id', sa.Uuid(), nullable=False),
     sa.Column('id', sa.Uuid(), nullable=False),
@@ -394,6 +594,7 @@ def upgrade() -> None:
     sa.UniqueConstraint('tenant_id', 'number', name='tickets_by_number')
     )
     op.fence('tickets')
+    op.create_index('tickets_by_asset', 'tickets', ['tenant_id', 'asset_id', 'create_time'], unique=False, postgresql_where=sa.text('asset_id IS NOT NULL'))
     op.create_index('tickets_by_due_time', 'tickets', ['tenant_id', 'next_due_time'], unique=False, postgresql_where=sa.text('next_due_time IS NOT NULL'))
     op.create_index('tickets_by_identity', 'tickets', ['tenant_id', 'identity_id'], unique=False, postgresql_where=None)
     op.create_index('tickets_by_merge', 'tickets', ['tenant_id', 'merged_into_id'], unique=False, postgresql_where=sa.text('merged_into_id IS NOT NULL'))
@@ -428,6 +629,7 @@ def downgrade() -> None:
     op.drop_index('tickets_by_merge', table_name='tickets', postgresql_where=sa.text('merged_into_id IS NOT NULL'))
     op.drop_index('tickets_by_identity', table_name='tickets', postgresql_where=None)
     op.drop_index('tickets_by_due_time', table_name='tickets', postgresql_where=sa.text('next_due_time IS NOT NULL'))
+    op.drop_index('tickets_by_asset', table_name='tickets', postgresql_where=sa.text('asset_id IS NOT NULL'))
     op.unfence('tickets')
     op.drop_table('tickets')
     op.unfence('ticket_types')
@@ -460,8 +662,34 @@ def downgrade() -> None:
     op.drop_index('held_tickets_by_user', table_name='held_tickets', postgresql_where=None)
     op.unfence('held_tickets')
     op.drop_table('held_tickets')
+    op.drop_index('devices_search', table_name='devices', postgresql_using='gin')
+    op.drop_index('devices_by_asset', table_name='devices', postgresql_where=sa.text('asset_id IS NOT NULL'))
+    op.unfence('devices')
+    op.drop_table('devices')
+    op.drop_index('device_readings_by_time', table_name='device_readings', postgresql_where=None)
+    op.drop_index('device_readings_by_asset', table_name='device_readings', postgresql_where=None)
+    op.unfence('device_readings')
+    op.drop_table('device_readings')
+    op.drop_index('device_mountings_by_device', table_name='device_mountings', postgresql_where=None)
+    op.drop_index('device_mountings_by_asset', table_name='device_mountings', postgresql_where=None)
+    op.unfence('device_mountings')
+    op.drop_table('device_mountings')
     op.unfence('calendars')
     op.drop_table('calendars')
+    op.drop_index('assets_search', table_name='assets', postgresql_using='gin')
+    op.drop_index('assets_by_time', table_name='assets', postgresql_where=None)
+    op.drop_index('assets_by_product', table_name='assets', postgresql_where=None)
+    op.drop_index('assets_by_parent', table_name='assets', postgresql_where=sa.text('parent_id IS NOT NULL'))
+    op.unfence('assets')
+    op.drop_table('assets')
+    op.drop_index('asset_holdings_by_party', table_name='asset_holdings', postgresql_where=None)
+    op.drop_index('asset_holdings_by_identity', table_name='asset_holdings', postgresql_where=None)
+    op.drop_index('asset_holdings_by_asset', table_name='asset_holdings', postgresql_where=None)
+    op.unfence('asset_holdings')
+    op.drop_table('asset_holdings')
+    op.drop_index('asset_downtimes_by_asset', table_name='asset_downtimes', postgresql_where=None)
+    op.unfence('asset_downtimes')
+    op.drop_table('asset_downtimes')
     op.drop_index('articles_by_review', table_name='articles', postgresql_where=sa.text('review_date IS NOT NULL'))
     op.drop_index('articles_by_category', table_name='articles', postgresql_where=None)
     op.unfence('articles')
@@ -477,6 +705,18 @@ def downgrade() -> None:
     op.drop_index('article_readings_by_article', table_name='article_readings', postgresql_where=None)
     op.unfence('article_readings')
     op.drop_table('article_readings')
+    op.drop_index('alarms_to_tell', table_name='alarms', postgresql_where=sa.text("notice = 'WAITING'"))
+    op.drop_index('alarms_by_state', table_name='alarms', postgresql_where=None)
+    op.drop_index('alarms_by_rule', table_name='alarms', postgresql_where=sa.text("state = 'OPEN'"))
+    op.drop_index('alarms_by_party', table_name='alarms', postgresql_where=None)
+    op.drop_index('alarms_by_identity', table_name='alarms', postgresql_where=None)
+    op.drop_index('alarms_by_asset', table_name='alarms', postgresql_where=None)
+    op.unfence('alarms')
+    op.drop_table('alarms')
+    op.unfence('alarm_watches')
+    op.drop_table('alarm_watches')
+    op.unfence('alarm_rules')
+    op.drop_table('alarm_rules')
     op.drop_index('agents_search', table_name='agents', postgresql_using='gin')
     op.unfence('agents')
     op.drop_table('agents')

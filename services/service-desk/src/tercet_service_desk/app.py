@@ -6,5 +6,16 @@ from tercet_chassis import Service
 
 service = Service(
     "service-desk",
-    slices=["calendars", "levels", "types", "agents", "tickets", "routing", "knowledge", "satisfaction"],
+    slices=[
+        "calendars",
+        "levels",
+        "types",
+        "agents",
+        "tickets",
+        "routing",
+        "knowledge",
+        "satisfaction",
+        "assets",
+        "telemetry",
+    ],
 )

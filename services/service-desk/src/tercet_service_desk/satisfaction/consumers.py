@@ -18,6 +18,9 @@ async def ask(event: events.TicketSolved, tx: Tx) -> None:
     ticket = await store.lock_ticket(tx, UUID(event.ticket.id))
     if ticket is None or ticket.state not in ("SOLVED", "CLOSED") or await store.of_ticket(tx, ticket.id) is not None:
         return
+    # What a device reported and what went away by itself has satisfied nobody.
+    if ticket.arrival == "DEVICE" and not ticket.entry_count:
+        return
     survey = Survey(
         ticket_id=ticket.id,
         ticket_number=ticket.number,

@@ -10,8 +10,9 @@ from tercet.servicedesk.v1.ticket_service_pb2 import Ticket as TicketMessage
 from tercet_chassis import Tx, new_id
 from tercet_service_desk.tickets.jobs import watch
 from tercet_service_desk.tickets.model import Ticket, TicketEntry
-from tercet_service_desk.tickets.promises import check_type, promises_of
+from tercet_service_desk.tickets.promises import check_type, check_way, promises_of
 from tercet_service_desk.tickets.rules import number_of
+from tercet_service_desk.types.store import machines
 
 
 async def open_ticket(tx: Tx, message: TicketMessage) -> Ticket:
@@ -59,6 +60,24 @@ async def add_note(tx: Tx, ticket: Ticket, body: str) -> TicketEntry:
     await tx.flush()
     tx.emit(events.TicketNoted, ticket, entry=tx.render(entry))
     return entry
+
+
+async def may_solve(tx: Tx, ticket: Ticket) -> bool:
+    """Whether its type lets a ticket be solved from where it stands."""
+    machine = (await machines(tx)).get(ticket.type_code)
+    return machine is None or machine.entered(ticket.stage_code, "SOLVED") is not None
+
+
+async def solve(tx: Tx, ticket: Ticket, resolution: str) -> None:
+    """Records how a ticket was solved; its clocks end. Refused when it is solved or closed, or its type leads not
+    there.
+    """
+    promises = await promises_of(tx, ticket)
+    check_way(promises, "SOLVED")
+    ticket.solve(tx.now(), resolution)
+    promises.solved()
+    watch(tx, promises)
+    tx.emit(events.TicketSolved, ticket)
 
 
 def _entry(

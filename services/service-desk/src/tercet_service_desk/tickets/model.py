@@ -29,6 +29,7 @@ class Ticket(Promised, Linked, Owned, Custom, External, Searchable, Entity):
         index("tickets_by_party", "party_id", "create_time"),
         index("tickets_by_owner", "owner_id", "state"),
         index("tickets_by_identity", "identity_id"),
+        index("tickets_by_asset", "asset_id", "create_time", where="asset_id IS NOT NULL"),
         index("tickets_by_merge", "merged_into_id", where="merged_into_id IS NOT NULL"),
         index("tickets_by_due_time", "next_due_time", where="next_due_time IS NOT NULL"),
     )

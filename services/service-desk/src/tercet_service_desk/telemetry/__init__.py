@@ -1,0 +1,1 @@
+"""Telemetry: devices, their readings, and the alarms that come of them."""
