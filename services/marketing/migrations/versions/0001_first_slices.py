@@ -129,6 +129,27 @@ def upgrade() -> None:
     op.fence('channel_accounts')
     op.create_index('channel_accounts_by_channel', 'channel_accounts', ['tenant_id', 'channel_code', 'code'], unique=False, postgresql_where=None)
     op.create_index('channel_accounts_search', 'channel_accounts', ['tenant_id', 'search'], unique=False, postgresql_using='gin')
+    op.create_table('channel_intakes',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('account_code', sa.Text(), nullable=False),
+    sa.Column('mark', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('lease_id', sa.Uuid(), nullable=True),
+    sa.Column('lease_until', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('look_time', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('next_time', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('failure_count', sa.Integer(), server_default=sa.text('0'), nullable=False),
+    sa.Column('detail', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('received_count', sa.Integer(), server_default=sa.text('0'), nullable=False),
+    sa.Column('reported_count', sa.Integer(), server_default=sa.text('0'), nullable=False),
+    sa.Column('quarantined_count', sa.Integer(), server_default=sa.text('0'), nullable=False),
+    sa.Column('create_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('update_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('row_version', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('channel_intakes_pk')),
+    sa.UniqueConstraint('tenant_id', 'account_code', name='channel_intakes_by_account')
+    )
+    op.fence('channel_intakes')
     op.create_table('code_batches',
     sa.Column('tenant_id', sa.Uuid(), nullable=False),
     sa.Column('id', sa.Uuid(), nullable=False),
@@ -719,6 +740,25 @@ def upgrade() -> None:
     sa.UniqueConstraint('tenant_id', 'code', name='promotions_by_code')
     )
     op.fence('promotions')
+    op.create_table('quarantined_messages',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('account_code', sa.Text(), nullable=False),
+    sa.Column('digest', sa.Text(), nullable=False),
+    sa.Column('place', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('state', sa.Text(), server_default=sa.text("'WAITING'"), nullable=False),
+    sa.Column('cause', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('byte_count', sa.Integer(), server_default=sa.text('0'), nullable=False),
+    sa.Column('file_id', sa.Uuid(), nullable=False),
+    sa.Column('excerpt', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('create_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('update_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('row_version', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('quarantined_messages_pk')),
+    sa.UniqueConstraint('tenant_id', 'account_code', 'digest', name='quarantined_messages_once')
+    )
+    op.fence('quarantined_messages')
+    op.create_index('quarantined_messages_by_state', 'quarantined_messages', ['tenant_id', 'state', 'create_time'], unique=False, postgresql_where=None)
     op.create_table('quiet_hours',
     sa.Column('tenant_id', sa.Uuid(), nullable=False),
     sa.Column('id', sa.Uuid(), nullable=False),
@@ -755,6 +795,8 @@ def upgrade() -> None:
     sa.Column('ticket_id', sa.Uuid(), nullable=True),
     sa.Column('automatic', sa.Boolean(), server_default=sa.text('false'), nullable=False),
     sa.Column('write_time', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('files', postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'"), nullable=False),
+    sa.Column('quoted_text', sa.Text(), server_default=sa.text("''"), nullable=False),
     sa.Column('create_time', sa.DateTime(timezone=True), nullable=False),
     sa.Column('update_time', sa.DateTime(timezone=True), nullable=False),
     sa.Column('row_version', sa.BigInteger(), nullable=False),
@@ -879,6 +921,7 @@ def upgrade() -> None:
     sa.Column('ticket_id', sa.Uuid(), nullable=True),
     sa.Column('order_id', sa.Uuid(), nullable=True),
     sa.Column('in_reply_to', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('files', postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'"), nullable=False),
     sa.Column('create_time', sa.DateTime(timezone=True), nullable=False),
     sa.Column('update_time', sa.DateTime(timezone=True), nullable=False),
     sa.Column('row_version', sa.BigInteger(), nullable=False),
@@ -1113,6 +1156,9 @@ def downgrade() -> None:
     op.drop_table('received_messages')
     op.unfence('quiet_hours')
     op.drop_table('quiet_hours')
+    op.drop_index('quarantined_messages_by_state', table_name='quarantined_messages', postgresql_where=None)
+    op.unfence('quarantined_messages')
+    op.drop_table('quarantined_messages')
     op.unfence('promotions')
     op.drop_table('promotions')
     op.drop_index('profiles_search', table_name='profiles', postgresql_using='gin')
@@ -1215,6 +1261,8 @@ def downgrade() -> None:
     op.drop_table('consent_proofs')
     op.unfence('code_batches')
     op.drop_table('code_batches')
+    op.unfence('channel_intakes')
+    op.drop_table('channel_intakes')
     op.drop_index('channel_accounts_search', table_name='channel_accounts', postgresql_using='gin')
     op.drop_index('channel_accounts_by_channel', table_name='channel_accounts', postgresql_where=None)
     op.unfence('channel_accounts')

@@ -8,6 +8,6 @@ service = Service(
     "marketing",
     slices=[
         "profiles", "facts", "segments", "ledgers", "budgets", "loyalty", "tools", "policies", "grants", "till",
-        "channels", "consent", "templates", "sends", "actions", "strategies",
+        "channels", "consent", "templates", "sends", "intake", "actions", "strategies",
     ],
 )  # fmt: skip

@@ -121,6 +121,7 @@ def _draft(request: pb.SendMessageRequest) -> Draft:
         ticket_id=_uuid(request.ticket_id),
         order_id=_uuid(request.order_id),
         in_reply_to=request.in_reply_to,
+        file_ids=tuple(UUID(id) for id in request.file_ids),
     )
 
 
