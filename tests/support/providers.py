@@ -153,7 +153,7 @@ class MailServer:
 @asynccontextmanager
 async def mail_server(folder: Path) -> AsyncIterator[MailServer]:
     made = MailServer()
-    context, made.certificate = _tls(folder)
+    context, made.certificate = tls(folder)
 
     def sign_in(server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: Any) -> AuthResult:
         return AuthResult(success=(data.login, data.password) == (b"shop", b"secret"), handled=False)
@@ -173,7 +173,7 @@ async def mail_server(folder: Path) -> AsyncIterator[MailServer]:
         listening.close()
 
 
-def _tls(folder: Path) -> tuple[ssl.SSLContext, str]:
+def tls(folder: Path) -> tuple[ssl.SSLContext, str]:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
     now = dt.datetime.now(dt.UTC)
