@@ -43,8 +43,6 @@ class Mailbox:
 
     async def number_anew(self) -> None:
         """The server loses its numbering: the same mails under a new one."""
-        mailboxes, _ = self.backend.config.set_cache[USER]
-        await mailboxes.delete_mailbox("INBOX") if False else None
         self.backend.config.set_cache.clear()
         kept, self.delivered = self.delivered, []
         await self.deliver(*kept)
@@ -94,7 +92,9 @@ def mail(text: str = "您好", sender: str = "王芳 <fang@example.org>", **fiel
     return made
 
 
-def bounce(original: EmailMessage | str, status: str = "5.1.1", action: str = "failed", said: str = "no such user") -> bytes:
+def bounce(
+    original: EmailMessage | str, status: str = "5.1.1", action: str = "failed", said: str = "no such user"
+) -> bytes:
     """A delivery report as RFC 3464 has it; of a mail, or of the Message-ID of one."""
     name = original if isinstance(original, str) else str(original["Message-ID"])
     return (

@@ -174,6 +174,16 @@ async def mail_server(folder: Path) -> AsyncIterator[MailServer]:
 
 
 def tls(folder: Path) -> tuple[ssl.SSLContext, str]:
+    """A certificate for this machine and how a server uses it; all servers of a folder share one."""
+    kept = folder / "mail.pem"
+    if not kept.exists():
+        kept.write_bytes(_certified())
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(kept)
+    return context, kept.read_text().partition("-----BEGIN PRIVATE")[0]
+
+
+def _certified() -> bytes:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
     now = dt.datetime.now(dt.UTC)
@@ -191,7 +201,4 @@ def tls(folder: Path) -> tuple[ssl.SSLContext, str]:
     )
     pem = certificate.public_bytes(serialization.Encoding.PEM)
     form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    (folder / "mail.pem").write_bytes(pem + key.private_bytes(*form))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "mail.pem")
-    return context, pem.decode()
+    return pem + key.private_bytes(*form)

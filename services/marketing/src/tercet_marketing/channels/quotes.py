@@ -9,15 +9,15 @@ _HEADS = (
     re.compile(
         r"^[-_]{2,}\s*(original message|原始邮件|原始郵件|ursprüngliche nachricht|message d'origine)\s*[-_]{2,}$", re.I
     ),
-    re.compile(r"^(on|am|le|el|il|op)\s.{4,200}(wrote|schrieb|a écrit|escribió|ha scritto|schreef)\s?:?$", re.I),
-    re.compile(r"^.{0,12}\d{4}.{4,200}(写道|寫道|编写|来信)\s?[::]$"),
-    re.compile(r"^(在|于).{4,200}(写道|寫道)\s?[::]$"),
+    re.compile(r"^(on|am|le|el|il|op)\s.{4,200}(wrote|schrieb|a écrit|escribió|ha scritto|schreef)\s?[:\uff1a]?$", re.I),
+    re.compile(r"^.{0,12}\d{4}.{4,200}(写道|寫道|编写|来信)\s?[:\uff1a]$"),
+    re.compile(r"^(在|于).{4,200}(写道|寫道)\s?[:\uff1a]$"),
 )
-_BLOCK = re.compile(r"^\**(from|发件人|發件人|寄件者|von|de)\**\s?[::].*", re.I)
+_BLOCK = re.compile(r"^\**(from|发件人|發件人|寄件者|von|de)\**\s?[:\uff1a].*", re.I)
 _BLOCK_MORE = re.compile(
-    r"^\**(sent|date|to|subject|发送时间|發送時間|寄件日期|日期|收件人|主题|主題|gesendet|envoyé)\**\s?[::]", re.I
+    r"^\**(sent|date|to|subject|发送时间|發送時間|寄件日期|日期|收件人|主题|主題|gesendet|envoyé)\**\s?[:\uff1a]", re.I
 )
-_FORWARD = re.compile(r"^\s*(fw|fwd|wg|tr|转发|轉寄|轉發)\s?[::]", re.I)
+_FORWARD = re.compile(r"^\s*(fw|fwd|wg|tr|转发|轉寄|轉發)\s?[:\uff1a]", re.I)
 
 
 def split(text: str, *, subject: str, answers: bool) -> tuple[str, str]:

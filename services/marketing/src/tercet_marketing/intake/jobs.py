@@ -28,9 +28,10 @@ async def look_into_mailboxes(tx: Tx) -> None:
 
 @job
 async def fetch_account(tx: Tx, account_code: str) -> None:
-    """Begins a look into one account's mailbox, unless somebody is at it."""
+    """Begins a look into one account's mailbox; once more after the one that somebody is at, if there is one."""
     intake, moment = await store.intake_of(tx, account_code), datetime.now(UTC)
     if not intake.is_free(moment):
+        tx.schedule(fetch_account, due=tx.now() + timedelta(seconds=1), key=account_code, account_code=account_code)
         return
     lease_id = new_id()
     intake.begin(lease_id, moment)

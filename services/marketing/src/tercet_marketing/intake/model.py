@@ -24,6 +24,7 @@ class ChannelIntake(Entity):
     mark: Mapped[str] = column(default="")
     lease_id: Mapped[UUID | None]
     lease_until: Mapped[datetime | None]
+    begin_time: Mapped[datetime | None]
     look_time: Mapped[datetime | None]
     next_time: Mapped[datetime | None]
     failure_count: Mapped[int] = column(default=0)
@@ -42,7 +43,7 @@ class ChannelIntake(Entity):
 
     def begin(self, lease_id: UUID, moment: datetime) -> None:
         """Somebody looks from here on."""
-        self.lease_id, self.lease_until = lease_id, moment + LEASE
+        self.lease_id, self.lease_until, self.begin_time = lease_id, moment + LEASE, moment
 
     def advance(self, mark: str, moment: datetime) -> None:
         """All before the mark has been taken."""
@@ -50,9 +51,9 @@ class ChannelIntake(Entity):
         self.failure_count, self.detail = 0, ""
 
     def end(self, moment: datetime, interval: timedelta) -> None:
-        """There is no more just now."""
+        """There is no more: all that lay there when the look began has been taken."""
         self.lease_id = self.lease_until = None
-        self.look_time, self.next_time = moment, moment + interval
+        self.look_time, self.next_time = self.begin_time, moment + interval
 
     def fail(self, detail: str, moment: datetime, interval: timedelta) -> None:
         """It could not be looked into: again later, less and less often."""
