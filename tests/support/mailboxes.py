@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from argparse import ArgumentParser
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -110,6 +109,51 @@ def bounce(
     ).encode()
 
 
-def encrypted_context(certificate: str) -> ssl.SSLContext:
-    """Trust in the server's certificate alone."""
-    return ssl.create_default_context(cadata=certificate)
+@dataclass
+class Relay:
+    """A line to a server that counts what it says."""
+
+    port: int = 0
+    said: int = 0
+    marks: list[tuple[int, asyncio.Event]] = field(default_factory=list)
+
+    def passed_on(self, count: int) -> asyncio.Event:
+        """Is set once the server has said so many bytes more."""
+        event = asyncio.Event()
+        self.marks.append((self.said + count, event))
+        return event
+
+    def count(self, content: bytes) -> None:
+        self.said += len(content)
+        for mark, event in self.marks:
+            if self.said >= mark:
+                event.set()
+
+
+@asynccontextmanager
+async def relay(port: int) -> AsyncIterator[Relay]:
+    """A line to a server on this machine."""
+    made = Relay()
+
+    async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, count: bool) -> None:
+        try:
+            while content := await reader.read(512):
+                writer.write(content)
+                await writer.drain()
+                if count:
+                    made.count(content)
+        except ConnectionError:
+            return
+        finally:
+            writer.close()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        ahead, back = await asyncio.open_connection("127.0.0.1", port)
+        await asyncio.gather(pass_on(reader, back, False), pass_on(ahead, writer, True))
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    made.port = server.sockets[0].getsockname()[1]
+    try:
+        yield made
+    finally:
+        server.close()
