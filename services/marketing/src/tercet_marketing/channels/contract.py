@@ -250,6 +250,13 @@ class Unclear(Exception):
         self.detail = detail
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the provider wants to hear to its report, word for word."""
+
+    text: str
+
+
 class ReportForged(Exception):
     """A report that is not the provider's."""
 
@@ -303,8 +310,8 @@ class Channel(ABC):
         """What became of a message, asked by our id."""
         return Status(Fate.UNKNOWN, message_id)
 
-    async def receive(self, report: Report, account: Account, house: House) -> Sequence[Arrival | Status]:
-        """What a pushed report says. Raises `ReportForged` when the provider did not sign it."""
+    async def receive(self, report: Report, account: Account, house: House) -> Sequence[Arrival | Status | Answer]:
+        """What a pushed report says, and what is answered to it. Raises `ReportForged` when it is not the provider's."""
         raise ReportForged(f"the channel {self.code} takes no reports")
 
     def look_interval(self, account: Account) -> timedelta | None:
