@@ -24,7 +24,7 @@ USER, PASSWORD = "shop@example.com", "secret"
 
 @dataclass
 class Mailbox:
-    """The inbox of one account. `logins` counts who opened it."""
+    """The inbox of one account."""
 
     port: int
     tls_port: int
@@ -70,9 +70,9 @@ async def mailbox(folder: Path) -> AsyncIterator[Mailbox]:
     serve = ProxyProtocolReader(config.proxy_protocol).get_callback(IMAPServer(backend.login, config))
     plain = await asyncio.start_server(serve, "127.0.0.1", 0)
     encrypted = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
-    ports = [server.sockets[0].getsockname()[1] for server in (plain, encrypted)]
+    port, tls_port = (server.sockets[0].getsockname()[1] for server in (plain, encrypted))
     try:
-        yield Mailbox(*ports, certificate, backend)
+        yield Mailbox(port, tls_port, certificate, backend)
     finally:
         plain.close()
         encrypted.close()

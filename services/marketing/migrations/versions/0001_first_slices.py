@@ -136,6 +136,7 @@ def upgrade() -> None:
     sa.Column('mark', sa.Text(), server_default=sa.text("''"), nullable=False),
     sa.Column('lease_id', sa.Uuid(), nullable=True),
     sa.Column('lease_until', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('begin_time', sa.DateTime(timezone=True), nullable=True),
     sa.Column('look_time', sa.DateTime(timezone=True), nullable=True),
     sa.Column('next_time', sa.DateTime(timezone=True), nullable=True),
     sa.Column('failure_count', sa.Integer(), server_default=sa.text('0'), nullable=False),

@@ -156,7 +156,7 @@ async def bench(
             away = replace(account, settings={**settings, "api_url": "http://127.0.0.1:1"})
             return Bench(channel, account, "openid-fang", _followed(wechat), away, house)
         case "wecom":
-            settings = {"corp_id": "ww1", "agent_id": 1000002, "api_url": wecom.url}
+            settings = {"corp_id": "ww1", "agent_id": "1000002", "api_url": wecom.url}
             secrets = {"app_secret": "app-secret"}
             account = Account("qywx", settings, secrets, message_cost=COST, allow_private=True)
             away = replace(account, code="away", settings={**settings, "api_url": "http://127.0.0.1:1"})

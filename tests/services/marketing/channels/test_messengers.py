@@ -83,8 +83,8 @@ async def test_wecom_writes_to_colleagues_and_customers(marketing: Client, wecom
     wecom.answers = ["cut"]
     with pytest.raises(Unclear):
         await channel.send(message("fang"), company(wecom), inside)
+    wrong = replace(company(wecom), code="wrong", secrets={"app_secret": "guessed"})
     with pytest.raises(Later):
-        wrong = replace(company(wecom), code="wrong", secrets={"app_secret": "guessed"})
         await channel.send(message("fang"), wrong, inside)
 
 

@@ -311,7 +311,9 @@ class Channel(ABC):
         return Status(Fate.UNKNOWN, message_id)
 
     async def receive(self, report: Report, account: Account, house: House) -> Sequence[Arrival | Status | Answer]:
-        """What a pushed report says, and what is answered to it. Raises `ReportForged` when it is not the provider's."""
+        """What a pushed report says, and what is answered to it. Raises `ReportForged` when it is not
+        the provider's.
+        """
         raise ReportForged(f"the channel {self.code} takes no reports")
 
     def look_interval(self, account: Account) -> timedelta | None:

@@ -1,5 +1,5 @@
-"""Push to apps through Firebase Cloud Messaging (HTTP v1). It cannot be asked what became of a message, and does not know
-a repetition: what was cut off stays unclear.
+"""Push to apps through Firebase Cloud Messaging (HTTP v1). It cannot be asked what became of a message, and does not
+know a repetition: what was cut off stays unclear.
 """
 
 from __future__ import annotations
@@ -62,10 +62,8 @@ class Push(Channel):
             missing = [name for name in _NEEDED if not key.get(name)]
             if missing:
                 wrong["service_account"] = f"it is no JSON key of a service account: {', '.join(missing)} missing"
-        for name, url in (
-            ("api_url", account.settings.get("api_url")),
-            ("service_account", _key(account).get("token_uri")),
-        ):
+        called = {"api_url": account.settings.get("api_url"), "service_account": _key(account).get("token_uri")}
+        for name, url in called.items():
             if url and name not in wrong:
                 try:
                     check_url(str(url), allow_private=account.allow_private)
@@ -141,6 +139,5 @@ def _code(answer: http.Answer) -> str:
     told = answer.json()
     error = told.get("error") if isinstance(told, dict) else None
     details = error.get("details") if isinstance(error, dict) else None
-    return next(
-        (str(each["errorCode"]) for each in details or () if isinstance(each, dict) and "errorCode" in each), ""
-    )
+    found = (each.get("errorCode") for each in details or () if isinstance(each, dict))
+    return next((str(code) for code in found if code), "")

@@ -9,9 +9,7 @@ _HEADS = (
     re.compile(
         r"^[-_]{2,}\s*(original message|原始邮件|原始郵件|ursprüngliche nachricht|message d'origine)\s*[-_]{2,}$", re.I
     ),
-    re.compile(
-        r"^(on|am|le|el|il|op)\s.{4,200}(wrote|schrieb|a écrit|escribió|ha scritto|schreef)\s?[:\uff1a]?$", re.I
-    ),
+    re.compile(r"^(on|am|le|el|il)\s.{4,200}(wrote|schrieb|a écrit|escribió|ha scritto)\s?[:\uff1a]?$", re.I),
     re.compile(r"^.{0,12}\d{4}.{4,200}(写道|寫道|编写|来信)\s?[:\uff1a]$"),
     re.compile(r"^(在|于).{4,200}(写道|寫道)\s?[:\uff1a]$"),
 )
