@@ -1,5 +1,5 @@
-"""The sender is killed between sending and marking, at moments drawn from a seed: nobody gets a message twice, nothing
-is lost, and what cannot be known stays visible.
+"""Marketing is killed between sending and marking, and between fetching and taking, at moments drawn from a seed:
+nobody gets a message twice, no mail is lost or taken twice, and what cannot be known stays visible.
 """
 
 from __future__ import annotations
@@ -23,11 +23,13 @@ import grpc
 import pytest
 from google.protobuf.message import Message
 
+from support.mailboxes import PASSWORD, mail, mailbox, relay
 from support.providers import HttpProvider, http_provider
 from support.sending import SERVICE, message, phone
 from support.servers import Servers, running_servers
 from tercet.chassis.v1.maintenance_service_pb2 import CheckInvariantsRequest
 from tercet.marketing.v1 import channel_service_pb2 as channels
+from tercet.marketing.v1 import intake_service_pb2 as intake
 from tercet_chassis import migrations
 from tercet_chassis.contract import methods_of
 from tercet_chassis.ids import new_id
@@ -39,6 +41,7 @@ from tercet_marketing.sends.delivering import AT_ONCE_EACH
 
 SENDS = 120
 BLOWS = 4
+MAILS = 60
 
 
 class SlowProvider(HttpProvider):
@@ -92,8 +95,9 @@ class Sender:
             return await call(request, metadata=metadata, wait_for_ready=True, timeout=60)
 
 
-@pytest.fixture
-async def sender(tmp_path: Path) -> AsyncIterator[Sender]:
+@pytest.fixture(scope="module")
+async def sender(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Sender]:
+    tmp_path = tmp_path_factory.mktemp("killed")
     with running_servers(tmp_path) as servers:
         make_keys([*SERVICES, "test"], tmp_path / "keys")
         service.assemble()
@@ -131,6 +135,7 @@ async def let_leases_run_out(sender: Sender) -> None:
     """As if minutes had passed since the sender died."""
     async with database(sender) as connection:
         await connection.execute("UPDATE sends SET lease_until = now() - interval '1 minute' WHERE state = 'SENDING'")
+        await connection.execute("UPDATE channel_intakes SET lease_until = now() - interval '1 minute'")
         await connection.execute("UPDATE jobs SET lease_time = NULL")
 
 
@@ -147,10 +152,14 @@ async def states(sender: Sender) -> dict[str, str]:
         return {str(row["id"]): row["state"] for row in await connection.fetch("SELECT id, state FROM sends")}
 
 
-async def test_killed_between_sending_and_marking_nothing_goes_twice(sender: Sender) -> None:
+def drawn() -> random.Random:
     seed = int(os.environ.get("TERCET_KILL_SEED", random.randrange(10**6)))
     print(f"TERCET_KILL_SEED={seed}")  # noqa: T201  to be seen when it fails, and given again
-    draw = random.Random(seed)
+    return random.Random(seed)
+
+
+async def test_killed_between_sending_and_marking_nothing_goes_twice(sender: Sender) -> None:
+    draw = drawn()
     async with http_provider(SlowProvider()) as telling, http_provider(SlowProvider()) as mute:
         asked = {"status_url": f"{telling.url}/s/{{id}}"}
         for code, provider, more in (("telling", telling, asked), ("mute", mute, {})):
@@ -211,3 +220,41 @@ async def test_killed_between_sending_and_marking_nothing_goes_twice(sender: Sen
         checked = await sender.call("CheckInvariants", CheckInvariantsRequest())
         own = [finding for finding in checked.findings if finding.invariant.startswith("sends.")]
         assert [finding for finding in own if not finding.holds] == []
+
+
+async def arrived(sender: Sender) -> list[str]:
+    """The names of the mails that were taken."""
+    async with database(sender) as connection:
+        rows = await connection.fetch("SELECT provider_id FROM received_messages WHERE account_code = 'support'")
+    return [row["provider_id"] for row in rows]
+
+
+async def test_killed_between_fetching_and_taking_every_mail_comes_once(sender: Sender, tmp_path: Path) -> None:
+    draw = drawn()
+    async with mailbox(tmp_path) as box, relay(box.port) as line:
+        await box.deliver(
+            *(mail(f"第{number}封" + "好" * 500, Message_ID=f"<{number}@example.org>") for number in range(MAILS))
+        )
+        made = channels.ChannelAccount(code="support", channel_code="email", sender="shop@example.com", provider="LIVE")
+        made.settings.update({"host": "127.0.0.1", **box.settings(imap_port=line.port)})
+        made.secrets["password"] = PASSWORD
+        await sender.call("CreateChannelAccount", channels.CreateChannelAccountRequest(channel_account=made))
+        look = intake.FetchChannelIntakeRequest(account_code="support")
+        # What is said before a mail is fetched is some 3,000 bytes; a mail is more than 2,000.
+        reached = line.passed_on(3_000 + draw.randrange(2_000 * MAILS))
+        standing = await sender.call("FetchChannelIntake", look)
+        await asyncio.wait_for(reached.wait(), 60)
+        sender.kill()
+        before = await arrived(sender)
+        await let_leases_run_out(sender)
+        sender.start()
+        await sender.call("FetchChannelIntake", look)
+
+        async def whole() -> bool:
+            return len(await arrived(sender)) >= MAILS
+
+        await eventually(whole, 60, "mails were lost")
+        standing = await sender.call("GetChannelIntake", intake.GetChannelIntakeRequest(id=standing.id))
+        print(f"{len(before)} of {MAILS} were taken when the blow fell")  # noqa: T201
+        assert standing.quarantined_count == 0
+        assert sorted(await arrived(sender)) == sorted(f"<{number}@example.org>" for number in range(MAILS))

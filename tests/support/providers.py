@@ -153,7 +153,7 @@ class MailServer:
 @asynccontextmanager
 async def mail_server(folder: Path) -> AsyncIterator[MailServer]:
     made = MailServer()
-    context, made.certificate = _tls(folder)
+    context, made.certificate = tls(folder)
 
     def sign_in(server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: Any) -> AuthResult:
         return AuthResult(success=(data.login, data.password) == (b"shop", b"secret"), handled=False)
@@ -173,7 +173,17 @@ async def mail_server(folder: Path) -> AsyncIterator[MailServer]:
         listening.close()
 
 
-def _tls(folder: Path) -> tuple[ssl.SSLContext, str]:
+def tls(folder: Path) -> tuple[ssl.SSLContext, str]:
+    """A certificate for this machine and how a server uses it; all servers of a folder share one."""
+    kept = folder / "mail.pem"
+    if not kept.exists():
+        kept.write_bytes(_certified())
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(kept)
+    return context, kept.read_text().partition("-----BEGIN PRIVATE")[0]
+
+
+def _certified() -> bytes:
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
     now = dt.datetime.now(dt.UTC)
@@ -191,7 +201,4 @@ def _tls(folder: Path) -> tuple[ssl.SSLContext, str]:
     )
     pem = certificate.public_bytes(serialization.Encoding.PEM)
     form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    (folder / "mail.pem").write_bytes(pem + key.private_bytes(*form))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "mail.pem")
-    return context, pem.decode()
+    return pem + key.private_bytes(*form)

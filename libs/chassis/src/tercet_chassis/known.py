@@ -141,6 +141,10 @@ class Known:
         """A file's bytes, piece by piece."""
         return stored_files.read(self._tx, str(id))
 
+    async def keep_file(self, name: str, media_type: str, content: bytes) -> UUID:
+        """Keeps a file that came otherwise than by an upload; gives its id. Services see it, people do not."""
+        return await stored_files.keep(self._tx, name, media_type, content)
+
 
 async def apply_move(tx: Writing, identity_id: UUID, party_id: UUID, version: int) -> bool:
     """Puts one identity under a party in this whole service; False when a newer move is known already."""

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from tercet.chassis.v1.file_service_pb2 import File
 from tercet_chassis.errors import ResourceNotFound
+from tercet_chassis.ids import new_id
 from tercet_chassis.outbox import timestamp
 from tercet_chassis.tables import file_chunks, files
 
 if TYPE_CHECKING:
     from tercet_chassis.host import Writing
+
+CHUNK = 1 << 20
 
 
 async def readable(tx: Writing, id: str) -> File:
@@ -57,3 +61,32 @@ async def chunk(tx: Writing, id: str, sequence: int) -> bytes | None:
     query = select(file_chunks.c.content).where(mine, file_chunks.c.sequence == sequence)
     content = (await tx.session.execute(query)).scalar()
     return None if content is None else bytes(content)
+
+
+async def put_chunk(tx: Writing, id: UUID, sequence: int, content: bytes) -> None:
+    """Keeps one chunk of a file that is there once `put` has named it."""
+    values = {"tenant_id": tx.tenant_id, "file_id": id, "sequence": sequence, "content": content}
+    await tx.session.execute(insert(file_chunks).values(values))
+
+
+async def put(tx: Writing, id: UUID, name: str, media_type: str, size: int, sha256: bytes) -> None:
+    """Names a file whose chunks are kept; it is the caller's."""
+    values = {
+        "tenant_id": tx.tenant_id,
+        "id": id,
+        "name": name,
+        "media_type": media_type or "application/octet-stream",
+        "size": size,
+        "sha256": sha256,
+        "owner": tx.principal.subject,
+    }
+    await tx.session.execute(insert(files).values(values))
+
+
+async def keep(tx: Writing, name: str, media_type: str, content: bytes) -> UUID:
+    """Keeps a file that is in memory as a whole, in this transaction."""
+    id = new_id()
+    for sequence, start in enumerate(range(0, len(content), CHUNK)):
+        await put_chunk(tx, id, sequence, content[start : start + CHUNK])
+    await put(tx, id, name, media_type, len(content), hashlib.sha256(content).digest())
+    return id

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from support.messengers import Fcm, WeComServer
 from support.providers import HttpProvider, MailServer, WeChat, http_provider, mail_server
 from tercet.marketing.v1 import channel_service_pb2 as pb
 from tercet.sales.v1.activity_service_pb2 import ListActivitiesRequest
@@ -98,6 +99,20 @@ async def wechat() -> AsyncIterator[WeChat]:
         yield server
 
 
+@pytest.fixture
+async def wecom() -> AsyncIterator[WeComServer]:
+    async with http_provider(WeComServer()) as server:
+        assert isinstance(server, WeComServer)
+        yield server
+
+
+@pytest.fixture(scope="module")
+async def fcm() -> AsyncIterator[Fcm]:
+    async with http_provider(Fcm()) as server:
+        assert isinstance(server, Fcm)
+        yield server
+
+
 @pytest.fixture(params=[*sorted(installed()), *(f"console:{code}" for code in sorted(installed()))])
 async def bench(
     request: pytest.FixtureRequest,
@@ -106,6 +121,8 @@ async def bench(
     mails: MailServer,
     provider: HttpProvider,
     wechat: WeChat,
+    wecom: WeComServer,
+    fcm: Fcm,
 ) -> Bench:
     twin, _, code = request.param.rpartition(":")
     channel = installed()[code]
@@ -138,6 +155,17 @@ async def bench(
             account = Account("gzh", settings, secrets, message_cost=COST, allow_private=True)
             away = replace(account, settings={**settings, "api_url": "http://127.0.0.1:1"})
             return Bench(channel, account, "openid-fang", _followed(wechat), away, house)
+        case "wecom":
+            settings = {"corp_id": "ww1", "agent_id": "1000002", "api_url": wecom.url}
+            secrets = {"app_secret": "app-secret"}
+            account = Account("qywx", settings, secrets, message_cost=COST, allow_private=True)
+            away = replace(account, code="away", settings={**settings, "api_url": "http://127.0.0.1:1"})
+            return Bench(channel, account, "fang", _written(wecom), away, house)
+        case "push":
+            secrets = {"service_account": fcm.service_account()}
+            account = Account("app", {"api_url": fcm.url}, secrets, message_cost=COST, allow_private=True)
+            away = replace(account, settings={"api_url": "http://127.0.0.1:1"})
+            return Bench(channel, account, "device-1", _pushed(fcm), away, house)
     raise AssertionError(f"the channel {code} has no bench: give it one, so that it is held to the contract")
 
 
@@ -163,6 +191,21 @@ def _followed(wechat: WeChat) -> Callable[[str], Any]:
     async def arrived(id: str) -> list[str]:
         found = wechat.messages.get(id.replace("-", ""))
         return [] if found is None else [found["data"]["thing2"]["value"]]
+
+    return arrived
+
+
+def _written(wecom: WeComServer) -> Callable[[str], Any]:
+    async def arrived(id: str) -> list[str]:
+        # An app's messages carry no id of ours.
+        return [told["text"]["content"] for told in wecom.messages]
+
+    return arrived
+
+
+def _pushed(fcm: Fcm) -> Callable[[str], Any]:
+    async def arrived(id: str) -> list[str]:
+        return [told["notification"]["body"] for told in fcm.messages if told["data"]["message_id"] == id]
 
     return arrived
 

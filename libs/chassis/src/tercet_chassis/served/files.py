@@ -6,22 +6,18 @@ import hashlib
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
-from sqlalchemy import insert
-
 from tercet.chassis.v1.file_service_pb2 import DownloadFileRequest, File, FileChunk, GetFileRequest, UploadFileRequest
 from tercet_chassis.context import Context
 from tercet_chassis.errors import InvalidArgument
 from tercet_chassis.handlers import Handlers
 from tercet_chassis.ids import new_id
-from tercet_chassis.stored_files import chunk, readable, stored
-from tercet_chassis.tables import file_chunks, files
+from tercet_chassis.stored_files import CHUNK, chunk, put, put_chunk, readable, stored
 from tercet_chassis.transaction import Running, Tx
 
 if TYPE_CHECKING:
     from tercet_chassis.calls import Calls
 
 LARGEST = 512 << 20
-CHUNK = 1 << 20
 
 
 class FileTooLarge(InvalidArgument):
@@ -82,16 +78,7 @@ class _Upload:
             raise FileNameMissing
         await self._put(bytes(self._waiting))
         async with self._runtime.transaction(self._context) as tx:
-            values = {
-                "tenant_id": tx.tenant_id,
-                "id": self._id,
-                "name": name,
-                "media_type": media_type or "application/octet-stream",
-                "size": self._size,
-                "sha256": self._digest.digest(),
-                "owner": tx.principal.subject,
-            }
-            await tx.session.execute(insert(files).values(values))
+            await put(tx, self._id, name, media_type, self._size, self._digest.digest())
             return await stored(tx, str(self._id))
 
     async def _add(self, content: bytes) -> None:
@@ -108,6 +95,5 @@ class _Upload:
         if not content:
             return
         async with self._runtime.transaction(self._context) as tx:
-            values = {"tenant_id": tx.tenant_id, "file_id": self._id, "sequence": self._sequence, "content": content}
-            await tx.session.execute(insert(file_chunks).values(values))
+            await put_chunk(tx, self._id, self._sequence, content)
         self._sequence += 1

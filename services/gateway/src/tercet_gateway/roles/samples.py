@@ -189,6 +189,8 @@ SAMPLE_ROLES = [
             "marketing.message.read": "ALL",
             "marketing.do_not_disturb.*": "ALL",
             "marketing.template.read": "ALL",
+            "marketing.channel_intake.*": "ALL",
+            "marketing.quarantined_message.*": "ALL",
             "marketing.channel.read": "ALL",
             "gateway.unit.read": "ALL",
             "gateway.employee.read": "ALL",

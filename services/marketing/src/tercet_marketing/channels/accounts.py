@@ -9,7 +9,7 @@ from tercet_chassis import Tx
 from tercet_chassis.sealing import sealer_of
 from tercet_marketing.channels import store
 from tercet_marketing.channels.console import Console
-from tercet_marketing.channels.contract import Account, Channel
+from tercet_marketing.channels.contract import Ability, Account, Channel
 from tercet_marketing.channels.model import CONSOLE, LIVE, SEALED_FOR, ChannelAccount
 from tercet_marketing.channels.registry import installed
 
@@ -42,6 +42,11 @@ class Carriers:
         """The channel that a code leads to: an account's, or the channel itself."""
         named = self._by_code.get(code)
         return code if named is None else named.channel_code
+
+    def can(self, code: str, ability: Ability) -> bool:
+        """Whether the channel that a code leads to can that."""
+        channel = self._channels.get(self.channel_of(code))
+        return channel is not None and ability in channel.abilities
 
     def carrier(self, code: str) -> Carrier | None:
         """Who carries what is to go through an account or channel of this code; None when nobody can just now."""
@@ -97,3 +102,11 @@ async def carriers(tx: Tx) -> Carriers:
 async def carrier_of_account(tx: Tx, code: str) -> Carrier | None:
     """The carrier of one account, the console's too; None when there is none of that code."""
     return (await carriers(tx)).carrier(code)
+
+
+async def fetching(tx: Tx) -> Sequence[str]:
+    """The accounts that say where what customers write is fetched from."""
+    accounts = await store.accounts(tx)
+    carried = Carriers(tx, accounts, installed())
+    found = ((account.code, carried.carrier(account.code)) for account in accounts if account.enabled)
+    return [code for code, carrier in found if carrier is not None and carrier.channel.look_interval(carrier.account)]

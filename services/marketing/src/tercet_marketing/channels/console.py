@@ -21,7 +21,7 @@ class Console(Channel):
         self.address_kind = twin_of.address_kind
         self.platform = twin_of.platform
         self.settings = twin_of.settings
-        texts = twin_of.abilities & {Ability.HTML, Ability.SUBJECT}
+        texts = twin_of.abilities & {Ability.HTML, Ability.SUBJECT, Ability.FILES}
         self.abilities = texts | {Ability.STATUS, Ability.ONCE}
 
     async def send(self, message: Message, account: Account, house: House) -> Receipt:

@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 from uuid import UUID
@@ -45,6 +45,9 @@ class Ability(StrEnum):
     COST = "COST"
     # A message that is handed over twice under one id reaches the customer once.
     ONCE = "ONCE"
+    # Is asked for what customers write, where the account says how.
+    FETCH = "FETCH"
+    FILES = "FILES"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,16 @@ class Recipient:
 
 
 @dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that goes with a message; its bytes are marketing's file `file_id`."""
+
+    name: str
+    content_type: str
+    byte_count: int
+    file_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """What is sent. `id` is ours: the provider gets it as its idempotency key where it has one."""
 
@@ -102,6 +115,9 @@ class Message:
     # Where one click withdraws consent; empty where that is not asked for.
     unsubscribe_url: str = ""
     write_time: datetime | None = None
+    # No person wrote it: machines at the other end are told, so that none of them answers.
+    automatic: bool = False
+    files: tuple[Attachment, ...] = ()
 
     @property
     def brief(self) -> str:
@@ -143,6 +159,16 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True)
+class ArrivedFile:
+    """A file that came with a message; without content when it was too large."""
+
+    name: str
+    content_type: str
+    byte_count: int
+    content: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Arrival:
     """What a customer wrote. `provider_id` names it once for ever within the account."""
 
@@ -157,8 +183,13 @@ class Arrival:
     in_reply_to: str = ""
     # Further names of messages that it follows, the newest last.
     references: tuple[str, ...] = ()
+    # Ids of ours that those names contain, the nearest first: known before a provider's name is.
+    message_ids: tuple[UUID, ...] = ()
     automatic: bool = False
     write_time: datetime | None = None
+    # What it repeats of earlier messages; `text` is without it.
+    quoted_text: str = ""
+    files: tuple[ArrivedFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +198,32 @@ class Report:
 
     headers: Mapping[str, str]
     body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Caught:
+    """One message as it lay at the provider. `cause` says why it was not fetched whole."""
+
+    place: str
+    raw: bytes
+    cause: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Catch:
+    """What was fetched, and the mark to go on from once all of it has been taken."""
+
+    caught: Sequence[Caught]
+    mark: str
+    more: bool = False
+
+
+class Unreadable(Exception):
+    """What lay at the provider cannot be understood."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
 
 
 class Refused(Exception):
@@ -191,6 +248,13 @@ class Unclear(Exception):
     def __init__(self, detail: str) -> None:
         super().__init__(detail)
         self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the provider wants to hear to its report, word for word."""
+
+    text: str
 
 
 class ReportForged(Exception):
@@ -246,13 +310,25 @@ class Channel(ABC):
         """What became of a message, asked by our id."""
         return Status(Fate.UNKNOWN, message_id)
 
-    async def receive(self, report: Report, account: Account, house: House) -> Sequence[Arrival | Status]:
-        """What a pushed report says. Raises `ReportForged` when the provider did not sign it."""
+    async def receive(self, report: Report, account: Account, house: House) -> Sequence[Arrival | Status | Answer]:
+        """What a pushed report says, and what is answered to it. Raises `ReportForged` when it is not
+        the provider's.
+        """
         raise ReportForged(f"the channel {self.code} takes no reports")
 
-    async def fetch(self, account: Account, house: House) -> Sequence[Arrival | Status]:
-        """What waits at the provider, for channels that are asked instead of told."""
-        return ()
+    def look_interval(self, account: Account) -> timedelta | None:
+        """How long after a look for what customers wrote the next one comes; None when the account is not fetched."""
+        return None
+
+    async def fetch(self, account: Account, house: House, mark: str) -> Catch:
+        """What lies at the provider beyond a mark, the oldest first; an empty mark is the first look ever. It changes
+        nothing there, so whoever dies before the mark is kept fetches the same again. Raises `Later` or `Refused`.
+        """
+        raise Refused(f"the channel {self.code} is told, not asked")
+
+    def read(self, raw: bytes, account: Account) -> Sequence[Arrival | Status]:
+        """What one fetched message says. Raises `Unreadable`."""
+        raise Unreadable(f"the channel {self.code} reads nothing")
 
     def cost(self, message: Message, account: Account) -> Money | None:
         """What the message costs; as the account says where the provider does not."""

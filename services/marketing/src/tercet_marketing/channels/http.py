@@ -40,7 +40,13 @@ class Answer:
 
 
 async def exchange(
-    method: str, url: str, *, allow_private: bool, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    method: str,
+    url: str,
+    *,
+    allow_private: bool,
+    body: bytes | None = None,
+    headers: Mapping[str, str] | None = None,
+    most: int = _MOST_ANSWERED,
 ) -> Answer:
     """One request. Raises `Refused` for an address that may not be called, `Later` while nothing can have reached the
     provider, `Unclear` when something may have.
@@ -61,7 +67,7 @@ async def exchange(
             content = b""
             async for piece in response.aiter_bytes():
                 content += piece
-                if len(content) > _MOST_ANSWERED:
+                if len(content) > most:
                     break
             return Answer(response.status_code, dict(response.headers), content)
     except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.InvalidURL) as fault:

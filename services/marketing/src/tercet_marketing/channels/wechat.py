@@ -5,7 +5,6 @@ WeChat knows a repetition by `client_msg_id` for ten minutes only and cannot be 
 
 from __future__ import annotations
 
-import time
 from typing import Any
 from urllib.parse import quote
 
@@ -13,6 +12,7 @@ import orjson
 
 from tercet_chassis.outbound import AddressForbidden, check_url
 from tercet_marketing.channels import http
+from tercet_marketing.channels.access_tokens import AccessTokens
 from tercet_marketing.channels.contract import (
     Ability,
     Account,
@@ -34,7 +34,6 @@ _TOKEN = frozenset({40001, 40014, 41001, 42001})
 _LATER = frozenset({-1, 45009, 45011, 50002})
 # No such follower, or not one any more.
 _GONE = frozenset({40003, 43004, 43019})
-_MARGIN = 300
 
 
 class WeChatOfficial(Channel):
@@ -56,8 +55,7 @@ class WeChatOfficial(Channel):
     )
 
     def __init__(self) -> None:
-        # Access tokens by AppID and interface; WeChat gives one for two hours to whoever asks last.
-        self._tokens: dict[tuple[str, str], tuple[str, float]] = {}
+        self._tokens = AccessTokens()
 
     def check(self, account: Account) -> dict[str, str]:
         """Besides what every account needs: an interface that may be called."""
@@ -88,32 +86,31 @@ class WeChatOfficial(Channel):
                 raise Unclear("the answer cannot be read")
             if code not in _TOKEN or last:
                 raise _judged(code, str(told.get("errmsg") or ""))
-            self._tokens.pop(_name(account), None)
+            self._tokens.forget(_name(account))
         raise Later("no access token holds")
 
     async def _token(self, account: Account) -> str:
-        known = self._tokens.get(_name(account))
-        if known is not None and known[1] > time.monotonic():
-            return known[0]
-        asked = {
-            "grant_type": "client_credential",
-            "appid": account.settings["app_id"],
-            "secret": account.secrets.get("app_secret", ""),
-        }
-        # The stable token does not take away the one that another system of the tenant's may use.
-        url = f"{_home(account)}/cgi-bin/stable_token"
-        try:
-            answer = await http.exchange("POST", url, allow_private=account.allow_private, body=orjson.dumps(asked))
-        except Unclear as fault:
-            # No message has gone yet, whatever became of the question.
-            raise Later(fault.detail) from fault
-        told = answer.json()
-        if answer.status != 200 or not isinstance(told, dict) or not told.get("access_token"):
-            said = told.get("errmsg") if isinstance(told, dict) else answer.status
-            raise Later(f"no access token: {said}")
-        lasts = max(60, int(told.get("expires_in", 7200)) - _MARGIN)
-        self._tokens[_name(account)] = (str(told["access_token"]), time.monotonic() + lasts)
-        return str(told["access_token"])
+        return await self._tokens.token(_name(account), lambda: _asked(account))
+
+
+async def _asked(account: Account) -> tuple[str, int]:
+    asked = {
+        "grant_type": "client_credential",
+        "appid": account.settings["app_id"],
+        "secret": account.secrets.get("app_secret", ""),
+    }
+    # The stable token does not take away the one that another system of the tenant's may use.
+    url = f"{_home(account)}/cgi-bin/stable_token"
+    try:
+        answer = await http.exchange("POST", url, allow_private=account.allow_private, body=orjson.dumps(asked))
+    except Unclear as fault:
+        # No message has gone yet, whatever became of the question.
+        raise Later(fault.detail) from fault
+    told = answer.json()
+    if answer.status != 200 or not isinstance(told, dict) or not told.get("access_token"):
+        said = told.get("errmsg") if isinstance(told, dict) else answer.status
+        raise Later(f"no access token: {said}")
+    return str(told["access_token"]), int(told.get("expires_in", 7200))
 
 
 def _name(account: Account) -> tuple[str, str]:

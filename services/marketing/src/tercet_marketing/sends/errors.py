@@ -66,3 +66,19 @@ class QuietHoursInvalid(InvalidArgument):
 
     text = "Quiet hours from {start} to {start} are none, or all day; give another end."
     field = "quiet_hours.end"
+
+
+class FilesNotCarried(InvalidArgument):
+    """No channel that is named takes files along."""
+
+    text = (
+        "None of the channels {channel_codes} carries files; name one that does, such as email, or leave file_ids out."
+    )
+    field = "file_ids"
+
+
+class FilesTooLarge(InvalidArgument):
+    """Together the files are more than mail servers take."""
+
+    text = "The files are larger than {limit} MiB together; send fewer, or a link."
+    field = "file_ids"

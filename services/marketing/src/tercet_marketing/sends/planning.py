@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from tercet.marketing.v1 import events_pb2 as events
 from tercet_chassis import Refusal, Tx
 from tercet_marketing.channels.accounts import Carrier, Carriers, carriers
-from tercet_marketing.channels.contract import AddressKind, Channel, Message, Recipient
+from tercet_marketing.channels.contract import Ability, AddressKind, Channel, Message, Recipient
 from tercet_marketing.consent import store as consent
 from tercet_marketing.consent.links import made_token
 from tercet_marketing.consent.rules import Ask
@@ -22,6 +22,7 @@ from tercet_marketing.profiles.model import Profile
 from tercet_marketing.profiles.rules import point_digest
 from tercet_marketing.sends import rules, store
 from tercet_marketing.sends.accepting import values_for
+from tercet_marketing.sends.attaching import attachments
 from tercet_marketing.sends.model import LEASE, Send
 from tercet_marketing.sends.openings import point_of
 from tercet_marketing.sends.rules import Cap, Json, Reached, Window
@@ -138,6 +139,8 @@ def _against(send: Send, channel: str, carrier: Carrier | None, point: Json | No
         return rules.NO_ACCOUNT
     if point is None:
         return rules.NO_ADDRESS
+    if send.files and Ability.FILES not in carrier.channel.abilities:
+        return rules.FILES_NOT_CARRIED
     reason = look.standing.against(Ask(send.party_id, point_digest(point), channel, send.purpose))
     if reason:
         return reason
@@ -200,6 +203,9 @@ def _made(tx: Tx, send: Send, profile: Profile | None, carrier: Carrier, point: 
         in_reply_to=send.in_reply_to,
         unsubscribe_url=link if send.purpose == rules.MARKETING else "",
         write_time=tx.now(),
+        # What a template says, no person wrote.
+        automatic=bool(send.template_code or send.strategy_id or send.campaign_id),
+        files=attachments(send),
     )
 
 

@@ -8,9 +8,10 @@ from uuid import UUID
 
 from tercet.marketing.v1 import events_pb2 as events
 from tercet_chassis import Tx
-from tercet_marketing.channels.contract import Arrival, Channel, Fate, Status
+from tercet_marketing.channels.contract import Arrival, ArrivedFile, Channel, Fate, Status
 from tercet_marketing.profiles.rules import point_digest
 from tercet_marketing.sends import rules, store
+from tercet_marketing.sends.attaching import message_file
 from tercet_marketing.sends.delivering import Wake, failed, taken
 from tercet_marketing.sends.model import ReceivedMessage, Send
 from tercet_marketing.sends.owners import owner_of
@@ -46,15 +47,18 @@ async def _receive(tx: Tx, channel: Channel, account_code: str, arrivals: Sequen
     known = await store.known_arrivals(tx, account_code, [arrival.provider_id for arrival in arrivals])
     named = [name for arrival in arrivals for name in (arrival.in_reply_to, *arrival.references)]
     ours = await store.by_provider_ids(tx, named)
-    sends = await store.sends_by_ids(tx, ours.values())
+    by_id = [id for arrival in arrivals for id in arrival.message_ids]
+    sends = await store.sends_by_ids(tx, [*ours.values(), *by_id])
     new = 0
     for arrival in arrivals:
         if arrival.provider_id in known:
             continue
         known.add(arrival.provider_id)
         followed = [arrival.in_reply_to, *reversed(arrival.references)]
-        send = next((sends[ours[name]] for name in followed if name in ours), None)
+        answered = [*(ours[name] for name in followed if name in ours), *arrival.message_ids]
+        send = next((sends[id] for id in answered if id in sends), None)
         message = await _message(tx, channel, account_code, arrival, send)
+        message.files = [await _kept(tx, file) for file in arrival.files]
         tx.add(message)
         tx.emit(events.MessageReceived, message, occur_time=arrival.write_time)
         new += 1
@@ -79,6 +83,7 @@ async def _message(tx: Tx, channel: Channel, account_code: str, arrival: Arrival
         subject=arrival.subject[:1000],
         text=(arrival.text or plain_of(html))[:100_000],
         html=html[:200_000],
+        quoted_text=arrival.quoted_text[:100_000],
         in_reply_to=arrival.in_reply_to[:1000],
         send_id=send.id if send else None,
         ticket_id=send.ticket_id if send else None,
@@ -89,6 +94,11 @@ async def _message(tx: Tx, channel: Channel, account_code: str, arrival: Arrival
         made.owner_id, made.unit_id = profile.owner_id, profile.unit_id
         made.partner_party_id = profile.partner_party_id
     return made
+
+
+async def _kept(tx: Tx, file: ArrivedFile) -> Json:
+    id = None if file.content is None else await tx.known.keep_file(file.name, file.content_type, file.content)
+    return message_file(file.name, file.content_type, file.byte_count, id)
 
 
 async def _writer(tx: Tx, point_key: str, send: Send | None) -> tuple[UUID, UUID]:

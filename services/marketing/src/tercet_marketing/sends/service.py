@@ -16,7 +16,7 @@ from tercet.marketing.v1.profile_service_pb2 import ConsentDecision
 from tercet_chassis import Handlers, Refusal, Tx, invariant
 from tercet_chassis.binding import struct_value
 from tercet_marketing.channels.accounts import carrier_of_account
-from tercet_marketing.channels.contract import Report, ReportForged
+from tercet_marketing.channels.contract import Answer, Report, ReportForged
 from tercet_marketing.channels.errors import AccountUnknown
 from tercet_marketing.channels.house import TenantsHouse
 from tercet_marketing.sends import store
@@ -71,8 +71,12 @@ class SendService(Handlers):
             items = await carrier.channel.receive(report, carrier.account, house)
         except ReportForged as forged:
             raise ReportNotGenuine(account_code=request.account_code, cause=forged) from forged
-        count = await take_report(tx, carrier.channel, request.account_code, items, wake)
-        return pb.ReceiveFromChannelResponse(received_count=count.received, reported_count=count.reported)
+        told = [item for item in items if not isinstance(item, Answer)]
+        count = await take_report(tx, carrier.channel, request.account_code, told, wake)
+        answer = next((item.text for item in items if isinstance(item, Answer)), "")
+        return pb.ReceiveFromChannelResponse(
+            received_count=count.received, reported_count=count.reported, answer=answer
+        )
 
     async def CreateQuietHours(self, request: pb.CreateQuietHoursRequest, tx: Tx) -> QuietHours:
         """Adds quiet hours. Refuses those that begin and end at once."""
@@ -122,6 +126,7 @@ def _draft(request: pb.SendMessageRequest) -> Draft:
         ticket_id=_uuid(request.ticket_id),
         order_id=_uuid(request.order_id),
         in_reply_to=request.in_reply_to,
+        file_ids=tuple(UUID(id) for id in request.file_ids),
     )
 
 

@@ -52,7 +52,8 @@ def preference_routes(tools: Tools) -> APIRouter:
         asked = pb.UnsubscribeRequest(token=token[:2000])
         return await _page(tools, tenant, request, "Unsubscribe", asked)
 
-    @router.post("/hooks/{tenant}/{account}")
+    # Some providers first ask by GET whether the address is ours.
+    @router.api_route("/hooks/{tenant}/{account}", methods=["GET", "POST"])
     async def report(tenant: str, account: str, request: Request) -> Response:
         exchange: Exchange = request.scope["tercet.exchange"]
         body = b""
@@ -65,7 +66,9 @@ def preference_routes(tools: Tools) -> APIRouter:
         headers["query"] = str(request.url.query)[:4000]
         asked = sends.ReceiveFromChannelRequest(account_code=account[:60], headers=headers, body=body)
         answer = sends.ReceiveFromChannelResponse
-        await called(tools, tenant, request, "marketing", f"{_SENDS}ReceiveFromChannel", asked, answer)
+        told = await called(tools, tenant, request, "marketing", f"{_SENDS}ReceiveFromChannel", asked, answer)
+        if told.answer:
+            return Response(told.answer, media_type="text/plain")
         return Response(b"{}", media_type="application/json")
 
     return router

@@ -1,0 +1,1 @@
+"""Intake: what customers write is fetched from providers that are asked instead of telling, each message once."""
