@@ -428,6 +428,76 @@ def upgrade() -> None:
     )
     op.fence('ledger_postings')
     op.create_index('ledger_postings_by_reference', 'ledger_postings', ['tenant_id', 'reference', 'occur_time'], unique=False, postgresql_where=sa.text("reference <> ''"))
+    op.create_table('lifecycle_changes',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('identity_id', sa.Uuid(), nullable=False),
+    sa.Column('party_id', sa.Uuid(), nullable=False),
+    sa.Column('position_id', sa.Uuid(), nullable=False),
+    sa.Column('lifecycle_code', sa.Text(), nullable=False),
+    sa.Column('version', sa.Integer(), nullable=False),
+    sa.Column('from_stage_code', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('to_stage_code', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('cause', sa.Text(), nullable=False),
+    sa.Column('reason', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('user_id', sa.Uuid(), nullable=True),
+    sa.Column('change_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('create_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('update_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('row_version', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('lifecycle_changes_pk'))
+    )
+    op.fence('lifecycle_changes')
+    op.create_index('lifecycle_changes_by_stage', 'lifecycle_changes', ['tenant_id', 'lifecycle_code', 'to_stage_code', 'change_time'], unique=False, postgresql_where=None)
+    op.create_index('lifecycle_changes_of_identity', 'lifecycle_changes', ['tenant_id', 'identity_id', 'change_time'], unique=False, postgresql_where=None)
+    op.create_index('lifecycle_changes_of_party', 'lifecycle_changes', ['tenant_id', 'party_id', 'change_time'], unique=False, postgresql_where=None)
+    op.create_table('lifecycle_positions',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('identity_id', sa.Uuid(), nullable=False),
+    sa.Column('party_id', sa.Uuid(), nullable=False),
+    sa.Column('lifecycle_id', sa.Uuid(), nullable=False),
+    sa.Column('lifecycle_code', sa.Text(), nullable=False),
+    sa.Column('stage_code', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('category', sa.Text(), nullable=True),
+    sa.Column('stage_time', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('change_count', sa.Integer(), server_default=sa.text('0'), nullable=False),
+    sa.Column('pin_end_time', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('due_time', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('resting', sa.Boolean(), server_default=sa.text('false'), nullable=False),
+    sa.Column('create_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('update_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('row_version', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('lifecycle_positions_pk')),
+    sa.UniqueConstraint('tenant_id', 'lifecycle_id', 'identity_id', name='lifecycle_positions_once')
+    )
+    op.fence('lifecycle_positions')
+    op.create_index('lifecycle_positions_by_stage', 'lifecycle_positions', ['tenant_id', 'lifecycle_code', 'stage_code', 'stage_time'], unique=False, postgresql_where=None)
+    op.create_index('lifecycle_positions_due', 'lifecycle_positions', ['tenant_id', 'due_time'], unique=False, postgresql_where=sa.text('due_time IS NOT NULL'))
+    op.create_index('lifecycle_positions_of_identity', 'lifecycle_positions', ['tenant_id', 'identity_id'], unique=False, postgresql_where=None)
+    op.create_index('lifecycle_positions_of_party', 'lifecycle_positions', ['tenant_id', 'party_id'], unique=False, postgresql_where=None)
+    op.create_table('lifecycles',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('code', sa.Text(), nullable=False),
+    sa.Column('display_name', sa.Text(), nullable=False),
+    sa.Column('description', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('stages', postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'"), nullable=False),
+    sa.Column('time_zone', sa.Text(), server_default=sa.text("'UTC'"), nullable=False),
+    sa.Column('shown_on_profiles', sa.Boolean(), server_default=sa.text('false'), nullable=False),
+    sa.Column('state', sa.Text(), server_default=sa.text("'DRAFT'"), nullable=False),
+    sa.Column('version', sa.Integer(), server_default=sa.text('1'), nullable=False),
+    sa.Column('built_version', sa.Integer(), server_default=sa.text('0'), nullable=False),
+    sa.Column('build_time', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('reads', postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'"), nullable=False),
+    sa.Column('create_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('update_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('row_version', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('lifecycles_pk')),
+    sa.UniqueConstraint('tenant_id', 'code', name='lifecycles_by_code')
+    )
+    op.fence('lifecycles')
+    op.create_index('lifecycles_by_state', 'lifecycles', ['tenant_id', 'state'], unique=False, postgresql_where=None)
     op.create_table('loyalty_programmes',
     sa.Column('tenant_id', sa.Uuid(), nullable=False),
     sa.Column('id', sa.Uuid(), nullable=False),
@@ -677,6 +747,7 @@ def upgrade() -> None:
     sa.Column('lifecycle', sa.Text(), nullable=True),
     sa.Column('lifecycle_code', sa.Text(), server_default=sa.text("''"), nullable=False),
     sa.Column('customer_lifecycle_code', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('stage_code', sa.Text(), server_default=sa.text("''"), nullable=False),
     sa.Column('order_count', sa.Integer(), server_default=sa.text('0'), nullable=False),
     sa.Column('first_order_time', sa.DateTime(timezone=True), nullable=True),
     sa.Column('last_order_time', sa.DateTime(timezone=True), nullable=True),
@@ -822,6 +893,8 @@ def upgrade() -> None:
     sa.Column('built_version', sa.Integer(), server_default=sa.text('0'), nullable=False),
     sa.Column('build_time', sa.DateTime(timezone=True), nullable=True),
     sa.Column('reads', postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'"), nullable=False),
+    sa.Column('tag_code', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('tag_keep_days', sa.Integer(), server_default=sa.text('0'), nullable=False),
     sa.Column('create_time', sa.DateTime(timezone=True), nullable=False),
     sa.Column('update_time', sa.DateTime(timezone=True), nullable=False),
     sa.Column('row_version', sa.BigInteger(), nullable=False),
@@ -927,6 +1000,9 @@ def upgrade() -> None:
     sa.Column('approve_time', sa.DateTime(timezone=True), nullable=True),
     sa.Column('start_time', sa.DateTime(timezone=True), nullable=True),
     sa.Column('end_time', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('lifecycle_code', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('stage_code', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('include_existing', sa.Boolean(), server_default=sa.text('false'), nullable=False),
     sa.Column('create_time', sa.DateTime(timezone=True), nullable=False),
     sa.Column('update_time', sa.DateTime(timezone=True), nullable=False),
     sa.Column('row_version', sa.BigInteger(), nullable=False),
@@ -1005,6 +1081,7 @@ def upgrade() -> None:
     sa.Column('source', sa.Text(), nullable=False),
     sa.Column('change_time', sa.DateTime(timezone=True), nullable=False),
     sa.Column('user_id', sa.Text(), nullable=True),
+    sa.Column('segment_code', sa.Text(), server_default=sa.text("''"), nullable=False),
     sa.Column('create_time', sa.DateTime(timezone=True), nullable=False),
     sa.Column('update_time', sa.DateTime(timezone=True), nullable=False),
     sa.Column('row_version', sa.BigInteger(), nullable=False),
@@ -1162,6 +1239,20 @@ def downgrade() -> None:
     op.drop_index('loyalty_programmes_search', table_name='loyalty_programmes', postgresql_using='gin')
     op.unfence('loyalty_programmes')
     op.drop_table('loyalty_programmes')
+    op.drop_index('lifecycles_by_state', table_name='lifecycles', postgresql_where=None)
+    op.unfence('lifecycles')
+    op.drop_table('lifecycles')
+    op.drop_index('lifecycle_positions_of_party', table_name='lifecycle_positions', postgresql_where=None)
+    op.drop_index('lifecycle_positions_of_identity', table_name='lifecycle_positions', postgresql_where=None)
+    op.drop_index('lifecycle_positions_due', table_name='lifecycle_positions', postgresql_where=sa.text('due_time IS NOT NULL'))
+    op.drop_index('lifecycle_positions_by_stage', table_name='lifecycle_positions', postgresql_where=None)
+    op.unfence('lifecycle_positions')
+    op.drop_table('lifecycle_positions')
+    op.drop_index('lifecycle_changes_of_party', table_name='lifecycle_changes', postgresql_where=None)
+    op.drop_index('lifecycle_changes_of_identity', table_name='lifecycle_changes', postgresql_where=None)
+    op.drop_index('lifecycle_changes_by_stage', table_name='lifecycle_changes', postgresql_where=None)
+    op.unfence('lifecycle_changes')
+    op.drop_table('lifecycle_changes')
     op.drop_index('ledger_postings_by_reference', table_name='ledger_postings', postgresql_where=sa.text("reference <> ''"))
     op.unfence('ledger_postings')
     op.drop_table('ledger_postings')

@@ -7,7 +7,7 @@ from tercet_chassis import Service
 service = Service(
     "marketing",
     slices=[
-        "profiles", "facts", "segments", "ledgers", "budgets", "loyalty", "tools", "policies", "grants", "till",
-        "channels", "consent", "templates", "sends", "actions", "strategies",
+        "profiles", "facts", "segments", "lifecycle", "ledgers", "budgets", "loyalty", "tools", "policies", "grants",
+        "till", "channels", "consent", "templates", "sends", "actions", "strategies",
     ],
 )  # fmt: skip

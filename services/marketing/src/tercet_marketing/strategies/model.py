@@ -12,6 +12,7 @@ from tercet_chassis.entity import Entity, Linked, Mapped, Owned, column, index, 
 from tercet_marketing.strategies.errors import (
     DailyTimeNeeded,
     EventNotKnown,
+    LifecycleNeeded,
     PeriodEndsBeforeItBegins,
     SegmentNeeded,
     StrategyDoesNotRun,
@@ -26,11 +27,13 @@ from tercet_marketing.strategies.rules import WITHHELD, Decision
 
 DRAFT, APPROVED, RUNNING, PAUSED, ENDED = "DRAFT", "APPROVED", "RUNNING", "PAUSED", "ENDED"
 SEGMENT_ENTERED, SEGMENT_LEFT, EVENT, DAILY = "SEGMENT_ENTERED", "SEGMENT_LEFT", "EVENT", "DAILY"
+STAGE_ENTERED = "STAGE_ENTERED"
 WAITING = "WAITING"
 # What a version keeps of its strategy; the rest is where the strategy stands.
 _CONTENT = (
     "segment_code", "trigger", "event_name", "daily_time", "purpose", "priority", "exclusion_group", "exclusion_days",
-    "excluded_segment_codes", "reentry_days", "holdout_percent", "caps", "quiet_hours", "zone",
+    "excluded_segment_codes", "reentry_days", "holdout_percent", "caps", "quiet_hours", "zone", "lifecycle_code",
+    "stage_code", "include_existing",
 )  # fmt: skip
 
 
@@ -71,11 +74,16 @@ class Strategy(Entity):
     approve_time: Mapped[datetime | None]
     start_time: Mapped[datetime | None]
     end_time: Mapped[datetime | None]
+    lifecycle_code: Mapped[str] = column(default="")
+    stage_code: Mapped[str] = column(default="")
+    include_existing: Mapped[bool] = column(default=False)
 
     def check(self, events: Collection[str]) -> None:
         """Refuses a trigger without what it needs, an unknown zone, and a period that ends before it begins."""
         if self.trigger in (SEGMENT_ENTERED, SEGMENT_LEFT, DAILY) and not self.segment_code:
             raise SegmentNeeded(trigger=self.trigger)
+        if self.trigger == STAGE_ENTERED and not self.lifecycle_code:
+            raise LifecycleNeeded
         if self.trigger == EVENT and self.event_name not in events:
             raise EventNotKnown(event_name=self.event_name or "nothing", known=", ".join(sorted(events)))
         if self.trigger == DAILY and not self.daily_time:

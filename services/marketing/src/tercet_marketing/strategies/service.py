@@ -11,11 +11,18 @@ from tercet.marketing.v1 import strategy_service_pb2 as pb
 from tercet_chassis import Handlers, Tx, new_id
 from tercet_marketing.actions import store as actions
 from tercet_marketing.actions.checking import check
+from tercet_marketing.lifecycle import store as lifecycles
+from tercet_marketing.lifecycle.model import ARCHIVED
 from tercet_marketing.policies import store as policies
 from tercet_marketing.profiles.model import Profile
 from tercet_marketing.strategies import store
 from tercet_marketing.strategies.deciding import standings
-from tercet_marketing.strategies.errors import ActionNotFound, SegmentNotFound, StrategyNotFound
+from tercet_marketing.strategies.errors import (
+    ActionNotFound,
+    LifecycleNotFound,
+    SegmentNotFound,
+    StrategyNotFound,
+)
 from tercet_marketing.strategies.model import Strategy, StrategyDecision, StrategyVersion
 from tercet_marketing.strategies.occasions import HEARD
 from tercet_marketing.strategies.rules import decide
@@ -115,6 +122,12 @@ async def _check(strategy: Strategy, tx: Tx) -> None:
     missing = sorted(named - await store.open_segments(tx, named)) if named else []
     if missing:
         raise SegmentNotFound(code=missing[0])
+    if strategy.lifecycle_code:
+        lifecycle = await lifecycles.by_code(tx, strategy.lifecycle_code)
+        if lifecycle is None or lifecycle.state == ARCHIVED:
+            raise LifecycleNotFound(code=strategy.lifecycle_code)
+        if strategy.stage_code:
+            lifecycle.stage(strategy.stage_code)
     if await actions.by_code(tx, strategy.action_code) is None:
         raise ActionNotFound(code=strategy.action_code)
 
