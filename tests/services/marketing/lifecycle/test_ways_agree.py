@@ -27,15 +27,18 @@ from tercet_marketing.segments.subjects import PROFILE
 PEOPLE = 3
 STAGES = "abc"
 person = st.integers(0, PEOPLE - 1)
+VIP: dict[str, Any] = {"path": "tag_codes", "op": ":", "value": "vip"}
+LATELY: dict[str, Any] = {"facts": {"kinds": ["touch", "visit"], "within": "2w", "op": ">=", "value": 1}}
+simple = st.sampled_from((VIP, {"not": VIP}, LATELY, {"not": LATELY}))
 machines = st.tuples(
     *(
         st.fixed_dictionaries(
             {
                 "code": st.just(code),
                 "category": st.just("ACTIVE"),
-                "condition": conditions,
+                "condition": simple | conditions,
                 "min_days_in_stage": st.sampled_from((0, 0, 5)),
-                "next_stage_codes": st.lists(st.sampled_from(STAGES), max_size=2, unique=True),
+                "next_stage_codes": st.sampled_from(([], ["a"], ["b"], ["c"], ["a", "b"])),
             }
         )
         for code in STAGES
@@ -44,6 +47,7 @@ machines = st.tuples(
 changes = st.one_of(
     st.tuples(st.just("fact"), person, facts),
     st.tuples(st.just("profile"), person, st.sampled_from(([], ["vip"]))),
+    st.tuples(st.just("fact"), person, st.just({"kind": "visit", "fact_time": START, "code": "web", "amount": None})),
     st.tuples(st.just("party"), person, person),
     st.tuples(st.just("clock"), st.integers(1, 400), st.none()),
 )
@@ -149,7 +153,7 @@ class World:
 @settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
-@given(machines, st.lists(changes, min_size=1, max_size=8))
+@given(machines, st.lists(changes, min_size=4, max_size=12))
 async def test_step_by_step_and_by_hand_are_the_same(
     marketing: Client, stages: tuple[dict[str, Any], ...], steps: list[tuple[str, int, Any]]
 ) -> None:
