@@ -207,12 +207,12 @@ async def test_somebody_is_moved_by_hand_with_a_reason_and_stays_for_the_days(ma
         await marketing.UnpinParty(unpin)
     with refused("LIFECYCLE_STAGE_UNKNOWN"):
         await marketing.MoveParty(pb.MovePartyRequest(stage_code="bronze", **request))  # type: ignore[arg-type]
-    seller = marketing.as_(permissions={"marketing.lifecycle.*": "own"}, user_id=str(new_id()))
+    seller = marketing.as_(permissions={"marketing.lifecycle.*": "own"}, user_id=new_id())
     with refused("PARTY_PROFILE_NOT_FOUND"):
         await seller.MoveParty(pb.MovePartyRequest(stage_code="silver", **request))  # type: ignore[arg-type]
     with refused("PARTY_PROFILE_NOT_FOUND"):
         await seller.ExplainLifecycle(pb.ExplainLifecycleRequest(id=lifecycle.id, party_id=str(fang)))
-    nosy = marketing.as_(permissions={"marketing.lifecycle_position.read": "own"}, user_id=str(new_id()))
+    nosy = marketing.as_(permissions={"marketing.lifecycle_position.read": "own"}, user_id=new_id())
     assert await places(nosy) == {}
 
 

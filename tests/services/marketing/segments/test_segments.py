@@ -322,7 +322,8 @@ async def test_a_cancelled_rebuild_keeps_what_it_judged_and_judges_no_more(marke
 
     async def cancelled() -> bool:
         now = await marketing.GetOperation(GetOperationRequest(id=operation.id))
-        return bool(now.state == Operation.State.CANCELLED)
+        cancelled: bool = now.state == Operation.State.CANCELLED
+        return cancelled
 
     await eventually(cancelled)
     counted = await marketing.ListSegmentMembers(pb.ListSegmentMembersRequest(segment_id=segment.id, count=True))
