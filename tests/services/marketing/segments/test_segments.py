@@ -315,15 +315,15 @@ async def test_a_cancelled_rebuild_keeps_what_it_judged_and_judges_no_more(marke
         operation = await marketing.RebuildSegment(pb.RebuildSegmentRequest(id=segment.id))
 
         async def first_piece() -> bool:
-            return (await marketing.GetOperation(GetOperationRequest(id=operation.id))).done_count == PIECE
+            now: Operation = await marketing.GetOperation(GetOperationRequest(id=operation.id))
+            return now.done_count == PIECE
 
         await eventually(first_piece)
         await marketing.CancelOperation(CancelOperationRequest(id=operation.id))
 
     async def cancelled() -> bool:
-        now = await marketing.GetOperation(GetOperationRequest(id=operation.id))
-        cancelled: bool = now.state == Operation.State.CANCELLED
-        return cancelled
+        now: Operation = await marketing.GetOperation(GetOperationRequest(id=operation.id))
+        return now.state == Operation.State.CANCELLED
 
     await eventually(cancelled)
     counted = await marketing.ListSegmentMembers(pb.ListSegmentMembersRequest(segment_id=segment.id, count=True))

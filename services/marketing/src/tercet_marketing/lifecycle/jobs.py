@@ -7,7 +7,7 @@ from uuid import UUID
 from tercet.marketing.v1 import events_pb2 as events
 from tercet_chassis import Tx, every, job
 from tercet_marketing.lifecycle import store
-from tercet_marketing.lifecycle.judge import judge
+from tercet_marketing.lifecycle.judge import judge, machines
 from tercet_marketing.lifecycle.model import LIVE, Lifecycle
 from tercet_marketing.profiles.store import showing_a_stage, showing_otherwise
 from tercet_marketing.segments.store import after
@@ -25,7 +25,8 @@ async def follow_time(tx: Tx) -> None:
 @job
 async def follow_due(tx: Tx) -> None:
     """Judges those whose time has come; when there are more, again at once."""
-    waiting = await store.due(tx, PIECE)
+    # What cannot be judged, as it asks a field that was taken away, must not stand in the way of the rest.
+    waiting = await store.due(tx, [machine.live.id for machine in await machines(tx)], PIECE)
     await judge(tx, waiting)
     if len(waiting) == PIECE:
         tx.schedule(follow_due, due=tx.now(), key="lifecycle:due")

@@ -82,12 +82,12 @@ async def judge(
     """Judges parties by all live lifecycles, by those of `codes`, or by those that count facts of `kinds`; tells who
     comes to another stage, and gives how many do.
     """
-    machines = await _machines(tx, codes, kinds)
     given = sorted(set(parties))
-    if not machines or not given:
+    asked = await machines(tx, codes, kinds) if given else []
+    if not asked:
         return 0
-    judging = await _begin(tx, given, machines)
-    for machine in machines:
+    judging = await _begin(tx, given, asked)
+    for machine in asked:
         machine.at(tx.now())
         for party_id, members in judging.members.items():
             judging.follow(machine, party_id, members)
@@ -134,7 +134,8 @@ async def standing(tx: Tx, live: Live, party_id: UUID) -> tuple[Machine, Lifecyc
     return machine, rules.leading(machine.stages, mine), members
 
 
-async def _machines(tx: Tx, codes: Collection[str] | None, kinds: Collection[str] | None) -> list[Machine]:
+async def machines(tx: Tx, codes: Collection[str] | None = None, kinds: Collection[str] | None = None) -> list[Machine]:
+    """The live lifecycles that can be judged, those of `codes`, or those that count facts of `kinds`."""
     found = []
     for live in await store.live(tx):
         if (codes is not None and live.code not in codes) or (kinds is not None and not _counts(live, kinds)):
@@ -157,15 +158,15 @@ async def _machine(tx: Tx, live: Live) -> Machine:
     return Machine(live, stages_of(live.stages), judgings)
 
 
-async def _members(tx: Tx, parties: Sequence[UUID], machines: Sequence[Machine]) -> list[Record]:
-    facts = sorted({kind for machine in machines for kind in asked_facts(machine.live.reads)})
+async def _members(tx: Tx, parties: Sequence[UUID], asked: Sequence[Machine]) -> list[Record]:
+    facts = sorted({kind for machine in asked for kind in asked_facts(machine.live.reads)})
     found = await records(tx, PROFILE, await of_parties(tx, PROFILE, parties), facts)
     return sorted(found, key=lambda record: (record.create_time, record.id))
 
 
-async def _begin(tx: Tx, parties: Sequence[UUID], machines: Sequence[Machine]) -> _Judging:
+async def _begin(tx: Tx, parties: Sequence[UUID], asked: Sequence[Machine]) -> _Judging:
     await tx.hold("lifecycle", parties)
-    members = await _members(tx, parties, machines)
+    members = await _members(tx, parties, asked)
     known = await store.positions(tx, parties, [record.identity_id for record in members])
     return _Judging(tx, members, known, await personal_paths(tx, Profile))
 
@@ -266,7 +267,9 @@ class _Judging:
         moved = [
             one for rows in self._known.values() for one in rows if vars(one) != self._before.get(one.id, vars(one))
         ]
-        await store.write(self.tx, self._fresh, moved, self._changes)
+        # Who belongs nowhere, now and later, needs no row that says so.
+        fresh = [one for one in self._fresh if one.stage_code or one.due_time is not None]
+        await store.write(self.tx, fresh, moved, self._changes)
         last = {change["position_id"]: change for change in self._changes}
         for machine, position, left in self.turned.values():
             change = last[position.id]

@@ -17,16 +17,17 @@ from tercet_conditions import ConditionError
 from tercet_marketing.lifecycle import checking, rules, store
 from tercet_marketing.lifecycle.errors import LifecycleNotPinned
 from tercet_marketing.lifecycle.jobs import PIECE, build_lifecycle, build_piece, show_none
-from tercet_marketing.lifecycle.judge import Machine, Told, move, standing, unpin
+from tercet_marketing.lifecycle.judge import Told, move, standing, unpin
 from tercet_marketing.lifecycle.model import LIVE, Lifecycle, LifecyclePosition
-from tercet_marketing.lifecycle.rules import Place, Stage
+from tercet_marketing.lifecycle.rules import Place
 from tercet_marketing.lifecycle.store import Live
 from tercet_marketing.profiles.errors import PartyProfileNotFound
 from tercet_marketing.profiles.model import Profile
 from tercet_marketing.segments.errors import SegmentConditionInvalid
-from tercet_marketing.segments.language import Record
 from tercet_marketing.segments.store import total
 from tercet_marketing.segments.subjects import PROFILE
+
+UNSEEN = "because of a profile that you may not see"
 
 
 class LifecycleService(Handlers):
@@ -93,14 +94,14 @@ class LifecycleService(Handlers):
         """Puts a party at a stage for some days. Refuses whom the caller may not move."""
         lifecycle, live = await _live(tx, request.id)
         stage = lifecycle.stage(request.stage_code)
-        party_id = await _reached(tx, request.party_id, "marketing.lifecycle.move")
+        party_id, _ = await _reached(tx, request.party_id, "marketing.lifecycle.move")
         told = Told(stage, request.reason, tx.now() + timedelta(days=request.pin_days))
         return await move(tx, live, party_id, told)
 
     async def UnpinParty(self, request: pb.UnpinPartyRequest, tx: Tx) -> LifecyclePosition:
         """Has the rules decide again. Refuses when they do."""
         _, live = await _live(tx, request.id)
-        party_id = await _reached(tx, request.party_id, "marketing.lifecycle.move")
+        party_id, _ = await _reached(tx, request.party_id, "marketing.lifecycle.move")
         position, pinned = await unpin(tx, live, party_id)
         if not pinned:
             raise LifecycleNotPinned(party_id=party_id)
@@ -109,7 +110,7 @@ class LifecycleService(Handlers):
     async def ExplainLifecycle(self, request: pb.ExplainLifecycleRequest, tx: Tx) -> pb.LifecycleExplanation:
         """Tells where a party is and why, stage by stage. Refuses whom the caller may not see."""
         _, live = await _live(tx, request.id)
-        party_id = await _reached(tx, request.party_id, "marketing.lifecycle.read")
+        party_id, seen = await _reached(tx, request.party_id, "marketing.lifecycle.read")
         try:
             machine, position, members = await standing(tx, live, party_id)
         except ConditionError as wrong:
@@ -119,8 +120,6 @@ class LifecycleService(Handlers):
         if position is not None:
             shown: Any = tx.render(position)
             answer.position.CopyFrom(shown)
-        if not members:
-            raise PartyProfileNotFound(party_id=party_id)
         fits = {stage.code: machine.fitting(stage, members) for stage in machine.stages}
         way = rules.way(machine.stages, place, lambda stage: fits[stage.code] is not None, now)
         answer.chosen_stage_code = way[-1].code if way else place.stage_code
@@ -130,7 +129,9 @@ class LifecycleService(Handlers):
         open_to = {stage.code for stage in rules.reachable(machine.stages, place)}
         for stage in machine.stages:
             fitting = fits[stage.code]
-            because = _because(machine, stage, fitting or members[0], hidden)
+            # Values are told of profiles that the caller may see; whether a stage fits goes by all of them.
+            told = next((one for one in members if one.id in seen and (fitting is None or one is fitting)), None)
+            because = UNSEEN if told is None else machine.judgings[stage.code].explained(told).told(hidden)
             answer.stages.add(
                 stage_code=stage.code, holds=fitting is not None, reachable=stage.code in open_to, because=because
             )
@@ -142,20 +143,17 @@ class LifecycleService(Handlers):
         return await tx.page(LifecyclePosition, request, response=pb.ListLifecyclePositionsResponse, where=where)
 
 
-def _because(machine: Machine, stage: Stage, record: Record, hidden: frozenset[str]) -> str:
-    return machine.judgings[stage.code].explained(record).told(hidden)
-
-
 async def _live(tx: Tx, id: str) -> tuple[Lifecycle, Live]:
     lifecycle = await tx.get(Lifecycle, id)
     lifecycle.check_live()
     return lifecycle, next(live for live in await store.live(tx) if live.id == lifecycle.id)
 
 
-async def _reached(tx: Tx, party_id: str, permission: str) -> UUID:
-    if not await store.within_reach(tx, UUID(party_id), permission):
+async def _reached(tx: Tx, party_id: str, permission: str) -> tuple[UUID, set[UUID]]:
+    seen = await store.within_reach(tx, UUID(party_id), permission)
+    if not seen:
         raise PartyProfileNotFound(party_id=party_id)
-    return UUID(party_id)
+    return UUID(party_id), seen
 
 
 def _follow(tx: Tx, lifecycle: Lifecycle, *, was_shown: bool = False) -> None:

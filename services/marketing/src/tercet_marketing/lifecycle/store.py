@@ -35,9 +35,8 @@ _MOVED = (
     "id", "party_id", "stage_code", "category", "stage_time", "change_count", "pin_end_time", "due_time", "resting",
 )  # fmt: skip
 _DUE = (
-    "SELECT position.party_id FROM lifecycle_positions AS position "
-    "JOIN lifecycles AS lifecycle ON lifecycle.tenant_id = position.tenant_id AND lifecycle.id = position.lifecycle_id "
-    "WHERE position.due_time <= $1 AND lifecycle.state = 'LIVE' ORDER BY position.due_time LIMIT $2"
+    "SELECT party_id FROM lifecycle_positions WHERE due_time <= $1 AND lifecycle_id = ANY($2) "
+    "ORDER BY due_time LIMIT $3"
 )
 _PARTIES = "SELECT DISTINCT party_id FROM profiles WHERE id = ANY($1)"
 # Positions while they are worked out: written in one statement, not row by row.
@@ -104,9 +103,9 @@ def _values(position: LifecyclePosition) -> dict[str, Any]:
     return {name: getattr(position, name) for name in (*_MOVED, "identity_id", "lifecycle_id", "lifecycle_code")}
 
 
-async def due(tx: Tx, limit: int) -> list[UUID]:
-    """Parties whose time has come, longest waiting first."""
-    return [row["party_id"] for row in await tx.fetch(_DUE, tx.now(), limit)]
+async def due(tx: Tx, lifecycles: Sequence[UUID], limit: int) -> list[UUID]:
+    """Parties whose time has come in these lifecycles, longest waiting first."""
+    return [row["party_id"] for row in await tx.fetch(_DUE, tx.now(), lifecycles, limit)]
 
 
 async def parties_of(tx: Tx, profile_ids: Iterable[UUID]) -> list[UUID]:
@@ -114,8 +113,8 @@ async def parties_of(tx: Tx, profile_ids: Iterable[UUID]) -> list[UUID]:
     return [row["party_id"] for row in await tx.fetch(_PARTIES, sorted(set(profile_ids)))]
 
 
-async def within_reach(tx: Tx, party_id: UUID, permission: str) -> bool:
-    """Whether the caller reaches any profile of the party with a permission."""
+async def within_reach(tx: Tx, party_id: UUID, permission: str) -> set[UUID]:
+    """The profiles of a party that the caller reaches with a permission."""
     rows = view(Profile).c
-    query = select(rows.id).where(rows.party_id == party_id, reach(Profile, rows, tx.principal, permission)).limit(1)
-    return (await tx.session.scalar(query)) is not None
+    query = select(rows.id).where(rows.party_id == party_id, reach(Profile, rows, tx.principal, permission))
+    return set(await tx.session.scalars(query))
