@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
+from google.protobuf import json_format
 from google.protobuf.struct_pb2 import Struct
 
 from support.deals import catalogue, confirmed, line, new_customer, told
@@ -24,6 +27,7 @@ from tercet_chassis.principal import Principal
 from tercet_chassis.testing import Client, refused
 from tercet_marketing.profiles import store as profiles
 
+EXAMPLE = Path(__file__).parents[4] / "examples" / "lifecycle.json"
 BOUGHT = {"facts": {"kinds": ["order"], "within": "1d", "op": ">=", "value": 1}}
 EVER = {"facts": {"kinds": ["order"], "op": ">=", "value": 1}}
 ACTIVE, NURTURE, POTENTIAL, CHURNED = (
@@ -301,3 +305,17 @@ async def test_only_drafts_go_live_and_only_live_ones_judge(marketing: Client) -
         await marketing.ActivateLifecycle(pb.ActivateLifecycleRequest(id=lifecycle.id))
     with refused("LIFECYCLE_ZONE_UNKNOWN"):
         await draft(marketing, *TAGGED, code="far", time_zone="Mars/Olympus")
+
+
+async def test_the_example_can_be_used_as_it_is(sales: Client, marketing: Client) -> None:
+    example = json_format.ParseDict(json.loads(EXAMPLE.read_text("utf-8")), pb.Lifecycle())
+    made = await marketing.CreateLifecycle(pb.CreateLifecycleRequest(lifecycle=example))
+    await marketing.ActivateLifecycle(pb.ActivateLifecycleRequest(id=made.id))
+    await catalogue(sales, {"F1": "100"})
+    customer = await new_customer(sales, "王芳")
+    await sales.settled()
+    assert await places(marketing) == {customer.party_id: "potential"}
+    for stage in ("active", "active", "active", "loyal"):
+        await confirmed(sales, customer, line("F1"))
+        await sales.settled()
+        assert await places(marketing) == {customer.party_id: stage}
