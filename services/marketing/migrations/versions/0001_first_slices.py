@@ -248,7 +248,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('facts_pk'))
     )
     op.fence('facts')
-    op.create_index('facts_by_time', 'facts', ['tenant_id', 'kind', 'fact_time', 'party_id'], unique=False, postgresql_where=None)
+    op.create_index('facts_by_time', 'facts', ['tenant_id', 'kind', 'fact_time', 'party_id'], unique=False, postgresql_where=sa.text('voided IS FALSE'))
     op.create_index('facts_of_identity', 'facts', ['tenant_id', 'identity_id'], unique=False, postgresql_where=None)
     op.create_index('facts_of_party', 'facts', ['tenant_id', 'party_id', 'kind', 'fact_time'], unique=False, postgresql_where=None)
     op.create_table('frequency_caps',
@@ -1285,7 +1285,7 @@ def downgrade() -> None:
     op.drop_table('frequency_caps')
     op.drop_index('facts_of_party', table_name='facts', postgresql_where=None)
     op.drop_index('facts_of_identity', table_name='facts', postgresql_where=None)
-    op.drop_index('facts_by_time', table_name='facts', postgresql_where=None)
+    op.drop_index('facts_by_time', table_name='facts', postgresql_where=sa.text('voided IS FALSE'))
     op.unfence('facts')
     op.drop_table('facts')
     op.unfence('ended_benefit_keys')
