@@ -69,6 +69,10 @@ bench-identity: setup ## Measure who-is-who on a labelled set (DATA=folder with 
 bench-knowledge: setup ## Measure search and suggestions in the knowledge base (ARTICLES=10000 SECONDS=5)
 	PYTHONPATH=.:tests $(BIN)/python -m benchmarks.knowledge --articles $(or $(ARTICLES),10000) --seconds $(or $(SECONDS),5)
 
+.PHONY: bench-segments
+bench-segments: setup ## Measure counts over profiles and events to membership (PROFILES=1000000 SECONDS=30)
+	PYTHONPATH=.:tests $(BIN)/python -m benchmarks.segments --profiles $(or $(PROFILES),1000000) --seconds $(or $(SECONDS),30)
+
 ##@ Images
 # BASE_IMAGE, REGISTRY (with its slash) and TAG may be given; docker, podman or buildah builds, whichever is there.
 BASE_IMAGE ?= python:3.11-slim-bookworm

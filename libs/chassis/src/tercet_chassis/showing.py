@@ -38,12 +38,20 @@ async def hidden_paths(tx: Reading, entity: type[Entity]) -> frozenset[str]:
     masks = tx.principal.masks
     if not masks:
         return frozenset()
-    known = tx.runtime.bindings.of(entity).personal_fields()
-    found = {name for name, personal in known.items() if hides(masks, personal)}
+    return frozenset(path for path, personal in (await _personal(tx, entity)).items() if hides(masks, personal))
+
+
+async def personal_paths(tx: Reading, entity: type[Entity]) -> frozenset[str]:
+    """The paths of conditions on an entity that hold personal data: an explanation that is kept tells none of them."""
+    return frozenset(await _personal(tx, entity))
+
+
+async def _personal(tx: Reading, entity: type[Entity]) -> dict[str, str]:
+    found = dict(tx.runtime.bindings.of(entity).personal_fields())
     if issubclass(entity, Custom):
         own = custom_fields.personal(await custom_fields.definitions(tx, entity.__tablename__))
-        found |= {f"custom.{key}" for key, personal in own.items() if hides(masks, personal)}
-    return frozenset(found)
+        found |= {f"custom.{key}": personal for key, personal in own.items()}
+    return found
 
 
 async def _own_fields(runtime: Host, context: Context) -> Mapping[str, Mapping[str, str]]:

@@ -10,6 +10,7 @@ import pytest
 from google.protobuf.struct_pb2 import Struct
 
 from support.deals import catalogue, confirmed, line, new_customer, told
+from tercet.chassis.v1.operation_service_pb2 import CancelOperationRequest, GetOperationRequest, Operation
 from tercet.leads.v1.events_pb2 import PartyMembersMoved
 from tercet.leads.v1.identity_service_pb2 import PartyMove
 from tercet.leads.v1.lead_service_pb2 import CreateLeadRequest, Lead
@@ -23,7 +24,8 @@ from tercet_chassis.errors import Refusal
 from tercet_chassis.ids import new_id
 from tercet_chassis.principal import Principal
 from tercet_chassis.testing import Client, eventually, refused
-from tercet_marketing.segments.jobs import follow_due
+from tercet_marketing.profiles.model import Profile as ProfileRow
+from tercet_marketing.segments.jobs import PIECE, follow_due
 
 NO_ORDER = {"facts": {"kinds": ["order"], "within": "30d", "op": "=", "value": 0}}
 ACTIVE = {"facts": {"kinds": ["touch", "visit", "call"], "within": "30d", "op": ">=", "value": 1}}
@@ -288,3 +290,41 @@ async def test_rebuilding_is_an_operation_that_finds_what_was_missed(sales: Clie
     assert operation.id
     assert await members(marketing, segment) == {profile.id for profile in profiles}
     assert (await marketing.ListProfiles(ListProfilesRequest(count=True))).total_size == 2
+
+
+async def test_who_fitted_before_enters_as_initial_and_who_comes_later_does_not(
+    sales: Client, marketing: Client
+) -> None:
+    await customers(sales, marketing, "王芳")
+    segment = await live(marketing, "all", {"path": "order_count", "op": "=", "value": 0})
+    await customers(sales, marketing, "李娜")
+    change = pb.Segment(id=segment.id, condition=tree({"path": "order_count", "op": "<", "value": 1}))
+    await marketing.UpdateSegment(pb.UpdateSegmentRequest(segment=change, update_mask={"paths": ["condition"]}))
+    await marketing.settled()
+    await customers(sales, marketing, "张伟")
+    assert [event.initial for event in await told(marketing, events.SegmentEntered)] == [True, False, False]
+
+
+async def test_a_cancelled_rebuild_keeps_what_it_judged_and_judges_no_more(marketing: Client) -> None:
+    segment = await live(marketing, "all", {})
+    ids = sorted(new_id() for _ in range(2 * PIECE + 1))
+    async with marketing.transaction() as tx:
+        tx.stage(ProfileRow, [{"id": id, "identity_id": id, "party_id": id, "display_name": ""} for id in ids])
+    async with marketing.transaction() as tx:
+        await tx.hold("segments", [ids[PIECE]])
+        operation = await marketing.RebuildSegment(pb.RebuildSegmentRequest(id=segment.id))
+
+        async def first_piece() -> bool:
+            now: Operation = await marketing.GetOperation(GetOperationRequest(id=operation.id))
+            return now.done_count == PIECE
+
+        await eventually(first_piece)
+        await marketing.CancelOperation(CancelOperationRequest(id=operation.id))
+
+    async def cancelled() -> bool:
+        now: Operation = await marketing.GetOperation(GetOperationRequest(id=operation.id))
+        return now.state == Operation.State.CANCELLED
+
+    await eventually(cancelled)
+    counted = await marketing.ListSegmentMembers(pb.ListSegmentMembersRequest(segment_id=segment.id, count=True))
+    assert counted.total_size == 2 * PIECE

@@ -47,6 +47,11 @@ SAMPLE_ROLES = [
             "marketing.promotion.read": "ALL",
             "marketing.campaign.read": "ALL",
             "marketing.segment.read": "ALL",
+            # Whoever looks after customers may say at which stage the relation with one is.
+            "marketing.lifecycle.read": "UNIT_BELOW",
+            "marketing.lifecycle.move": "UNIT_BELOW",
+            "marketing.lifecycle_position.read": "UNIT_BELOW",
+            "marketing.lifecycle_change.read": "UNIT_BELOW",
             "service-desk.ticket.read": "UNIT_BELOW",
             "gateway.unit.read": "ALL",
             "gateway.employee.*": "UNIT_BELOW",
@@ -89,6 +94,9 @@ SAMPLE_ROLES = [
             "sales.pipeline.read": "ALL",
             "sales.currency_rate.read": "ALL",
             "marketing.profile.read": "OWN",
+            "marketing.lifecycle.read": "OWN",
+            "marketing.lifecycle_position.read": "OWN",
+            "marketing.lifecycle_change.read": "OWN",
             "marketing.membership.read": "OWN",
             "marketing.loyalty_programme.read": "ALL",
             # What a customer says on the phone must not wait for somebody else to write it down.

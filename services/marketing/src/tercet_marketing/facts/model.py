@@ -14,7 +14,8 @@ class Fact(Linked, OfParty, Entity):
     __tablename__ = "facts"
     __table_args__ = (
         index("facts_of_party", "party_id", "kind", "fact_time"),
-        index("facts_by_time", "kind", "fact_time", "party_id"),
+        # All that counting over everybody needs, in the words in which it asks: read without the rows themselves.
+        index("facts_by_time", "kind", "fact_time", "party_id", where="voided IS FALSE"),
         index("facts_of_identity", "identity_id"),
     )
 

@@ -12,8 +12,8 @@ from tercet_chassis import Tx
 from tercet_marketing.plans import store
 from tercet_marketing.plans.model import Plan
 from tercet_marketing.plans.rules import daily_moments, days_between
-from tercet_marketing.strategies.lifecycle import APPROVED, ENDED, RUNNING
 from tercet_marketing.strategies.model import DAILY, Strategy
+from tercet_marketing.strategies.states import APPROVED, ENDED, RUNNING
 
 Triggers = dict[date, list[pb.CalendarTrigger]]
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from tercet_chassis import Tx, job
 from tercet_marketing.plans.model import Plan
 from tercet_marketing.plans.steering import end, runnable, start, zone_of
-from tercet_marketing.strategies.lifecycle import APPROVED, PAUSED, RUNNING
+from tercet_marketing.strategies.states import APPROVED, PAUSED, RUNNING
 
 
 async def set_alarms(tx: Tx, plan: Plan) -> None:

@@ -19,10 +19,10 @@ from tercet_marketing.plans.errors import (
     PlanRuns,
     PlanZoneNotKnown,
 )
-from tercet_marketing.strategies.lifecycle import Lifecycle, Refusals
+from tercet_marketing.strategies.states import Refusals, Steered
 
 
-class Plan(Lifecycle, Searchable, Entity):
+class Plan(Steered, Searchable, Entity):
     """Strategies over a time."""
 
     refusals = Refusals(PlanEnded, PlanRuns, PlanNotDraft, PlanNotApproved, PlanDoesNotRun, PlanHasHistory)

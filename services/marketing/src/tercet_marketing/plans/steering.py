@@ -15,8 +15,8 @@ from tercet_marketing.plans.errors import (
 )
 from tercet_marketing.plans.model import Plan
 from tercet_marketing.strategies import steering
-from tercet_marketing.strategies.lifecycle import APPROVED, DRAFT, ENDED, PAUSED, RUNNING
 from tercet_marketing.strategies.model import Strategy
+from tercet_marketing.strategies.states import APPROVED, DRAFT, ENDED, PAUSED, RUNNING
 
 
 async def zone_of(tx: Tx, plan: Plan) -> ZoneInfo:

@@ -16,9 +16,9 @@ from tercet_marketing.plans.model import Plan
 from tercet_marketing.segments.model import SegmentMember
 from tercet_marketing.sends.model import Send
 from tercet_marketing.sends.rules import QUEUED
-from tercet_marketing.strategies.lifecycle import ENDED
 from tercet_marketing.strategies.model import Strategy, StrategyDecision
 from tercet_marketing.strategies.rules import DEFERRED
+from tercet_marketing.strategies.states import ENDED
 
 _OUTLIVED = (
     "SELECT DISTINCT s.code FROM fenced.plans p JOIN fenced.strategies s ON p.strategy_codes ? s.code "

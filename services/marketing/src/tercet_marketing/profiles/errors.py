@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tercet_chassis.errors import InvalidArgument, NotFound
+from tercet_chassis.errors import FailedPrecondition, InvalidArgument, NotFound
 
 
 class PartyProfileNotFound(NotFound):
@@ -15,6 +15,13 @@ class TagNotFound(NotFound):
     """The tag is not on the profile."""
 
     text = "The profile has no tag {tag_code}; list its tags to see which it has."
+    field = "tag_code"
+
+
+class TagHeldByRule(FailedPrecondition):
+    """A segment's condition holds the tag."""
+
+    text = "The tag {tag_code} is held by segment {segment_code}; change its condition, or archive it."
     field = "tag_code"
 
 

@@ -6,7 +6,8 @@ from datetime import datetime
 
 from tercet.marketing.v1 import events_pb2 as events
 from tercet_chassis import Tx, job
-from tercet_marketing.profiles.model import Profile, TagChange
+from tercet_marketing.profiles.model import Profile
+from tercet_marketing.profiles.tagging import remember
 
 
 @job
@@ -18,8 +19,5 @@ async def expire_tag(tx: Tx, profile_id: str, tag_code: str) -> None:
     if profile is None or tag is None or expire is None or datetime.fromisoformat(expire) > tx.now():
         return
     profile.remove_tag(tag_code)
-    change = TagChange(
-        profile_id=profile.id, tag_code=tag_code, action="EXPIRED", source=tag["source"], change_time=tx.now()
-    )
-    tx.add(change)
+    remember(tx, profile, tag_code, "EXPIRED", tag["source"], tag.get("segment_code", ""))
     tx.emit(events.TagRemoved, profile, tag_code=tag_code, expired=True)

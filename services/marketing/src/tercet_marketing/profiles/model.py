@@ -21,7 +21,7 @@ from tercet_chassis.entity import (
     unique,
 )
 from tercet_marketing.profiles import rules
-from tercet_marketing.profiles.errors import TagExpiredAlready, TagNotFound
+from tercet_marketing.profiles.errors import TagExpiredAlready, TagHeldByRule, TagNotFound
 from tercet_marketing.profiles.rules import Facts, Json, Purchases
 
 
@@ -54,6 +54,8 @@ class Profile(Linked, Owned, Custom, External, Searchable, Entity):
     lifecycle_code: Mapped[str] = column(default="")
     # The tenant's own word for the stage, as sales told it; empty when the stage's name serves.
     customer_lifecycle_code: Mapped[str] = column(default="")
+    # The party's stage in the lifecycle that is shown on profiles; empty when there is none.
+    stage_code: Mapped[str] = column(default="")
     order_count: Mapped[int] = column(default=0)
     first_order_time: Mapped[datetime | None]
     last_order_time: Mapped[datetime | None]
@@ -95,9 +97,13 @@ class Profile(Linked, Owned, Custom, External, Searchable, Entity):
         """Replaces what their party is worth; tells whether anything has changed."""
         return self._replace({"values": values})
 
+    def take_stage(self, stage_code: str) -> bool:
+        """Shows the stage that a lifecycle has their party at, or none; tells whether anything has changed."""
+        return self._replace({"stage_code": stage_code}) | self._settle_lifecycle()
+
     def _settle_lifecycle(self) -> bool:
         stage = rules.lifecycle(self.lead_id is not None, self.customer_id is not None, self.order_count or 0)
-        code = self.customer_lifecycle_code or (stage or "").lower()
+        code = self.stage_code or self.customer_lifecycle_code or (stage or "").lower()
         return self._replace({"lifecycle": stage, "lifecycle_code": code})
 
     def _replace(self, fresh: dict[str, Any]) -> bool:
@@ -124,11 +130,34 @@ class Profile(Linked, Owned, Custom, External, Searchable, Entity):
         self._keep(rules.with_tag(self.tags, tag))
         return next(each for each in self.tags if each["tag_code"] == tag_code)
 
-    def remove_tag(self, tag_code: str) -> Json:
-        """Takes a tag off; gives it. Refuses one that is not on."""
+    def hold_tag(self, tag_code: str, segment_code: str, now: datetime) -> Json | None:
+        """Puts a tag on that a segment holds; gives it when it is new. One that was put on otherwise stays that."""
+        known = self.tag(tag_code)
+        if known is not None and not known.get("segment_code"):
+            return None
+        add_time = known["add_time"] if known else moment_text(now)
+        tag: Json = {"tag_code": tag_code, "source": "rule", "add_time": add_time, "segment_code": segment_code}
+        if tag != known:
+            self._keep(rules.with_tag(rules.without_tag(self.tags, tag_code), tag))
+        return tag if known is None else None
+
+    def let_tag_go(self, tag_code: str, expire_time: datetime) -> None:
+        """Has a tag that no segment holds any more fall off at a time."""
+        tag = next(each for each in self.tags if each["tag_code"] == tag_code)
+        self._keep(rules.with_tag(self.tags, {**tag, "expire_time": moment_text(expire_time)}))
+
+    def held_tag(self, tag_code: str) -> Json | None:
+        """The tag when a segment holds it."""
+        tag = self.tag(tag_code)
+        return tag if tag is not None and tag.get("segment_code") and "expire_time" not in tag else None
+
+    def remove_tag(self, tag_code: str, *, by_rule: bool = False) -> Json:
+        """Takes a tag off; gives it. Refuses one that is not on, and to take off by hand what a segment holds."""
         found = self.tag(tag_code)
         if found is None:
             raise TagNotFound(tag_code=tag_code)
+        if not by_rule and self.held_tag(tag_code) is not None:
+            raise TagHeldByRule(tag_code=tag_code, segment_code=found["segment_code"])
         self._keep(rules.without_tag(self.tags, tag_code))
         return found
 
@@ -224,3 +253,4 @@ class TagChange(Entity):
     source: Mapped[str]
     change_time: Mapped[datetime]
     user_id: Mapped[str | None]
+    segment_code: Mapped[str] = column(default="")

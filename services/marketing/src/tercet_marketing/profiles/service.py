@@ -29,8 +29,9 @@ from tercet_marketing.profiles import rules, store
 from tercet_marketing.profiles.deciding import decide
 from tercet_marketing.profiles.errors import PartyProfileNotFound
 from tercet_marketing.profiles.jobs import expire_tag
-from tercet_marketing.profiles.model import Profile, TagChange
+from tercet_marketing.profiles.model import Profile
 from tercet_marketing.profiles.rules import Json
+from tercet_marketing.profiles.tagging import remember
 
 HISTORY = 50
 
@@ -81,15 +82,15 @@ class ProfileService(Handlers):
         if expire is not None:
             key = f"tag:{profile.id}:{request.tag_code}"
             tx.schedule(expire_tag, due=expire, key=key, profile_id=str(profile.id), tag_code=request.tag_code)
-        self._remember(tx, profile, request.tag_code, "ADDED", source)
+        remember(tx, profile, request.tag_code, "ADDED", source)
         tx.emit(events.TagAdded, profile, tag=json_format.ParseDict(tag, ProfileTag()))
         return profile
 
     async def RemoveTag(self, request: RemoveTagRequest, tx: Tx) -> Profile:
-        """Takes a tag off. Refuses one that is not on."""
+        """Takes a tag off. Refuses one that is not on, and what a segment holds."""
         profile = await tx.get(Profile, request.id, etag=request.etag, lock=True)
         profile.remove_tag(request.tag_code)
-        self._remember(tx, profile, request.tag_code, "REMOVED", "manual")
+        remember(tx, profile, request.tag_code, "REMOVED", "manual")
         tx.emit(events.TagRemoved, profile, tag_code=request.tag_code)
         return profile
 
@@ -98,7 +99,12 @@ class ProfileService(Handlers):
         profile = await tx.get(Profile, request.id)
         response = ListTagHistoryResponse()
         for change in await store.tag_changes(tx, profile.id, request.page_size or HISTORY):
-            told = response.changes.add(tag_code=change.tag_code, source=change.source, user_id=change.user_id or "")
+            told = response.changes.add(
+                tag_code=change.tag_code,
+                source=change.source,
+                user_id=change.user_id or "",
+                segment_code=change.segment_code,
+            )
             told.action = TagChangeMessage.Action.Value(change.action)  # type: ignore[assignment]
             told.change_time.FromDatetime(change.change_time)
         return response
@@ -110,19 +116,6 @@ class ProfileService(Handlers):
         moment = request.consent.decide_time.ToDatetime(tzinfo=UTC) if request.consent.HasField("decide_time") else None
         decide(tx, profile, consent, moment, struct_value(request.evidence))
         return profile
-
-    @staticmethod
-    def _remember(tx: Tx, profile: Profile, tag_code: str, action: str, source: str) -> None:
-        user = str(tx.principal.user_id) if tx.principal.user_id else None
-        change = TagChange(
-            profile_id=profile.id,
-            tag_code=tag_code,
-            action=action,
-            source=source,
-            change_time=tx.now(),
-            user_id=user,
-        )
-        tx.add(change)
 
 
 def _money(value: Json) -> Money:

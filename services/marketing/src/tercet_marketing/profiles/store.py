@@ -31,6 +31,11 @@ _TOLD_ANEW = (
     "FROM unnest($1::uuid[], $2::jsonb[]) AS told(id, facts) WHERE s.id = told.id"
 )
 _PARTIES = "SELECT identity, party FROM known_parties($1, $2)"
+_OTHERWISE = (
+    "SELECT profile.id FROM profiles AS profile "
+    "JOIN unnest($1::uuid[], $2::text[]) AS told(party_id, code) ON told.party_id = profile.party_id "
+    "WHERE profile.stage_code <> told.code"
+)
 _VALUED = "SELECT DISTINCT party_id FROM profile_values WHERE party_id = ANY($1)"
 
 
@@ -146,6 +151,7 @@ def _empty(make: type[Profile], tx: Tx, identity_id: UUID, party_id: UUID) -> Pr
         lead_state="",
         lifecycle_code="",
         customer_lifecycle_code="",
+        stage_code="",
         order_count=0,
         consents=[],
         tags=[],
@@ -158,6 +164,23 @@ def _empty(make: type[Profile], tx: Tx, identity_id: UUID, party_id: UUID) -> Pr
 async def profiles_of_party(tx: Tx, party_id: UUID) -> list[Profile]:
     """The profiles of a party's identities, whoever may see them."""
     return list(await tx.session.scalars(select(Profile).where(Profile.party_id == party_id).order_by(Profile.id)))
+
+
+async def showing_otherwise(tx: Tx, stages: Mapping[UUID, str]) -> Sequence[Profile]:
+    """The profiles of these parties that do not show the stage beside their party, as they are once they are held."""
+    wanted = (list(stages), list(stages.values()))
+    ids = [row["id"] for row in await tx.fetch(_OTHERWISE, *wanted)]
+    if not ids:
+        return []
+    await tx.hold("profile", stages)
+    query = select(Profile).where(Profile.id.in_(ids)).execution_options(populate_existing=True)
+    return (await tx.session.scalars(query)).all()
+
+
+async def showing_a_stage(tx: Tx, limit: int) -> dict[UUID, str]:
+    """Parties some of whose profiles show a stage, to show none."""
+    query = select(Profile.party_id).where(Profile.stage_code != "").limit(limit)
+    return dict.fromkeys(await tx.session.scalars(query), "")
 
 
 async def kept(tx: Tx, entity: type[Entity], id: UUID, values: dict[str, Any]) -> None:

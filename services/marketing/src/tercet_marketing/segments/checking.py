@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from typing import Any
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tercet_chassis import Tx
 from tercet_chassis.errors import Violation
@@ -16,11 +16,12 @@ from tercet_marketing.segments.errors import (
     SegmentNotLive,
     SegmentsInACircle,
     SegmentSubjectUnknown,
+    SegmentTagsProfilesOnly,
     SegmentZoneUnknown,
 )
 from tercet_marketing.segments.language import Judgement, kinds_of, schema_of
 from tercet_marketing.segments.model import Segment
-from tercet_marketing.segments.subjects import Subject, subjects
+from tercet_marketing.segments.subjects import PROFILE, Subject, subjects
 
 
 def subject_of(code: str) -> Subject:
@@ -37,7 +38,7 @@ async def zone_of(tx: Tx, name: str) -> str:
         return (await tx.known.zone_and_currency(tx.principal.unit_id))[0] or "UTC"
     try:
         ZoneInfo(name)
-    except (ValueError, OSError) as unknown:
+    except (ZoneInfoNotFoundError, ValueError, OSError) as unknown:
         raise SegmentZoneUnknown(zone=name) from unknown
     return name
 
@@ -48,7 +49,7 @@ async def judged(
     condition: dict[str, Any],
     text: str,
     zone: str,
-    codes: Collection[str],
+    codes: Collection[str] | None,
     field: str = "segment.condition",
 ) -> Judgement:
     """Reads a condition, the tree or the text. Refuses every fault with its place, masked fields included."""
@@ -77,11 +78,14 @@ async def settle(tx: Tx, segment: Segment, text: str) -> None:
     codes = others.keys() | {segment.code}
     judging = await judged(tx, subject, dict(segment.condition or {}), text, segment.time_zone, codes)
     segment.condition = to_json(judging.tree, kinds=kinds_of(subject))
-    segment.condition_text = _text_of(judging)
+    segment.condition_text = text_of(judging)
     segment.reads = sorted(judging.reads)
-    asks = {code: rules.asked_segments(reads) for code, (_, reads) in others.items()}
-    asks[segment.code] = rules.asked_segments(segment.reads)
-    way = rules.circle(segment.code, asks)
+    if segment.tag_code and subject is not PROFILE:
+        raise SegmentTagsProfilesOnly(subject=subject.code)
+    asking = await store.asking(tx, subject.code)
+    tags = rules.asked_tags(segment.condition)
+    asking[segment.code] = rules.Asking(frozenset(segment.reads), tags, segment.tag_code)
+    way = rules.circle(segment.code, rules.follows_from(asking))
     if way:
         raise SegmentsInACircle(circle=" → ".join(way))
     if segment.state == "LIVE":
@@ -96,7 +100,8 @@ async def check_asked(tx: Tx, segment: Segment) -> None:
             raise SegmentNotLive(code=code)
 
 
-def _text_of(judging: Judgement) -> str:
+def text_of(judging: Judgement) -> str:
+    """The AIP-160 form of a condition; empty when it has none."""
     try:
         return to_text(judging.tree)
     except ConditionError:

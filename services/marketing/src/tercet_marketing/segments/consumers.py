@@ -12,6 +12,7 @@ from tercet_chassis import Event, Tx, effect, projection
 from tercet_marketing.segments import store
 from tercet_marketing.segments.judge import judge
 from tercet_marketing.segments.subjects import PROFILE, subjects
+from tercet_marketing.segments.tagging import carry
 
 
 @projection(marketing.ProfileUpdated, marketing.TagAdded, marketing.TagRemoved, marketing.ConsentChanged)
@@ -28,6 +29,18 @@ async def follow_fact(events: Sequence[Event[Any]], tx: Tx) -> None:
     for subject in subjects().values():
         ids = await store.of_parties(tx, subject, [UUID(fact.party_id) for fact in facts])
         await judge(tx, subject, ids, kinds=kinds)
+
+
+@effect(marketing.SegmentEntered, marketing.SegmentLeft, marketing.TagRemoved, origins=("live", "import"))
+async def carry_tags(events: Sequence[Event[Any]], tx: Tx) -> None:
+    """Whoever is in a segment with a tag carries it, and nobody else by that segment."""
+    lost = [event.message for event in events if isinstance(event.message, marketing.TagRemoved)]
+    moves = [event.message.member for event in events if not isinstance(event.message, marketing.TagRemoved)]
+    await carry(
+        tx,
+        [(UUID(member.subject_id), member.segment_code) for member in moves],
+        [(UUID(message.profile.id), message.tag_code) for message in lost],
+    )
 
 
 @effect(leads.PartyMembersMoved, origins=("live", "import", "replay"))

@@ -26,10 +26,17 @@ class SegmentZoneUnknown(InvalidArgument):
 
 
 class SegmentsInACircle(InvalidArgument):
-    """Segments that wait for each other."""
+    """Segments that wait for each other, be it for a tag or a stage that follows from them."""
 
-    text = "The segments {circle} would speak of each other in a circle; take one of them out of the condition."
+    text = "{circle} would wait for each other in a circle; take one of them, or its tag, out of the condition."
     field = "segment.condition"
+
+
+class SegmentTagsProfilesOnly(InvalidArgument):
+    """Only profiles carry tags."""
+
+    text = "Members of {subject} carry no tags; leave the tag out, or make a segment of profiles."
+    field = "segment.tag_code"
 
 
 class SegmentNotDraft(FailedPrecondition):

@@ -126,6 +126,7 @@ class _Changes:
         self.fresh: list[dict[str, Any]] = []
         self.moves: list[tuple[UUID, str, datetime | None]] = []
         self.turned: set[UUID] = set()
+        self.initial: set[UUID] = set()
 
     def take(self, segment: Live, record: Record, known: Standing | None, judging: Judgement) -> None:
         """Judges one record by one segment; those after it see the outcome."""
@@ -135,6 +136,8 @@ class _Changes:
         else:
             record.segments.discard(segment.code)
         self.stand(segment.id, segment.code, record, known, inside, judging.due(record))
+        if segment.before(record.create_time):
+            self.initial.add(_standing_id(segment.id, record))
 
     def stand(
         self, segment_id: UUID, code: str, record: Record, known: Standing | None, inside: bool, due: datetime | None
@@ -148,7 +151,7 @@ class _Changes:
                 self.turned.add(known.id)
         elif inside or due is not None:
             row = {
-                "id": derived_id("segment_member", segment_id, record.id),
+                "id": _standing_id(segment_id, record),
                 "identity_id": record.identity_id,
                 "party_id": record.party_id,
                 "segment_id": segment_id,
@@ -174,11 +177,14 @@ class _Changes:
                 self._tell(tx, member, judged)
         return judged
 
-    @staticmethod
-    def _tell(tx: Tx, member: SegmentMember, judged: Judged) -> None:
+    def _tell(self, tx: Tx, member: SegmentMember, judged: Judged) -> None:
         if member.state == "IN":
             judged.entered += 1
-            tx.emit(events.SegmentEntered, member)
+            tx.emit(events.SegmentEntered, member, initial=member.id in self.initial)
         else:
             judged.left += 1
             tx.emit(events.SegmentLeft, member)
+
+
+def _standing_id(segment_id: UUID, record: Record) -> UUID:
+    return derived_id("segment_member", segment_id, record.id)

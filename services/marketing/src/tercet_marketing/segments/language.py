@@ -49,6 +49,7 @@ class Record:
     identity_id: UUID
     party_id: UUID
     values: Mapping[str, Any]
+    create_time: datetime
     facts: list[Mapping[str, Any]] = field(default_factory=list)
     segments: set[str] = field(default_factory=set)
 

@@ -34,6 +34,8 @@ class Segment(Entity):
     built_version: Mapped[int] = column(default=0)
     build_time: Mapped[datetime | None]
     reads: Mapped[list[str]] = column(default=list)
+    tag_code: Mapped[str] = column(default="")
+    tag_keep_days: Mapped[int] = column(default=0)
 
     def activate(self) -> None:
         """Goes live. Refuses what is no draft."""

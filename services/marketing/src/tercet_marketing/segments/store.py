@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,12 +14,15 @@ from tercet_chassis import Tx
 from tercet_chassis.conditions import own_fields
 from tercet_chassis.entity import untracked, view
 from tercet_chassis.scopes import reach
+from tercet_marketing.profiles.model import Profile
+from tercet_marketing.segments import rules
 from tercet_marketing.segments.language import Fields, Record
 from tercet_marketing.segments.model import Segment, SegmentMember
+from tercet_marketing.segments.rules import Asking
 from tercet_marketing.segments.subjects import Subject
 
 _LIVE = (
-    "SELECT id, code, kind, condition, time_zone, version, reads FROM segments "
+    "SELECT id, code, kind, condition, time_zone, version, reads, built_version, update_time FROM segments "
     "WHERE subject = $1 AND state = 'LIVE' ORDER BY code"
 )
 _FACTS = (
@@ -45,6 +48,11 @@ _DUE = (
     "JOIN segments AS segment ON segment.tenant_id = member.tenant_id AND segment.id = member.segment_id "
     "WHERE member.due_time <= $1 ORDER BY member.due_time LIMIT $2"
 )
+_TAGGING = "SELECT code, tag_code, tag_keep_days FROM segments WHERE tag_code <> '' AND state <> 'DRAFT' ORDER BY code"
+_INSIDE = (
+    "SELECT subject_id, segment_code FROM segment_members "
+    "WHERE subject_id = ANY($1) AND segment_code = ANY($2) AND state = 'IN'"
+)
 _WIDE_MEMORY = "SELECT set_config('work_mem', '256MB', true)"
 
 
@@ -59,6 +67,23 @@ class Live:
     time_zone: str
     version: int
     reads: Sequence[str]
+    built_version: int
+    update_time: datetime
+
+    def before(self, create_time: datetime) -> bool:
+        """Whether who was made then may have fitted before: everybody is being judged by what the segment says since
+        it changed last, and they are older.
+        """
+        return self.built_version < self.version and create_time <= self.update_time
+
+
+@dataclass(frozen=True, slots=True)
+class Tagging:
+    """A segment whose members carry a tag."""
+
+    code: str
+    tag_code: str
+    tag_keep_days: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +112,7 @@ async def records(tx: Tx, subject: Subject, ids: Sequence[UUID], kinds: Sequence
     """Subjects with the facts of their parties."""
     columns = ", ".join(f'"{name}"' for name in subject.columns)
     rows = await tx.fetch(f"SELECT {columns} FROM {subject.entity.__tablename__} WHERE id = ANY($1)", ids)
-    found = [Record(row["id"], row["identity_id"], row["party_id"], dict(row)) for row in rows]
+    found = [Record(row["id"], row["identity_id"], row["party_id"], dict(row), row["create_time"]) for row in rows]
     if kinds and found:
         by_party: dict[UUID, list[Mapping[str, Any]]] = {record.party_id: record.facts for record in found}
         for record in found:
@@ -188,6 +213,35 @@ async def count_and_sample(tx: Tx, subject: Subject, fits: ColumnElement[bool], 
     ids = list(await tx.session.scalars(chosen))
     entity = subject.entity
     return int(count or 0), list(await tx.session.scalars(select(entity).where(entity.id.in_(ids))))
+
+
+async def tagging(tx: Tx) -> list[Tagging]:
+    """The segments whose members carry a tag, ended ones among them, by code."""
+    return [Tagging(**row) for row in await tx.fetch(_TAGGING)]
+
+
+async def inside(tx: Tx, ids: Collection[UUID], codes: Collection[str]) -> set[tuple[UUID, str]]:
+    """Which of these subjects are in which of these segments."""
+    rows = await tx.fetch(_INSIDE, list(ids), list(codes))
+    return {(row["subject_id"], row["segment_code"]) for row in rows}
+
+
+async def profiles_held(tx: Tx, ids: Collection[UUID]) -> Sequence[Profile]:
+    """Profiles as they are, held until the end of the transaction."""
+    query = select(Profile).where(Profile.id.in_(ids)).order_by(Profile.id).with_for_update()
+    return (await tx.session.scalars(query.execution_options(populate_existing=True))).all()
+
+
+async def asking(tx: Tx, subject_code: str) -> dict[str, Asking]:
+    """What each segment of a subject that is not archived asks, and which tag its members carry."""
+    rows = view(Segment)
+    query = select(rows.c.code, rows.c.reads, rows.c.condition, rows.c.tag_code).where(
+        rows.c.subject == subject_code, rows.c.state != "ARCHIVED"
+    )
+    return {
+        row.code: Asking(frozenset(row.reads), rules.asked_tags(row.condition), row.tag_code)
+        for row in await tx.session.execute(query)
+    }
 
 
 async def reads_by_code(tx: Tx, subject_code: str) -> dict[str, tuple[str, list[str]]]:

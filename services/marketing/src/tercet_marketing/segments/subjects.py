@@ -43,7 +43,7 @@ class Subject:
         """What of a row is read to judge it."""
         own = ["custom"] if issubclass(self.entity, Custom) else []
         asked = {path.split(".")[0] for path in self.fields} | self.lists.keys()
-        return tuple(sorted({"id", "identity_id", "party_id", *asked, *own}))
+        return tuple(sorted({"id", "identity_id", "party_id", "create_time", *asked, *own}))
 
     def resolve(self, path: str) -> SqlColumn:
         """Where a path lies."""

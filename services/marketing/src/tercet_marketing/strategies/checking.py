@@ -7,11 +7,14 @@ from tercet_marketing.actions import checking as actions_checking
 from tercet_marketing.actions import store as actions
 from tercet_marketing.budgets import store as budgets
 from tercet_marketing.campaigns import store as campaigns
+from tercet_marketing.lifecycle import store as lifecycles
+from tercet_marketing.lifecycle.model import ARCHIVED
 from tercet_marketing.policies import store as policies
 from tercet_marketing.strategies import store
 from tercet_marketing.strategies.errors import (
     ActionNotFound,
     CampaignNotFound,
+    LifecycleNotFound,
     SegmentNotFound,
     StrategyBudgetCurrencyDiffers,
 )
@@ -20,12 +23,18 @@ from tercet_marketing.strategies.occasions import HEARD
 
 
 async def check(strategy: Strategy, tx: Tx) -> None:
-    """Refuses what could never run, and segments, actions, budgets and campaigns that are not there."""
+    """Refuses what could never run, and segments, lifecycles, actions, budgets and campaigns that are not there."""
     strategy.check(HEARD)
     named = {code for code in (strategy.segment_code, *strategy.excluded_segment_codes) if code}
     missing = sorted(named - await store.open_segments(tx, named)) if named else []
     if missing:
         raise SegmentNotFound(code=missing[0])
+    if strategy.lifecycle_code:
+        lifecycle = await lifecycles.by_code(tx, strategy.lifecycle_code)
+        if lifecycle is None or lifecycle.state == ARCHIVED:
+            raise LifecycleNotFound(code=strategy.lifecycle_code)
+        if strategy.stage_code:
+            lifecycle.stage(strategy.stage_code)
     if await actions.by_code(tx, strategy.action_code) is None:
         raise ActionNotFound(code=strategy.action_code)
     if strategy.budget_code:

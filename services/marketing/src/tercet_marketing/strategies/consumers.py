@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import UTC
 from typing import Any
 from uuid import UUID
 
 from tercet.marketing.v1.events_pb2 import (
+    LifecycleStageChanged,
     MessageCanceled,
     MessageDelivered,
     MessageFailed,
@@ -21,7 +23,7 @@ from tercet_marketing.profiles.model import Profile
 from tercet_marketing.sends import store as sends
 from tercet_marketing.strategies import store
 from tercet_marketing.strategies.deciding import want
-from tercet_marketing.strategies.model import EVENT, SEGMENT_ENTERED, SEGMENT_LEFT, Strategy
+from tercet_marketing.strategies.model import EVENT, SEGMENT_ENTERED, SEGMENT_LEFT, STAGE_ENTERED, Strategy
 from tercet_marketing.strategies.occasions import EVENTS, event_name
 from tercet_marketing.strategies.paying import settle_messages
 
@@ -49,20 +51,54 @@ async def hear(events: Sequence[Event[Any]], tx: Tx) -> None:
 
 @effect(SegmentEntered, SegmentLeft)
 async def follow_members(events: Sequence[Event[Any]], tx: Tx) -> None:
-    """Has strategies want who came into their segment or left it, once each time."""
+    """Has strategies want a party whose first profile came into their segment or whose last one left it, once each
+    time.
+    """
     asked: dict[tuple[str, str], list[Strategy]] = defaultdict(list)
     for strategy in await store.running(tx, SEGMENT_ENTERED, SEGMENT_LEFT):
         asked[strategy.trigger, strategy.segment_code].append(strategy)
     heard = [event for event in events if (_trigger(event), event.message.member.segment_code) in asked]
     profiles = await _profiles(tx, heard)
-    await want(
-        tx,
-        [
-            (strategy, profiles[_who(event)], f"{_trigger(event)} {event.message.member.enter_count}")
-            for event in heard
-            for strategy in asked[_trigger(event), event.message.member.segment_code]
-        ],
-    )
+    inside = await store.inside(tx, {profile.party_id for profile in profiles.values()}) if heard else {}
+    wishes = []
+    for event in heard:
+        member, profile = event.message.member, profiles[_who(event)]
+        entered = _trigger(event) == SEGMENT_ENTERED
+        when = (member.enter_time if entered else member.leave_time).ToDatetime(tzinfo=UTC)
+        others = inside.get((profile.party_id, member.segment_code), {})
+        if any(who != profile.identity_id and (not entered or since < when) for who, since in others.items()):
+            continue
+        initial = entered and event.message.initial
+        wishes += [
+            # Of several profiles that came or left together one counts: they do so at one moment.
+            (strategy, profile, f"{_trigger(event)} {when.isoformat()}")
+            for strategy in asked[_trigger(event), member.segment_code]
+            if strategy.include_existing or not initial
+        ]
+    await want(tx, wishes)
+
+
+@effect(LifecycleStageChanged)
+async def follow_stages(events: Sequence[Event[Any]], tx: Tx) -> None:
+    """Has strategies of trigger STAGE_ENTERED want who came to their stage, being in their segment."""
+    asked = await store.running(tx, STAGE_ENTERED)
+    codes = {strategy.lifecycle_code for strategy in asked}
+    heard = [event for event in events if event.message.position.lifecycle_code in codes]
+    profiles = await _profiles(tx, heard)
+    segments = await store.segments_of(tx, {profile.party_id for profile in profiles.values()}) if heard else {}
+    wishes = []
+    for event in heard:
+        position, profile = event.message.position, profiles[_who(event)]
+        inside = segments.get(profile.party_id, frozenset())
+        wishes += [
+            (strategy, profile, f"{STAGE_ENTERED} {position.id} {position.change_count}")
+            for strategy in asked
+            if strategy.lifecycle_code == position.lifecycle_code
+            and strategy.stage_code in ("", position.stage_code)
+            and (strategy.include_existing or not event.message.initial)
+            and (not strategy.segment_code or strategy.segment_code in inside)
+        ]
+    await want(tx, wishes)
 
 
 @effect(MessageSent, MessageDelivered, MessageFailed, MessageWithheld, MessageCanceled)

@@ -15,9 +15,9 @@ from tercet_marketing.profiles.model import Profile
 from tercet_marketing.sends.openings import openings
 from tercet_marketing.strategies import store
 from tercet_marketing.strategies.carrying import carry_out
-from tercet_marketing.strategies.lifecycle import ENDED, RUNNING
 from tercet_marketing.strategies.model import WAITING, Strategy, StrategyDecision
 from tercet_marketing.strategies.rules import Standing, Wish, decide
+from tercet_marketing.strategies.states import ENDED, RUNNING
 from tercet_marketing.strategies.wishes import wish_of
 
 # A decision before it is a row: most are made and written in one go.

@@ -40,6 +40,20 @@ class SegmentNeeded(InvalidArgument):
     field = "strategy.segment_code"
 
 
+class LifecycleNeeded(InvalidArgument):
+    """The trigger speaks of a lifecycle, and none is named."""
+
+    text = "The trigger STAGE_ENTERED is about a lifecycle: name it."
+    field = "strategy.lifecycle_code"
+
+
+class LifecycleNotFound(InvalidArgument):
+    """No lifecycle of that code, or it has ended."""
+
+    text = "There is no lifecycle {code} that has not ended: make it first, or name another."
+    field = "strategy.lifecycle_code"
+
+
 class EventNotKnown(InvalidArgument):
     """The trigger EVENT with an event that strategies do not hear of."""
 

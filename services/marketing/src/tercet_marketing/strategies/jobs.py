@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 from tercet_chassis import Tx, every, job
 from tercet_marketing.strategies import store
 from tercet_marketing.strategies.deciding import decide_again, want
-from tercet_marketing.strategies.lifecycle import RUNNING
 from tercet_marketing.strategies.model import DAILY, Strategy
+from tercet_marketing.strategies.states import RUNNING
 
 _AT_ONCE = 500
 _PAGE = 200

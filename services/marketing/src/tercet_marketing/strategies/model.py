@@ -12,6 +12,7 @@ from tercet_chassis.entity import Entity, Linked, Mapped, Owned, column, index, 
 from tercet_marketing.strategies.errors import (
     DailyTimeNeeded,
     EventNotKnown,
+    LifecycleNeeded,
     PeriodEndsBeforeItBegins,
     SegmentNeeded,
     StrategyDoesNotRun,
@@ -22,10 +23,11 @@ from tercet_marketing.strategies.errors import (
     StrategyRuns,
     ZoneNotKnown,
 )
-from tercet_marketing.strategies.lifecycle import Lifecycle, Refusals
 from tercet_marketing.strategies.rules import WITHHELD, Decision
+from tercet_marketing.strategies.states import Refusals, Steered
 
 SEGMENT_ENTERED, SEGMENT_LEFT, EVENT, DAILY = "SEGMENT_ENTERED", "SEGMENT_LEFT", "EVENT", "DAILY"
+STAGE_ENTERED = "STAGE_ENTERED"
 WAITING = "WAITING"
 # Orders count as success for so long when a strategy does not say.
 CONVERSION_DAYS = 14
@@ -33,10 +35,11 @@ CONVERSION_DAYS = 14
 _CONTENT = (
     "segment_code", "trigger", "event_name", "daily_time", "purpose", "priority", "exclusion_group", "exclusion_days",
     "excluded_segment_codes", "reentry_days", "holdout_percent", "caps", "quiet_hours", "zone", "budget_code",
+    "lifecycle_code", "stage_code", "include_existing",
 )  # fmt: skip
 
 
-class Strategy(Lifecycle, Entity):
+class Strategy(Steered, Entity):
     """When an action meets whom."""
 
     refusals = Refusals(
@@ -76,11 +79,16 @@ class Strategy(Lifecycle, Entity):
     campaign_code: Mapped[str] = column(default="")
     conversion: Mapped[dict[str, Any] | None]
     version: Mapped[int] = column(default=0)
+    lifecycle_code: Mapped[str] = column(default="")
+    stage_code: Mapped[str] = column(default="")
+    include_existing: Mapped[bool] = column(default=False)
 
     def check(self, events: Collection[str]) -> None:
         """Refuses a trigger without what it needs, an unknown zone, and a period that ends before it begins."""
         if self.trigger in (SEGMENT_ENTERED, SEGMENT_LEFT, DAILY) and not self.segment_code:
             raise SegmentNeeded(trigger=self.trigger)
+        if self.trigger == STAGE_ENTERED and not self.lifecycle_code:
+            raise LifecycleNeeded
         if self.trigger == EVENT and self.event_name not in events:
             raise EventNotKnown(event_name=self.event_name or "nothing", known=", ".join(sorted(events)))
         if self.trigger == DAILY and not self.daily_time:

@@ -13,9 +13,9 @@ from sqlalchemy import select
 from tercet_chassis import Tx, derived_id
 from tercet_marketing.profiles.model import Profile
 from tercet_marketing.segments.model import Segment, SegmentMember
-from tercet_marketing.strategies.lifecycle import ENDED, RUNNING
 from tercet_marketing.strategies.model import WAITING, Strategy, StrategyDecision, StrategyVersion
 from tercet_marketing.strategies.rules import DEFERRED, Past
+from tercet_marketing.strategies.states import ENDED, RUNNING
 
 # Caps look back a year at most; whether somebody ever had a strategy is asked without end.
 _LONGEST = timedelta(days=366)
@@ -40,6 +40,10 @@ _KNOWN = (
 )
 _SEGMENTS = (
     "SELECT DISTINCT party_id, segment_code FROM fenced.segment_members "
+    "WHERE state = 'IN' AND party_id = ANY($1::uuid[])"
+)
+_INSIDE = (
+    "SELECT party_id, segment_code, identity_id, enter_time FROM fenced.segment_members "
     "WHERE state = 'IN' AND party_id = ANY($1::uuid[])"
 )
 
@@ -95,6 +99,14 @@ async def segments_of(tx: Tx, parties: Collection[UUID]) -> dict[UUID, frozenset
     for row in await tx.fetch(_SEGMENTS, list(parties)):
         found[row["party_id"]].add(row["segment_code"])
     return {party: frozenset(codes) for party, codes in found.items()}
+
+
+async def inside(tx: Tx, parties: Collection[UUID]) -> dict[tuple[UUID, str], dict[UUID, datetime]]:
+    """By party and segment, the identities whose profiles are in, and since when."""
+    found: dict[tuple[UUID, str], dict[UUID, datetime]] = defaultdict(dict)
+    for row in await tx.fetch(_INSIDE, list(parties)):
+        found[row["party_id"], row["segment_code"]][row["identity_id"]] = row["enter_time"]
+    return found
 
 
 async def open_segments(tx: Tx, codes: Collection[str]) -> set[str]:

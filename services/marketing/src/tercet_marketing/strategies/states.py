@@ -23,7 +23,7 @@ class Refusals(NamedTuple):
     has_history: type[Refusal]
 
 
-class Lifecycle:
+class Steered:
     """Draft, approved, running, paused, ended."""
 
     refusals: ClassVar[Refusals]
