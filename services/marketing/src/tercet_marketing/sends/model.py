@@ -83,6 +83,7 @@ class Send(Linked, Owned, Entity):
     ticket_id: Mapped[UUID | None]
     order_id: Mapped[UUID | None]
     in_reply_to: Mapped[str] = column(default="")
+    files: Mapped[list[Any]] = column(default=list)
 
     # -- before it goes -----------------------------------------------------------------------------------------------
     def note(self, channel_code: str, outcome_code: str, now: datetime, detail: str = "") -> None:
@@ -210,6 +211,8 @@ class ReceivedMessage(Linked, Owned, Entity):
     ticket_id: Mapped[UUID | None]
     automatic: Mapped[bool] = column(default=False)
     write_time: Mapped[datetime | None]
+    files: Mapped[list[Any]] = column(default=list)
+    quoted_text: Mapped[str] = column(default="")
 
 
 class FrequencyCap(Entity):
