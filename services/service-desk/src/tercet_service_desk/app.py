@@ -6,5 +6,15 @@ from tercet_chassis import Service
 
 service = Service(
     "service-desk",
-    slices=["calendars", "levels", "types", "agents", "tickets", "routing", "knowledge", "satisfaction"],
+    slices=[
+        "calendars",
+        "levels",
+        "types",
+        "agents",
+        "tickets",
+        "routing",
+        "intake",
+        "knowledge",
+        "satisfaction",
+    ],
 )

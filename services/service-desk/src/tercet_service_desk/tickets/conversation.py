@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from tercet.servicedesk.v1 import events_pb2 as events
@@ -30,14 +31,14 @@ async def open_ticket(tx: Tx, message: TicketMessage) -> Ticket:
 
 
 async def add_reply(
-    tx: Tx, ticket: Ticket, body: str, written: datetime, *, from_requester: bool, pending: bool = False
+    tx: Tx, ticket: Ticket, body: str, written: datetime, *, from_requester: bool, pending: bool = False, **more: Any
 ) -> TicketEntry:
-    """Adds an answer, ours or the requester's, to a ticket that this transaction holds; its clocks follow. Refused once
-    it is closed.
+    """Adds an answer, ours or the requester's, to a ticket that this transaction holds; its clocks follow. `more` are
+    further columns of the entry. Refused once it is closed.
     """
     promises = await promises_of(tx, ticket)
     reopened = ticket.reply(written, from_requester=from_requester, pending=pending)
-    entry = _entry(tx, ticket, "REPLY", body, written, from_requester=from_requester)
+    entry = _entry(tx, ticket, "REPLY", body, written, from_requester=from_requester, **more)
     if reopened:
         promises.reopened(written)
         reason = "requester replied" if from_requester else "more was asked"
@@ -61,8 +62,18 @@ async def add_note(tx: Tx, ticket: Ticket, body: str) -> TicketEntry:
     return entry
 
 
+async def keep_message(tx: Tx, ticket: Ticket, body: str, written: datetime, **more: Any) -> TicketEntry:
+    """Keeps a message of the requester on a ticket in whatever state it is, and moves nothing: the one that opened it,
+    or one that a machine wrote.
+    """
+    ticket.entry_count = (ticket.entry_count or 0) + 1
+    entry = _entry(tx, ticket, "REPLY", body, written, from_requester=True, **more)
+    await tx.flush()
+    return entry
+
+
 def _entry(
-    tx: Tx, ticket: Ticket, kind: str, body: str, written: datetime, *, from_requester: bool = False
+    tx: Tx, ticket: Ticket, kind: str, body: str, written: datetime, *, from_requester: bool = False, **more: Any
 ) -> TicketEntry:
     author = None if from_requester else tx.principal.user_id
     return tx.add(
@@ -73,5 +84,6 @@ def _entry(
             entry_time=written,
             from_requester=from_requester,
             author_id=author,
+            **more,
         )
     )
