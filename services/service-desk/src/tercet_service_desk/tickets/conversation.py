@@ -11,7 +11,7 @@ from tercet.servicedesk.v1.ticket_service_pb2 import Ticket as TicketMessage
 from tercet_chassis import Tx, new_id
 from tercet_service_desk.tickets.jobs import watch
 from tercet_service_desk.tickets.model import Ticket, TicketEntry
-from tercet_service_desk.tickets.promises import check_type, promises_of
+from tercet_service_desk.tickets.promises import check_type, check_way, promises_of
 from tercet_service_desk.tickets.rules import number_of
 
 
@@ -60,6 +60,16 @@ async def add_note(tx: Tx, ticket: Ticket, body: str) -> TicketEntry:
     await tx.flush()
     tx.emit(events.TicketNoted, ticket, entry=tx.render(entry))
     return entry
+
+
+async def solve(tx: Tx, ticket: Ticket, resolution: str) -> None:
+    """Records how a ticket was solved. Refused when it is, and where its type leads no way there."""
+    promises = await promises_of(tx, ticket)
+    check_way(promises, "SOLVED")
+    ticket.solve(tx.now(), resolution)
+    promises.solved()
+    watch(tx, promises)
+    tx.emit(events.TicketSolved, ticket)
 
 
 async def keep_message(tx: Tx, ticket: Ticket, body: str, written: datetime, **more: Any) -> TicketEntry:

@@ -38,7 +38,7 @@ from tercet.servicedesk.v1.ticket_service_pb2 import TicketLink as TicketLinkMes
 from tercet_chassis import Handlers, Process, Tx, invariant
 from tercet_chassis.showing import hidden_paths
 from tercet_service_desk.agents.holding import hold
-from tercet_service_desk.tickets.conversation import add_note, add_reply, open_ticket
+from tercet_service_desk.tickets.conversation import add_note, add_reply, open_ticket, solve
 from tercet_service_desk.tickets.errors import TicketLinkedToItself, TicketsNotLinked
 from tercet_service_desk.tickets.explaining import explained
 from tercet_service_desk.tickets.jobs import clocks_astray, recalculate, watch
@@ -105,12 +105,7 @@ class TicketService(Handlers):
 
     async def SolveTicket(self, request: SolveTicketRequest, tx: Tx) -> Ticket:
         ticket = await tx.get(Ticket, request.id, etag=request.etag)
-        promises = await promises_of(tx, ticket)
-        check_way(promises, "SOLVED")
-        ticket.solve(tx.now(), request.resolution)
-        promises.solved()
-        watch(tx, promises)
-        tx.emit(events.TicketSolved, ticket)
+        await solve(tx, ticket, request.resolution)
         return ticket
 
     async def SplitTicket(self, request: SplitTicketRequest, tx: Tx) -> Ticket:
