@@ -39,6 +39,7 @@ from tercet_gateway.edge.routes.files import file_routes
 from tercet_gateway.edge.routes.links import link_routes
 from tercet_gateway.edge.routes.pages import pages
 from tercet_gateway.edge.routes.preferences import preference_routes
+from tercet_gateway.edge.routes.surveys import survey_routes
 from tercet_gateway.edge.settings import EdgeSettings
 from tercet_gateway.edge.transcode import Transcoder
 
@@ -67,7 +68,8 @@ class Edge:
 
     def _framework(self, contract: Contract, health: Health, tools: Tools) -> FastAPI:
         pages_app = FastAPI(title="Tercet", docs_url=None, redoc_url=None, openapi_url=None)
-        for router in (pages(contract, health), file_routes(tools), link_routes(tools), preference_routes(tools)):
+        written = (file_routes(tools), link_routes(tools), preference_routes(tools), survey_routes(tools))
+        for router in (pages(contract, health), *written):
             pages_app.include_router(router)
         # What is expected has handlers of its own: that of Exception raises again, as faults must reach the log.
         for kind in (HTTPException, Refusal, grpc.aio.AioRpcError, Exception):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from html import escape
-from typing import Any
 
 import grpc
 from fastapi import APIRouter, Request
@@ -13,14 +12,12 @@ from starlette.responses import Response
 from tercet.marketing.v1 import consent_service_pb2 as pb
 from tercet.marketing.v1 import send_service_pb2 as sends
 from tercet.marketing.v1.profile_service_pb2 import ConsentDecision
-from tercet_chassis.ids import new_id
-from tercet_gateway.edge.contract import Access
 from tercet_gateway.edge.exchange import Exchange
 from tercet_gateway.edge.routes import Tools
+from tercet_gateway.edge.routes.asking import called, html
 
 _CONSENT, _SENDS = "/tercet.marketing.v1.ConsentService/", "/tercet.marketing.v1.SendService/"
 _MOST_REPORTED = 1_000_000
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 _WORDS = {
     "zh": (
         "联系偏好",
@@ -68,49 +65,27 @@ def preference_routes(tools: Tools) -> APIRouter:
         headers["query"] = str(request.url.query)[:4000]
         asked = sends.ReceiveFromChannelRequest(account_code=account[:60], headers=headers, body=body)
         answer = sends.ReceiveFromChannelResponse
-        await _called(tools, tenant, request, f"{_SENDS}ReceiveFromChannel", asked, answer)
+        await called(tools, tenant, request, f"{_SENDS}ReceiveFromChannel", asked, answer)
         return Response(b"{}", media_type="application/json")
 
     return router
 
 
-async def _called(tools: Tools, tenant: str, request: Request, path: str, asked: Message, answer: type[Message]) -> Any:
-    exchange: Exchange = request.scope["tercet.exchange"]
-    headers = {**exchange.headers, b"tercet-tenant": tenant.encode("utf-8")}
-    for name in (b"authorization", b"tercet-api-key"):
-        headers.pop(name, None)
-    admission = await tools.gate.admit(headers, exchange.address, Access.ANYONE, "WRITE")
-    pairs = tools.backend.metadata(headers, admission.caller, exchange.traceparent, str(new_id()))
-    call: Any = tools.channels.to("marketing").unary_unary(path, response_deserializer=answer.FromString)
-    return await call(asked.SerializeToString(), metadata=pairs, timeout=tools.settings.timeout)
-
-
 async def _page(tools: Tools, tenant: str, request: Request, rpc: str, asked: Message) -> Response:
     spoken = request.headers.get("accept-language", "")
     try:
-        found: pb.Preferences = await _called(tools, tenant, request, f"{_CONSENT}{rpc}", asked, pb.Preferences)
+        found: pb.Preferences = await called(tools, tenant, request, f"{_CONSENT}{rpc}", asked, pb.Preferences)
     except grpc.aio.AioRpcError as error:
         if error.code() in (grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT):
-            return _html(_words(spoken)[4], _words(spoken)[0], 410)
+            return html(_words(spoken)[4], _words(spoken)[0], 410)
         raise
     title, allowed, button, denied, _ = _words(found.language or spoken)
     states = {choice.state for choice in found.choices if choice.purpose == ConsentDecision.MARKETING}
     open_ = not found.left_alone and states == {ConsentDecision.GRANTED}
     said = escape((allowed if open_ else denied).format(hint=found.contact_hint))
     form = f'<form method="post"><button>{escape(button)}</button></form>' if open_ else ""
-    return _html(f"<p>{said}</p>{form}", title, 200)
+    return html(f"<p>{said}</p>{form}", title, 200)
 
 
 def _words(language: str) -> tuple[str, str, str, str, str]:
     return _WORDS["en" if language.lower().startswith("en") else "zh"]
-
-
-def _html(body: str, title: str, status: int) -> Response:
-    page = (
-        f'<!doctype html><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f"<meta name=robots content=noindex><title>{escape(title)}</title>"
-        f"<style>body{{font:16px sans-serif;max-width:32em;margin:4em auto;padding:0 1em}}</style>"
-        f"<h1>{escape(title)}</h1>{body}"
-    )
-    headers = {"cache-control": "no-store", "content-security-policy": _POLICY, "referrer-policy": "no-referrer"}
-    return Response(page, status_code=status, media_type="text/html; charset=utf-8", headers=headers)
