@@ -35,7 +35,7 @@ async def test_who_wrote_a_mail_is_invited_once_and_the_link_holds(
     await service_desk.settled()
     await idle()
     (told,) = (await marketing.ListConsoleMessages(channels.ListConsoleMessagesRequest())).console_messages
-    assert (told.address, opened.number in told.subject) == (WANG, True)
+    assert (told.address.value, opened.number in told.subject) == (WANG, True)
     token = told.text.rsplit("/", 1)[1]
     anybody = service_desk.as_(permissions={"none": "all"}, kind="anonymous")
     answer = await anybody.AnswerSurvey(surveys.AnswerSurveyRequest(token=token, score=5))

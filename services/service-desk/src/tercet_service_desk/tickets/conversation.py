@@ -11,7 +11,7 @@ from tercet.servicedesk.v1.ticket_service_pb2 import Ticket as TicketMessage
 from tercet_chassis import Tx, new_id
 from tercet_service_desk.tickets.jobs import watch
 from tercet_service_desk.tickets.model import Ticket, TicketEntry
-from tercet_service_desk.tickets.promises import check_type, check_way, promises_of
+from tercet_service_desk.tickets.promises import check_kept, check_type, check_way, promises_of
 from tercet_service_desk.tickets.rules import number_of
 
 
@@ -63,10 +63,13 @@ async def add_note(tx: Tx, ticket: Ticket, body: str) -> TicketEntry:
 
 
 async def solve(tx: Tx, ticket: Ticket, resolution: str) -> None:
-    """Records how a ticket was solved. Refused when it is, and where its type leads no way there."""
+    """Records how a ticket was solved. Refused when it is, where its type leads no way there, and while it carries an
+    open promise.
+    """
     promises = await promises_of(tx, ticket)
     check_way(promises, "SOLVED")
     ticket.solve(tx.now(), resolution)
+    await check_kept(tx, ticket)
     promises.solved()
     watch(tx, promises)
     tx.emit(events.TicketSolved, ticket)

@@ -45,7 +45,7 @@ from tercet_service_desk.tickets.jobs import clocks_astray, recalculate, watch
 from tercet_service_desk.tickets.model import Ticket, TicketEntry, TicketLink
 from tercet_service_desk.tickets.moving import move
 from tercet_service_desk.tickets.outgoing import address_of, send_out
-from tercet_service_desk.tickets.promises import DONE, check_type, check_way, promises_of
+from tercet_service_desk.tickets.promises import DONE, check_kept, check_type, check_way, promises_of
 from tercet_service_desk.tickets.splitting import split
 from tercet_service_desk.tickets.store import count_open, entries_of, link_between, links_of, sends_astray
 
@@ -197,6 +197,7 @@ class TicketService(Handlers):
         promises = await promises_of(tx, ticket)
         check_way(promises, "CLOSED")
         ticket.close(tx.now())
+        await check_kept(tx, ticket)
         watch(tx, promises)
         tx.emit(events.TicketClosed, ticket)
         return ticket
