@@ -18,6 +18,7 @@ service = Service(
         "intake",
         "macros",
         "viewers",
+        "times",
         "notifications",
         "knowledge",
         "satisfaction",

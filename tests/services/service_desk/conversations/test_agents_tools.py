@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 
 from support.mail_desk import entries, ticket, tickets
+from tercet.chassis.v1 import maintenance_service_pb2 as checking
 from tercet.gateway.v1 import events_pb2 as gateway_events
 from tercet.gateway.v1.user_service_pb2 import User
 from tercet.servicedesk.v1 import macro_service_pb2 as macros
 from tercet.servicedesk.v1 import notification_service_pb2 as notices
 from tercet.servicedesk.v1 import service_level_service_pb2 as levels
 from tercet.servicedesk.v1 import ticket_service_pb2 as pb
+from tercet.servicedesk.v1 import ticket_time_service_pb2 as times
 from tercet.servicedesk.v1 import ticket_viewer_service_pb2 as viewers
 from tercet_chassis.ids import new_id
 from tercet_chassis.testing import Client, refused
@@ -166,3 +168,18 @@ async def test_steps_of_levels_reach_owners_and_holders_of_roles_on_their_screen
     assert (await mine.ReadNotifications(notices.ReadNotificationsRequest())).read_count == 1
     unread = notices.ListNotificationsRequest(filter="NOT read_time:*", count=True)
     assert (await mine.ListNotifications(unread)).total_size == 0
+
+
+async def test_time_that_was_spent_adds_up(service_desk: Client) -> None:
+    made = await opened(service_desk)
+    agent = service_desk.as_(user_id=new_id())
+    for minutes, note in ((25, "电话"), (10, ""), (-5, "记多了")):
+        await agent.RecordTicketTime(times.RecordTicketTimeRequest(ticket_id=made.id, minutes=minutes, note=note))
+    assert (await ticket(service_desk, made)).spent_minutes == 30
+    listed = (await service_desk.ListTicketTimes(times.ListTicketTimesRequest(ticket_id=made.id))).ticket_times
+    assert sum(each.minutes for each in listed) == 30
+    assert {each.user_id for each in listed} == {str(agent.principal.user_id)}
+    with refused("TIME_BELOW_ZERO", "minutes"):
+        await agent.RecordTicketTime(times.RecordTicketTimeRequest(ticket_id=made.id, minutes=-31))
+    found = await service_desk.CheckInvariants(checking.CheckInvariantsRequest())
+    assert all(each.holds for each in found.findings if each.invariant == "times.add_up")
