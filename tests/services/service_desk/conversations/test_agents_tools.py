@@ -158,8 +158,8 @@ async def test_steps_of_levels_reach_owners_and_holders_of_roles_on_their_screen
     finally:
         clock.release()
     for user_id, count in ((owner, 1), (leader, 1), (elsewhere, 0), (gone, 0)):
-        user = service_desk.as_(user_id=user_id)
-        listed = (await user.ListNotifications(notices.ListNotificationsRequest())).notifications
+        seen_by = service_desk.as_(user_id=user_id)
+        listed = (await seen_by.ListNotifications(notices.ListNotificationsRequest())).notifications
         assert [(each.ticket_id, each.reason_code) for each in listed] == [(made.id, "gold")] * count
     mine = service_desk.as_(user_id=owner)
     (notice,) = (await mine.ListNotifications(notices.ListNotificationsRequest())).notifications
