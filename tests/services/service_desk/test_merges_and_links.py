@@ -74,7 +74,7 @@ async def test_what_is_merged_is_worked_on_elsewhere(service_desk: Client) -> No
 
 
 async def test_clocks_stand_still_while_merged(
-    service_desk: Client, leads: Client, gateway: Client, clock: Any
+    service_desk: Client, leads: Client, gateway: Client, marketing: Client, sales: Client, clock: Any
 ) -> None:
     promise = levels.ServiceTarget(clock=pb.TicketClock.SOLVE, minutes=60)
     level = levels.ServiceLevel(code="gold", display_name="gold", targets=[promise], active=True)

@@ -91,7 +91,9 @@ async def test_tickets_are_found_by_two_chinese_characters_and_by_the_start_of_a
     assert not (await service_desk.ListTickets(pb.ListTicketsRequest(q="热水器"))).tickets
 
 
-async def test_invariants_hold_after_work(service_desk: Client, leads: Client, gateway: Client) -> None:
+async def test_invariants_hold_after_work(
+    service_desk: Client, leads: Client, gateway: Client, marketing: Client, sales: Client
+) -> None:
     ticket = await opened(service_desk)
     await service_desk.SolveTicket(pb.SolveTicketRequest(id=ticket.id))
     await service_desk.settled()

@@ -19,6 +19,7 @@ service = Service(
         "quotes",
         "contracts",
         "orders",
+        "promises",
         "transactions",
         "value",
     ],

@@ -49,7 +49,7 @@ async def test_dealer_and_buyer_of_a_deal_follow_a_merge_and_its_undoing(leads: 
     assert (back.party_id, list(back.parties)) == (order.party_id, list(order.parties))
 
 
-@pytest.mark.usefixtures("leads", "gateway")
+@pytest.mark.usefixtures("leads", "gateway", "service_desk")
 async def test_invariants_of_deals_hold_and_see_what_is_broken(sales: Client) -> None:
     await catalogue(sales, {"F1": "33.33"})
     order = await confirmed(sales, await new_customer(sales), line("F1", "3"))

@@ -40,6 +40,7 @@ from tercet_gateway.edge.routes.links import link_routes
 from tercet_gateway.edge.routes.pages import pages
 from tercet_gateway.edge.routes.preferences import preference_routes
 from tercet_gateway.edge.routes.repairs import repair_routes
+from tercet_gateway.edge.routes.surveys import survey_routes
 from tercet_gateway.edge.settings import EdgeSettings
 from tercet_gateway.edge.transcode import Transcoder
 
@@ -68,7 +69,7 @@ class Edge:
 
     def _framework(self, contract: Contract, health: Health, tools: Tools) -> FastAPI:
         pages_app = FastAPI(title="Tercet", docs_url=None, redoc_url=None, openapi_url=None)
-        written = (file_routes, link_routes, preference_routes, repair_routes)
+        written = (file_routes, link_routes, preference_routes, repair_routes, survey_routes)
         for router in (pages(contract, health), *(routes(tools) for routes in written)):
             pages_app.include_router(router)
         # What is expected has handlers of its own: that of Exception raises again, as faults must reach the log.

@@ -1,18 +1,22 @@
-"""A solved ticket gets its survey."""
+"""A solved ticket gets its survey, and the survey follows what marketing tells of its invitation."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
-from tercet.servicedesk.v1 import events_pb2 as events
-from tercet_chassis import Tx, effect
+from tercet.marketing.v1 import events_pb2 as marketing
+from tercet.servicedesk.v1 import events_pb2 as desk
+from tercet_chassis import Event, Tx, effect, projection
 from tercet_service_desk.satisfaction import store
+from tercet_service_desk.satisfaction.jobs import invite_soon
 from tercet_service_desk.satisfaction.model import Survey
 from tercet_service_desk.satisfaction.rules import ANSWERABLE
 
 
-@effect(events.TicketSolved)
-async def ask(event: events.TicketSolved, tx: Tx) -> None:
+@effect(desk.TicketSolved)
+async def ask(event: desk.TicketSolved, tx: Tx) -> None:
     """Makes the survey of a ticket, once: a ticket that was opened and solved again is not asked about again."""
     # The ticket's row is the lock. One that was opened again meanwhile is asked about when it is solved for good.
     ticket = await store.lock_ticket(tx, UUID(event.ticket.id))
@@ -32,4 +36,21 @@ async def ask(event: events.TicketSolved, tx: Tx) -> None:
         expire_time=tx.now() + ANSWERABLE,
     )
     tx.session.add(survey)
-    tx.emit(events.SurveyCreated, survey)
+    await tx.flush()
+    invite_soon(tx, survey, ticket)
+    tx.emit(desk.SurveyCreated, survey)
+
+
+@projection(
+    marketing.MessageSent,
+    marketing.MessageDelivered,
+    marketing.MessageFailed,
+    marketing.MessageWithheld,
+    marketing.MessageDoubted,
+)
+async def follow_invitations(events: Sequence[Event[Any]], tx: Tx) -> None:
+    """A survey says what became of its invitation."""
+    sends = {UUID(event.message.send.id): event.message.send for event in events if event.message.send.ticket_id}
+    for survey in await store.by_ids(tx, list(sends)) if sends else ():
+        send = sends[survey.id]
+        survey.follow(send.State.Name(send.state), send.state_code, send.detail)

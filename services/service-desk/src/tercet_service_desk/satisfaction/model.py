@@ -7,9 +7,10 @@ from uuid import UUID
 
 from tercet_chassis.entity import Entity, Linked, Mapped, Owned, column, index, unique
 from tercet_service_desk.satisfaction.errors import SurveyOver
+from tercet_service_desk.sending.model import Outgoing
 
 
-class Survey(Linked, Owned, Entity):
+class Survey(Outgoing, Linked, Owned, Entity):
     """How a requester was satisfied with a ticket; whose the ticket was when it was solved, so is the survey."""
 
     __tablename__ = "surveys"

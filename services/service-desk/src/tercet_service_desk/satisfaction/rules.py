@@ -14,6 +14,14 @@ ANSWERABLE = timedelta(days=30)
 _SIGNATURE = 16
 
 
+def invitation(number: str, link: str) -> tuple[str, str]:
+    """Subject and text of an invitation, in both languages of the house: which one they speak is not known."""
+    return (
+        f"请评价我们的服务 How did we do? [{number}]",
+        f"您的工单 {number} 已解决。请告诉我们您是否满意:\nYour ticket {number} is solved. Tell us how we did:\n{link}",
+    )
+
+
 def signed(secret: bytes, tenant_id: UUID, survey_id: UUID, expire_time: datetime) -> str:
     """The token of a survey's link: id and expiry, signed for this tenant."""
     told = survey_id.bytes + int(expire_time.timestamp()).to_bytes(8, "big")

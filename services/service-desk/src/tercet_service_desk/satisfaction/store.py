@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -28,6 +28,12 @@ async def lock_ticket(tx: Tx, ticket_id: UUID) -> Ticket | None:
     """A ticket as it is now, held until the end of the transaction; None when it was deleted."""
     query = select(Ticket).where(Ticket.id == ticket_id).with_for_update()
     return (await tx.session.scalars(query.execution_options(populate_existing=True))).one_or_none()
+
+
+async def by_ids(tx: Tx, ids: Collection[UUID]) -> Sequence[Survey]:
+    """The surveys of these ids as they are now, held until the end of the transaction."""
+    query = select(Survey).where(Survey.id.in_(ids)).order_by(Survey.id).with_for_update()
+    return (await tx.session.scalars(query.execution_options(populate_existing=True))).all()
 
 
 async def figures(tx: Tx, since: datetime, until: datetime) -> Sequence[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from tercet.servicedesk.v1 import events_pb2 as events
@@ -10,7 +11,7 @@ from tercet.servicedesk.v1.ticket_service_pb2 import Ticket as TicketMessage
 from tercet_chassis import Tx, new_id
 from tercet_service_desk.tickets.jobs import watch
 from tercet_service_desk.tickets.model import Ticket, TicketEntry
-from tercet_service_desk.tickets.promises import check_type, check_way, promises_of
+from tercet_service_desk.tickets.promises import check_kept, check_type, check_way, promises_of
 from tercet_service_desk.tickets.rules import number_of
 from tercet_service_desk.types.store import machines
 
@@ -31,14 +32,14 @@ async def open_ticket(tx: Tx, message: TicketMessage) -> Ticket:
 
 
 async def add_reply(
-    tx: Tx, ticket: Ticket, body: str, written: datetime, *, from_requester: bool, pending: bool = False
+    tx: Tx, ticket: Ticket, body: str, written: datetime, *, from_requester: bool, pending: bool = False, **more: Any
 ) -> TicketEntry:
-    """Adds an answer, ours or the requester's, to a ticket that this transaction holds; its clocks follow. Refused once
-    it is closed.
+    """Adds an answer, ours or the requester's, to a ticket that this transaction holds; its clocks follow. `more` are
+    further columns of the entry. Refused once it is closed.
     """
     promises = await promises_of(tx, ticket)
     reopened = ticket.reply(written, from_requester=from_requester, pending=pending)
-    entry = _entry(tx, ticket, "REPLY", body, written, from_requester=from_requester)
+    entry = _entry(tx, ticket, "REPLY", body, written, from_requester=from_requester, **more)
     if reopened:
         promises.reopened(written)
         reason = "requester replied" if from_requester else "more was asked"
@@ -69,19 +70,30 @@ async def may_solve(tx: Tx, ticket: Ticket) -> bool:
 
 
 async def solve(tx: Tx, ticket: Ticket, resolution: str) -> None:
-    """Records how a ticket was solved; its clocks end. Refused when it is solved or closed, or its type leads not
-    there.
+    """Records how a ticket was solved. Refused when it is, where its type leads no way there, and while it carries an
+    open promise.
     """
     promises = await promises_of(tx, ticket)
     check_way(promises, "SOLVED")
     ticket.solve(tx.now(), resolution)
+    await check_kept(tx, ticket)
     promises.solved()
     watch(tx, promises)
     tx.emit(events.TicketSolved, ticket)
 
 
+async def keep_message(tx: Tx, ticket: Ticket, body: str, written: datetime, **more: Any) -> TicketEntry:
+    """Keeps a message of the requester on a ticket in whatever state it is, and moves nothing: the one that opened it,
+    or one that a machine wrote.
+    """
+    ticket.entry_count = (ticket.entry_count or 0) + 1
+    entry = _entry(tx, ticket, "REPLY", body, written, from_requester=True, **more)
+    await tx.flush()
+    return entry
+
+
 def _entry(
-    tx: Tx, ticket: Ticket, kind: str, body: str, written: datetime, *, from_requester: bool = False
+    tx: Tx, ticket: Ticket, kind: str, body: str, written: datetime, *, from_requester: bool = False, **more: Any
 ) -> TicketEntry:
     author = None if from_requester else tx.principal.user_id
     return tx.add(
@@ -92,5 +104,6 @@ def _entry(
             entry_time=written,
             from_requester=from_requester,
             author_id=author,
+            **more,
         )
     )

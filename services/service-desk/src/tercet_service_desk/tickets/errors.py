@@ -73,3 +73,10 @@ class TicketMoveNotAllowed(FailedPrecondition):
 
     text = "Ticket {number} stands in {stage_code}; from there its type lets it not go to {target}."
     field = "stage_code"
+
+
+class TicketEntryUnknown(NotFound):
+    """A conversation was to be split at an entry that is not in it."""
+
+    text = "Ticket {number} has no such entry of its own; name one of its conversation."
+    field = "entry_id"

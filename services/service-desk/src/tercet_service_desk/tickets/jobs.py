@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from tercet.servicedesk.v1 import events_pb2 as events
-from tercet_chassis import Tx, every, job
+from tercet_chassis import Refusal, Tx, every, job
 from tercet_service_desk.levels.store import book
+from tercet_service_desk.sending.handing import LEASE, hand_over, later
 from tercet_service_desk.tickets import store
-from tercet_service_desk.tickets.model import Ticket
+from tercet_service_desk.tickets.model import Ticket, TicketEntry
 from tercet_service_desk.tickets.promises import DONE, Promises, promises_of
+from tercet_service_desk.tickets.telling import request_of
 
 _BATCH = 200
 # One job takes so many steps; a level with more goes on in the next.
@@ -57,6 +59,48 @@ async def run_clocks(tx: Tx, ticket_id: str) -> None:
     promises.keep(tx)
     if ticket.step_time is not None:
         _schedule(tx, ticket)
+
+
+def send_soon(tx: Tx, entry: TicketEntry) -> None:
+    """Has an answer handed over to marketing once the transaction is committed."""
+    tx.schedule(send_reply, due=tx.now(), key=str(entry.id), entry_id=str(entry.id))
+
+
+@job
+async def send_reply(tx: Tx, entry_id: str) -> None:
+    """Hands an answer over, and puts a second look at it on the list in case nobody lives to record that."""
+    entry = await tx.find(TicketEntry, entry_id, lock=True)
+    ticket = None if entry is None else await tx.find(Ticket, entry.ticket_id)
+    if entry is None or ticket is None or not entry.to_hand_over:
+        return
+    entry.send_attempts += 1
+    tx.schedule(send_reply, due=tx.now() + LEASE, key=entry_id, entry_id=entry_id)
+
+    async def record(after: Tx, refusal: Refusal | None) -> None:
+        await _handed_over(after, entry_id, refusal)
+
+    hand_over(tx, request_of(ticket, entry), record)
+
+
+async def _handed_over(tx: Tx, entry_id: str, refusal: Refusal | None) -> None:
+    entry = await tx.find(TicketEntry, entry_id, lock=True)
+    if entry is None or not entry.to_hand_over:
+        return
+    if refusal is None:
+        entry.handed_over = True
+    elif refusal.passing:
+        tx.schedule(send_reply, due=tx.now() + later(entry.send_attempts), key=entry_id, entry_id=entry_id)
+    else:
+        entry.refused(refusal.reason, refusal.message)
+        await tell_fate(tx, entry)
+
+
+async def tell_fate(tx: Tx, entry: TicketEntry) -> None:
+    """Announces what became of an answer."""
+    ticket = await tx.find(Ticket, entry.ticket_id)
+    if ticket is not None:
+        await tx.flush()
+        tx.emit(events.TicketReplySent, ticket, entry=tx.render(entry))
 
 
 async def recalculate(tx: Tx, after: str, *, stale_only: bool = True) -> Batch:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from tercet_chassis.entity import Custom, Entity, External, Linked, Mapped, Owned, Searchable, column, index, unique
 from tercet_service_desk.levels.model import Promised
+from tercet_service_desk.sending.model import Outgoing
 from tercet_service_desk.tickets.errors import (
     TicketAlreadySolved,
     TicketClosed,
@@ -32,6 +33,7 @@ class Ticket(Promised, Linked, Owned, Custom, External, Searchable, Entity):
         index("tickets_by_asset", "asset_id", "create_time", where="asset_id IS NOT NULL"),
         index("tickets_by_merge", "merged_into_id", where="merged_into_id IS NOT NULL"),
         index("tickets_by_due_time", "next_due_time", where="next_due_time IS NOT NULL"),
+        index("tickets_by_sender", "sender_key", "create_time", where="sender_key <> ''"),
     )
 
     number: Mapped[str]
@@ -56,6 +58,11 @@ class Ticket(Promised, Linked, Owned, Custom, External, Searchable, Entity):
     merged_into_id: Mapped[UUID | None]
     merged_state: Mapped[str | None]
     stage_code: Mapped[str] = column(default="")
+    account_code: Mapped[str] = column(default="")
+    reply_address: Mapped[dict[str, Any] | None]
+    spent_minutes: Mapped[int] = column(default=0)
+    # Who wrote through which account, as a digest.
+    sender_key: Mapped[str] = column(default="")
 
     def changeable(self) -> None:
         """Refuses once the ticket is closed or part of another."""
@@ -163,11 +170,16 @@ class TicketLink(Entity):
     kind: Mapped[str]
 
 
-class TicketEntry(Searchable, Entity):
-    """One piece of a ticket's conversation; never changed."""
+class TicketEntry(Outgoing, Searchable, Entity):
+    """One piece of a ticket's conversation; what was said is never changed. One that came as a message has its id."""
 
     __tablename__ = "ticket_entries"
-    __table_args__ = (index("ticket_entries_by_ticket", "ticket_id", "id"),)
+    __table_args__ = (
+        index("ticket_entries_by_ticket", "ticket_id", "id"),
+        index("ticket_entries_by_sender", "sender_key", "create_time", where="sender_key <> ''"),
+        index("ticket_entries_by_provider_id", "provider_id", where="provider_id <> ''"),
+        index("ticket_entries_waiting", "send_state", "create_time", where="send_state = 'WAITING'"),
+    )
 
     ticket_id: Mapped[UUID]
     kind: Mapped[str]
@@ -175,3 +187,12 @@ class TicketEntry(Searchable, Entity):
     author_id: Mapped[UUID | None]
     body: Mapped[str]
     entry_time: Mapped[datetime]
+    subject: Mapped[str] = column(default="")
+    html: Mapped[str] = column(default="")
+    automatic: Mapped[bool] = column(default=False)
+    files: Mapped[list[Any]] = column(default=list)
+    file_ids: Mapped[list[Any]] = column(default=list)
+    # The provider's names of this message and of the one that it answers.
+    provider_id: Mapped[str] = column(default="")
+    in_reply_to: Mapped[str] = column(default="")
+    sender_key: Mapped[str] = column(default="")

@@ -7,7 +7,7 @@ from tercet_chassis import Tx
 from tercet_service_desk.tickets.errors import TicketMoveNotAllowed, TicketStageUnknown
 from tercet_service_desk.tickets.jobs import watch
 from tercet_service_desk.tickets.model import Ticket
-from tercet_service_desk.tickets.promises import DONE, promises_of
+from tercet_service_desk.tickets.promises import DONE, check_kept, promises_of
 
 
 async def move(tx: Tx, ticket: Ticket, stage_code: str, resolution: str) -> None:
@@ -24,10 +24,12 @@ async def move(tx: Tx, ticket: Ticket, stage_code: str, resolution: str) -> None
         ticket.changeable()
     elif stage.state == "SOLVED":
         ticket.solve(now, resolution)
+        await check_kept(tx, ticket)
         promises.solved()
         tx.emit(events.TicketSolved, ticket)
     elif stage.state == "CLOSED":
         ticket.close(now)
+        await check_kept(tx, ticket)
         tx.emit(events.TicketClosed, ticket)
     else:
         if ticket.state in DONE:

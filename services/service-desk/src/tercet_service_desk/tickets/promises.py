@@ -16,6 +16,8 @@ from tercet_conditions import Facts
 from tercet_service_desk.levels.facts import facts_of
 from tercet_service_desk.levels.rules import Clocks, Happening, Level, Step
 from tercet_service_desk.levels.store import Book, book
+from tercet_service_desk.promised.errors import PromiseOpen
+from tercet_service_desk.promised.store import count_carried
 from tercet_service_desk.tickets.errors import TicketMoveNotAllowed
 from tercet_service_desk.tickets.model import Ticket
 from tercet_service_desk.types.errors import TicketTypeUnknown
@@ -178,6 +180,13 @@ def check_way(promises: Promises, state: str) -> None:
     machine = promises.types.get(ticket.type_code)
     if machine is not None and machine.entered(ticket.stage_code, state) is None:
         raise TicketMoveNotAllowed(number=ticket.number, stage_code=ticket.stage_code, target=state)
+
+
+async def check_kept(tx: Tx, ticket: Ticket) -> None:
+    """Refuses to be done with a ticket that carries something that sales promised and nobody has done."""
+    count = await count_carried(tx, ticket.id, ticket.party_id, ticket.order_id)
+    if count:
+        raise PromiseOpen(number=ticket.number, count=count)
 
 
 async def promises_of(tx: Tx, ticket: Ticket) -> Promises:

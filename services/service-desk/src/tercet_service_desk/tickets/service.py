@@ -29,6 +29,7 @@ from tercet.servicedesk.v1.ticket_service_pb2 import (
     ReopenTicketRequest,
     ReplyToTicketRequest,
     SolveTicketRequest,
+    SplitTicketRequest,
     UnlinkTicketRequest,
     UnmergeTicketRequest,
     UpdateTicketRequest,
@@ -43,8 +44,17 @@ from tercet_service_desk.tickets.explaining import explained
 from tercet_service_desk.tickets.jobs import clocks_astray, recalculate, watch
 from tercet_service_desk.tickets.model import Ticket, TicketEntry, TicketLink
 from tercet_service_desk.tickets.moving import move
-from tercet_service_desk.tickets.promises import DONE, check_type, check_way, promises_of
-from tercet_service_desk.tickets.store import count_open, entries_of, entries_of_party, link_between, links_of
+from tercet_service_desk.tickets.outgoing import address_of, send_out
+from tercet_service_desk.tickets.promises import DONE, check_kept, check_type, check_way, promises_of
+from tercet_service_desk.tickets.splitting import split
+from tercet_service_desk.tickets.store import (
+    count_open,
+    entries_of,
+    entries_of_party,
+    link_between,
+    links_of,
+    sends_astray,
+)
 
 Finding = CheckInvariantsResponse.Finding
 
@@ -78,8 +88,13 @@ class TicketService(Handlers):
     async def ReplyToTicket(self, request: ReplyToTicketRequest, tx: Tx) -> TicketEntry:
         ticket = await tx.get(Ticket, request.id, etag=request.etag, lock=True)
         written = request.entry_time.ToDatetime(tzinfo=UTC) if request.HasField("entry_time") else tx.now()
-        said_by = {"from_requester": request.from_requester, "pending": request.pending}
-        return await add_reply(tx, ticket, request.body, written, **said_by)
+        if request.from_requester:
+            return await add_reply(tx, ticket, request.body, written, from_requester=True)
+        entry = await add_reply(tx, ticket, request.body, written, from_requester=False, pending=request.pending)
+        if not request.recorded_only:
+            address = address_of(request.address) if request.HasField("address") else None
+            await send_out(tx, ticket, entry, request.channel_code, address, request.file_ids)
+        return entry
 
     async def AddTicketNote(self, request: AddTicketNoteRequest, tx: Tx) -> TicketEntry:
         ticket = await tx.get(Ticket, request.id, etag=request.etag, lock=True)
@@ -100,6 +115,10 @@ class TicketService(Handlers):
         ticket = await tx.get(Ticket, request.id, etag=request.etag)
         await solve(tx, ticket, request.resolution)
         return ticket
+
+    async def SplitTicket(self, request: SplitTicketRequest, tx: Tx) -> Ticket:
+        ticket = await tx.get(Ticket, request.id, etag=request.etag, lock=True)
+        return await split(tx, ticket, UUID(request.entry_id), request.subject)
 
     async def ReopenTicket(self, request: ReopenTicketRequest, tx: Tx) -> Ticket:
         ticket = await tx.get(Ticket, request.id, etag=request.etag)
@@ -186,6 +205,7 @@ class TicketService(Handlers):
         promises = await promises_of(tx, ticket)
         check_way(promises, "CLOSED")
         ticket.close(tx.now())
+        await check_kept(tx, ticket)
         watch(tx, promises)
         tx.emit(events.TicketClosed, ticket)
         return ticket
@@ -212,4 +232,17 @@ async def service_level_clocks(tx: Tx) -> Finding:
         checked_count=checked,
         broken_count=len(broken),
         examples=broken[:20],
+    )
+
+
+@invariant
+async def each_reply_one_send(tx: Tx) -> Finding:
+    """A public answer that was to go out is known to marketing, once, and nothing private has gone."""
+    checked, broken = await sends_astray(tx)
+    return Finding(
+        invariant="tickets.each_reply_one_send",
+        holds=not broken,
+        checked_count=checked,
+        broken_count=len(broken),
+        examples=broken,
     )

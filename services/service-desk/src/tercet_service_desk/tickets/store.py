@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
+from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, case, func, or_, select
@@ -84,3 +85,42 @@ async def tickets_with_clocks(tx: Tx) -> AsyncIterator[Ticket]:
             return
         after = page[-1].id
         tx.session.expunge_all()
+
+
+async def last_provider_id(tx: Tx, ticket_id: UUID, account_code: str) -> str:
+    """The provider's name of what the requester wrote last through an account; empty when there is nothing."""
+    parts = [row["id"] for row in await tx.fetch(_PARTS, ticket_id)]
+    query = (
+        select(TicketEntry.provider_id)
+        .where(TicketEntry.ticket_id.in_([ticket_id, *parts]), TicketEntry.provider_id != "")
+        .where(TicketEntry.account_code == account_code, TicketEntry.from_requester.is_(True))
+        .order_by(TicketEntry.entry_time.desc(), TicketEntry.id.desc())
+        .limit(1)
+    )
+    return (await tx.session.scalar(query)) or ""
+
+
+async def entries_from(tx: Tx, ticket_id: UUID, entry_id: UUID) -> Sequence[TicketEntry]:
+    """An entry of a ticket's own and those after it, oldest first; none when it has no such entry."""
+    order = (TicketEntry.entry_time, TicketEntry.id)
+    query = select(TicketEntry).where(TicketEntry.ticket_id == ticket_id).order_by(*order).with_for_update()
+    entries = (await tx.session.scalars(query)).all()
+    at = next((number for number, entry in enumerate(entries) if entry.id == entry_id), None)
+    return [] if at is None else entries[at:]
+
+
+async def entries_by_ids(tx: Tx, ids: Collection[UUID]) -> Sequence[TicketEntry]:
+    """The entries of these ids as they are now, held until the end of the transaction."""
+    query = select(TicketEntry).where(TicketEntry.id.in_(ids)).order_by(TicketEntry.id).with_for_update()
+    return (await tx.session.scalars(query.execution_options(populate_existing=True))).all()
+
+
+async def sends_astray(tx: Tx) -> tuple[int, list[str]]:
+    """How many public answers were to go out, and those of which nobody has heard for an hour; notes that went out."""
+    entry = view(TicketEntry)
+    total = await tx.session.scalar(select(func.count()).select_from(entry).where(entry.c.send_state.is_not(None)))
+    lost = (entry.c.send_state == "WAITING") & entry.c.handed_over.is_(False) & (entry.c.send_attempts == 0)
+    private = entry.c.send_state.is_not(None) & ((entry.c.kind != "REPLY") | entry.c.from_requester.is_(True))
+    old = entry.c.create_time < tx.now() - timedelta(hours=1)
+    query = select(entry.c.id).where(private | (lost & old)).limit(20)
+    return int(total or 0), [f"entry {id}" for id in (await tx.session.scalars(query)).all()]

@@ -5,15 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tercet_chassis import Tx
-from tercet_service_desk.types.errors import TicketStageInUse
+from tercet_chassis.errors import Violation
+from tercet_service_desk.types.errors import TicketStageInUse, TicketTypeUnknown
 from tercet_service_desk.types.model import machine_of
-from tercet_service_desk.types.rules import Machine
+from tercet_service_desk.types.rules import COMPLAINT, Machine
 
 
 async def machines(tx: Tx) -> Mapping[str, Machine]:
     """The tenant's ticket types by their codes."""
     rows = await tx.fetch("SELECT code, stages FROM fenced.ticket_types ORDER BY code")
     return {row["code"]: machine_of(row["stages"]) for row in rows}
+
+
+async def check_code(tx: Tx, code: str, field: str) -> None:
+    """Refuses a type that is none of the tenant's, once it has any."""
+    known = await machines(tx) if code else {}
+    if known and code not in known and code != COMPLAINT:
+        told = ", ".join(sorted(known))
+        problem = f"There is no ticket type {code}; use one of {told} or add it."
+        raise TicketTypeUnknown(
+            type_code=code, known=told, violations=[Violation(field, "TICKET_TYPE_UNKNOWN", problem)]
+        )
 
 
 async def check_left(tx: Tx, code: str, left: Machine) -> None:

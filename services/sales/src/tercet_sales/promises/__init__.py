@@ -1,0 +1,1 @@
+"""Promises: what was promised to a customer in a sale."""

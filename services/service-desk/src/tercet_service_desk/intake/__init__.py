@@ -1,0 +1,1 @@
+"""Intake: what requesters write through any channel becomes tickets, or goes where it belongs."""

@@ -1,0 +1,1 @@
+"""Notifications: what somebody on the desk should look at."""

@@ -1,0 +1,1 @@
+"""What sales promised to requesters, as the desk knows it."""

@@ -1,0 +1,1 @@
+"""Times: how long people worked on tickets."""

@@ -1,0 +1,1 @@
+"""Viewers: who has a ticket open right now, so that two do not answer at once."""
