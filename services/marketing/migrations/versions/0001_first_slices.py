@@ -668,6 +668,7 @@ def upgrade() -> None:
     sa.Column('party_id', sa.Uuid(), nullable=False),
     sa.Column('kind', sa.Text(), nullable=True),
     sa.Column('display_name', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('birth_date', sa.Date(), nullable=True),
     sa.Column('contact_points', postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'"), nullable=False),
     sa.Column('first_touch', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
     sa.Column('last_touch', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
