@@ -11,10 +11,8 @@ from tercet_local.demo.people import Person, once, step_id
 _HISTORY = timedelta(days=2 * 366)
 
 
-async def build(marketer: Person, now: datetime) -> None:
-    """Everything that strategies need, and the six strategies, approved and running. Running it again changes
-    nothing.
-    """
+async def prepare(marketer: Person, now: datetime) -> None:
+    """Doors, points, budgets, numbers and words. Running it again changes nothing."""
     await _doors(marketer)
     programme = {**offers.PROGRAMME, "start_time": (now - _HISTORY).isoformat()}
     await _made(marketer, "/v1/loyalty-programmes", programme)
@@ -23,6 +21,10 @@ async def build(marketer: Person, now: datetime) -> None:
     await _policies(marketer)
     for template in offers.TEMPLATES:
         await _made(marketer, "/v1/templates", template)
+
+
+async def start(marketer: Person) -> None:
+    """Segments, actions, and the six strategies, approved and running. Running it again changes nothing."""
     for segment in offers.SEGMENTS:
         made = await _made(marketer, "/v1/segments", segment)
         await _step(marketer, f"/v1/segments/{made['id']}:activate", segment["code"])

@@ -227,6 +227,12 @@ SEGMENTS: list[Json] = [
         "display_name": "核心客户 Core customers",
         "condition": {"some": {"of": "values", "where": {"path": "quadrant", "op": "=", "value": "CORE"}}},
     },
+    {
+        "code": "birthdays",
+        "display_name": "今天生日 Birthday today",
+        "condition": {"anniversary": {"of": "birth_date"}},
+        "time_zone": ZONE,
+    },
 ]
 
 REACH = ["wechat_official", "sms", "email"]
