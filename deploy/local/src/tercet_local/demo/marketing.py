@@ -24,10 +24,10 @@ async def prepare(marketer: Person, now: datetime) -> None:
 
 
 async def start(marketer: Person) -> None:
-    """Segments, actions, and the six strategies, approved and running. Running it again changes nothing."""
-    for segment in offers.SEGMENTS:
-        made = await _made(marketer, "/v1/segments", segment)
-        await _step(marketer, f"/v1/segments/{made['id']}:activate", segment["code"])
+    """Segments, actions, and the six strategies, approved and running. Segments come to life last, so that their first
+    members are wanted too. Running it again changes nothing.
+    """
+    segments = [await _made(marketer, "/v1/segments", segment) for segment in offers.SEGMENTS]
     names = {template["code"]: template["display_name"] for template in offers.TEMPLATES}
     for action in offers.ACTIONS:
         await _made(marketer, "/v1/actions", {**action, "display_name": names[action["template_code"]]})
@@ -35,6 +35,8 @@ async def start(marketer: Person) -> None:
         made = await _made(marketer, "/v1/strategies", strategy)
         for verb in ("approve", "start"):
             await _step(marketer, f"/v1/strategies/{made['id']}:{verb}", strategy["code"])
+    for segment in segments:
+        await _step(marketer, f"/v1/segments/{segment['id']}:activate", segment["code"])
 
 
 async def _doors(marketer: Person) -> None:

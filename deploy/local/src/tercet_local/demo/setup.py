@@ -100,7 +100,7 @@ async def _leads_settings(admin: Person) -> None:
             "unit_id": unit["id"],
             "fallback": unit["code"] == "east",
             "claim_quota": 3000,
-            "recycle_hours": 72,
+            "recycle_hours": 336,
             "warn_hours": 12,
             "rest_hours": 24,
         }

@@ -16,6 +16,7 @@ from tercet_local.demo.people import Person, once, step_id
 
 NEWCOMERS_A_DAY = 4
 _AT_ONCE = 8
+_PRICES = {code: price for shelf in SHELVES.values() for code, *_, price in shelf}
 Json = dict[str, Any]
 T = TypeVar("T")
 R = TypeVar("R")
@@ -78,15 +79,13 @@ class Shops:
             await once(self.manager, "/v1/do-not-disturbs", wish, code)
         await decide(self.manager, profile, luck, code)
 
-    async def morning(self, day: int, now: datetime) -> Counter[str]:
+    async def morning(self, day: int) -> Counter[str]:
         """Purchases with what the buyers hold, and newcomers who leave their number."""
         did: Counter[str] = Counter()
         identities = await self._buyers()
-        coming = [client for client in self.known if day in client.buys]
-        sold = await _each(coming, lambda client: self._sell(client, identities[client.code], day, now, did))
-        sold += await self._newcomers_buy(day, now, did)
-        await self._record(sold)
-        did["shop_sales"] += len(sold)
+        coming = [(client, client.id, identities[client.code]) for client in self.known if day in client.buys]
+        coming += [await self._newcomer_again(day - 1, at) for at in range(0, NEWCOMERS_A_DAY, 2) if day]
+        await _each(coming, lambda buyer: self._sell(*buyer, day, did))
         for at in range(NEWCOMERS_A_DAY):
             await self.manager.post("/v1/leads", self._newcomer(day, at), day, at)
         return did
@@ -121,21 +120,13 @@ class Shops:
             "source_code": "微信小程序",
         }
 
-    async def _newcomers_buy(self, day: int, now: datetime, did: Counter[str]) -> list[Json]:
-        if not day:
-            return []
-        sold = []
-        for at in range(0, NEWCOMERS_A_DAY, 2):
-            lead = await self.manager.post("/v1/leads", self._newcomer(day - 1, at), day - 1, at)
-            client = Client(f"new-{day - 1}-{at}", STORE, lead["full_name"], lead["mobile"])
-            receipt = await self._sell(client, lead["identity_id"], day, now, did, step_id("newcomer", day - 1, at))
-            sold.append(receipt)
-        return sold
+    async def _newcomer_again(self, day: int, at: int) -> tuple[Client, str, str]:
+        lead = await self.manager.post("/v1/leads", self._newcomer(day, at), day, at)
+        client = Client(f"new-{day}-{at}", STORE, lead["full_name"], lead["mobile"])
+        return client, step_id("newcomer", day, at), lead["identity_id"]
 
-    async def _sell(
-        self, client: Client, identity_id: str, day: int, now: datetime, did: Counter[str], customer_id: str = ""
-    ) -> Json:
-        """What is paid after what the till gives."""
+    async def _sell(self, client: Client, customer_id: str, identity_id: str, day: int, did: Counter[str]) -> None:
+        """An order with what the till gives on it. The till keeps that first, so whoever begins again gets the same."""
         lines = self._lines(client, day)
         key = f"{company.TILL}:{client.code}:{day}"
         basket = {
@@ -143,17 +134,27 @@ class Shops:
             "currency_code": "CNY",
             "lines": [{"line_no": at, **line} for at, line in enumerate(lines, 1)],
         }
-        # Kept first and looked at then: when this is begun again, the till answers what it kept.
         kept = await self.manager.post("/v1/benefits:reserve", {"key": key, "basket": basket}, key)
-        if kept["applied"]:
-            await self.manager.post("/v1/benefits:confirm", {"key": key}, key)
-            for share in kept["adjustments"]:
-                amount = lines[share["line_no"] - 1]["amount"]
-                amount["amount"] = str(Decimal(amount["amount"]) - Decimal(share["amount"]["amount"]))
-            did["benefits_used"] += len(kept["applied"])
-        else:
-            await self.manager.post("/v1/benefits:release", {"key": key}, key)
-        return self._receipt(client, identity_id, lines, now, f"day-{day}", customer_id)
+        sold: list[Json] = [
+            {
+                "product_code": line["product_code"],
+                "quantity": line["quantity"],
+                "unit_price": {"currency_code": "CNY", "amount": _PRICES[line["product_code"]]},
+                "adjustments": [
+                    {name: share[name] for name in ("source", "grant_id", "amount", "funded_by")}
+                    for share in kept["adjustments"]
+                    if share["line_no"] == at
+                ],
+            }
+            for at, line in enumerate(lines, 1)
+        ]
+        body = {"customer_id": customer_id, "currency_code": "CNY", "lines": sold}
+        order = await self.manager.post("/v1/orders", body, key)
+        await self.manager.post(f"/v1/orders/{order['id']}:confirm", {}, key)
+        verb = "confirm" if kept["applied"] else "release"
+        await self.manager.post(f"/v1/benefits:{verb}", {"key": key}, key)
+        did["shop_sales"] += 1
+        did["benefits_used"] += len(kept["applied"])
 
     def _lines(self, client: Client, occasion: object) -> list[Json]:
         draw = random.Random(f"{self.seed}/{client.code}/{occasion}")
@@ -170,13 +171,11 @@ class Shops:
             lines.append({"product_code": code, "quantity": str(count), "amount": amount})
         return lines
 
-    def _receipt(
-        self, client: Client, identity_id: str, lines: list[Json], moment: datetime, name: str, customer_id: str = ""
-    ) -> Json:
+    def _receipt(self, client: Client, identity_id: str, lines: list[Json], moment: datetime, name: str) -> Json:
         total = sum((Decimal(line["amount"]["amount"]) for line in lines), Decimal(0))
         return {
             "external_ref": {"system": company.TILL, "id": f"{client.code}-{name}"},
-            "customer_id": customer_id or client.id,
+            "customer_id": client.id,
             "identity_id": identity_id,
             "occur_time": moment.isoformat(),
             "amount": {"currency_code": "CNY", "amount": str(total)},
@@ -184,7 +183,7 @@ class Shops:
         }
 
     async def _record(self, receipts: list[Json]) -> None:
-        """Hands receipts in; the sales of a day are in the order in which they happened."""
+        """Hands receipts in, in the order in which they happened."""
         receipts.sort(key=lambda receipt: (receipt["occur_time"], receipt["external_ref"]["id"]))
         for at in range(0, len(receipts), 400):
             answer = await self.manager.post("/v1/transactions:importReceipts", {"receipts": receipts[at : at + 400]})

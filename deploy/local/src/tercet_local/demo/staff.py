@@ -75,7 +75,7 @@ class Company:
             progress.advance(bar)
 
     async def _morning(self, day: int, now: datetime) -> Counter[str]:
-        did = await self.shops.morning(day, now)
+        did = await self.shops.morning(day)
         did += await self.desk.morning(day)
         sellers = [self.called(person["email"].partition("@")[0]) for person in company.SELLERS]
         return did + await week.play(sellers, self.seed, day, now)
