@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -81,7 +81,9 @@ leaves = st.one_of(
     st.fixed_dictionaries({"path": st.just("order_count"), "op": operators, "value": st.integers(0, 3)}),
     st.just({"path": "tag_codes", "op": ":", "value": "vip"}),
     st.just({"some": {"of": "values", "where": {"path": "average.amount", "op": ">", "value": 5}}}),
+    st.sampled_from((0, 1, 9)).map(lambda days: {"anniversary": {"of": "birth_date", "within": f"{days}d"}}),
 )
+born = (None, date(1992, 2, 29), date(1990, 3, 28), date(1985, 4, 3), date(2001, 4, 12), date(2026, 4, 5))
 conditions = st.recursive(
     leaves,
     lambda inner: (
@@ -100,6 +102,7 @@ changes = st.one_of(
             {
                 "order_count": st.integers(0, 3),
                 "last_order_time": st.none() | moments,
+                "birth_date": st.sampled_from(born),
                 "tag_codes": st.sampled_from(([], ["vip"], ["vip", "new"])),
                 "values": st.sampled_from(([], [{"average": {"amount": "7.5"}}], [{"average": {"amount": "2"}}])),
             }
@@ -127,11 +130,18 @@ class Oracle:
                 return code in inside
             case {"some": {"where": where}}:
                 return any(Decimal(each["average"]["amount"]) > where["value"] for each in row["values"])
+            case {"anniversary": {"within": within}}:
+                return self.comes_round(row["birth_date"], int(within.removesuffix("d")))
             case {"facts": asked}:
                 return self.compared(self.measured(asked, done), asked["op"], asked["value"])
         if condition["path"] == "tag_codes":
             return "vip" in row["tag_codes"]
         return self.compared(row[condition["path"]], condition["op"], condition["value"])
+
+    def comes_round(self, day: date | None, days: int) -> bool:
+        today = self.now.astimezone(ZoneInfo(ZONE)).date()
+        ahead = [today + timedelta(days=number) for number in range(days + 1)]
+        return day is not None and any((at.month, at.day) == (day.month, day.day) and at >= day for at in ahead)
 
     def measured(self, asked: Mapping[str, Any], done: list[dict[str, Any]]) -> Any:
         since = self.ago("-" + asked["within"]) if "within" in asked else datetime.min.replace(tzinfo=UTC)
@@ -172,7 +182,8 @@ class World:
         self.now = START
         self.people = [new_id() for _ in range(PEOPLE)]
         self.rows: list[dict[str, Any]] = [
-            {"order_count": 0, "last_order_time": None, "tag_codes": [], "values": []} for _ in self.people
+            {"order_count": 0, "last_order_time": None, "birth_date": None, "tag_codes": [], "values": []}
+            for _ in self.people
         ]
         self.done: list[list[dict[str, Any]]] = [[] for _ in self.people]
 

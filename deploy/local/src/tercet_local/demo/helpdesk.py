@@ -1,5 +1,5 @@
-"""What the sample company's desk is made of: hours, promises, kinds of tickets, who serves them, what is known, and what
-customers ask.
+"""What the sample company's desk is made of: hours, promises, kinds of tickets, who serves them, what is known, and
+what customers ask.
 """
 
 from __future__ import annotations
@@ -188,7 +188,8 @@ ARTICLES: list[tuple[str, str, str, dict[str, tuple[str, str]]]] = [
             ),
             "en": (
                 "The terminal does not print",
-                "1. See that the paper faces up.\n2. Hold the power key for ten seconds.\n3. Still nothing? Tell us the serial number.",
+                "1. See that the paper faces up.\n2. Hold the power key for ten seconds.\n"
+                "3. Still nothing? Tell us the serial number.",
             ),
         },
     ),

@@ -154,7 +154,8 @@ TEMPLATES: list[Json] = [
         "首单券 First-order coupon",
         (
             "首单礼券",
-            "{{ customer.name }},首单满{{ benefit.numbers.threshold }}减{{ benefit.numbers.off }},{{ benefit.end_date }} 前有效。",
+            "{{ customer.name }},首单满{{ benefit.numbers.threshold }}减{{ benefit.numbers.off }},"
+            "{{ benefit.end_date }} 前有效。",
         ),
         (
             "Off your first order",
@@ -171,7 +172,8 @@ TEMPLATES: list[Json] = [
         ),
         (
             "Thank you, nine times",
-            "{{ customer.name }}, after {{ customer.order_count }} orders the next is {{ benefit.numbers.percent }} % off.",
+            "{{ customer.name }}, after {{ customer.order_count }} orders the next is "
+            "{{ benefit.numbers.percent }} % off.",
         ),
     ),
     _words(
@@ -179,11 +181,13 @@ TEMPLATES: list[Json] = [
         "好久不见 Win-back",
         (
             "好久不见",
-            "{{ customer.name }},上次见面是 {{ customer.last_order_date }}。送您一张满{{ benefit.numbers.threshold }}减{{ benefit.numbers.off }}券。",
+            "{{ customer.name }},上次见面是 {{ customer.last_order_date }}。"
+            "送您一张满{{ benefit.numbers.threshold }}减{{ benefit.numbers.off }}券。",
         ),
         (
             "We have missed you",
-            "{{ customer.name }}, we last met on {{ customer.last_order_date }}. {{ benefit.numbers.off }} {{ benefit.currency }} off for you.",
+            "{{ customer.name }}, we last met on {{ customer.last_order_date }}. "
+            "{{ benefit.numbers.off }} {{ benefit.currency }} off for you.",
         ),
     ),
     _words(
@@ -204,7 +208,8 @@ TEMPLATES: list[Json] = [
         ("生日快乐", "{{ customer.name }},生日快乐!送您 {{ benefit.amount }} 元红包,7 天内有效。"),
         (
             "Happy birthday",
-            "Happy birthday, {{ customer.name }}! A red packet of {{ benefit.amount }} {{ benefit.currency }} is yours for 7 days.",
+            "Happy birthday, {{ customer.name }}! A red packet of "
+            "{{ benefit.amount }} {{ benefit.currency }} is yours for 7 days.",
         ),
     ),
 ]

@@ -118,11 +118,11 @@ class Person:
 
 
 async def once(person: Person, path: str, body: dict[str, Any], *key: object) -> dict[str, Any]:
-    """Creates or does something, unless an earlier run did; then its own words are the answer."""
+    """Creates or does something, unless an earlier run did, in these words or others; then these are the answer."""
     try:
         return await person.post(path, body, *key)
     except ApiRefused as refused:
-        if refused.status != 409:
+        if refused.status != 409 and refused.reason != "IDEMPOTENCY_KEY_REUSED":
             raise
         return body
 

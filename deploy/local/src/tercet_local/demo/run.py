@@ -136,4 +136,4 @@ def _addresses(console: Console, url: str) -> None:
     for person in [{"email": company.ADMIN, "role": "admin"}, *company.PEOPLE]:
         if person["role"] not in shown:
             shown.add(person["role"])
-            console.print(f"  {person['role']:14} {person['email']}")
+            console.print(f"  {person['role']:18} {person['email']}")

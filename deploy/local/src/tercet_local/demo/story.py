@@ -42,12 +42,12 @@ async def _strategies(admin: Person) -> Rows:
             outcomes[code]["waiting"] += 1
         else:
             why[code][f"at the door {send['state_code'] or send['state']}"] += 1
-    async for grant in admin.pages(
-        "/v1/grants", "grants", filter="origin = STRATEGY AND redeem_time:*", page_size=_PAGE
-    ):
+    async for grant in admin.pages("/v1/grants", "grants", filter="origin = STRATEGY", page_size=_PAGE):
         code = grant["strategy_code"]
-        outcomes[code]["redeemed"] += 1
-        _add(cost[code], grant.get("amount"))
+        # Points are booked when they are given, so only what somebody came back with counts as redeemed.
+        outcomes[code]["redeemed"] += bool(grant["redeem_time"]) and grant["tool_code"] != "points"
+        # A red packet is spent when it is given, a coupon when it is used.
+        _add(cost[code], grant.get("face") if grant["tool_code"] == "red_packet" else grant.get("amount"))
     return [(f"· {names[code]}", _told(outcomes[code], why[code], cost[code])) for code in names]
 
 
@@ -67,18 +67,18 @@ def _told(count: Counter[str], why: Counter[str], cost: Sums) -> str:
         reasons = ", ".join(f"{reason} {number}" for reason, number in why.most_common())
         words.append(f"{withheld} withheld ({reasons})")
     words += [f"cost {_amounts(cost)}"] if cost else []
-    return ", ".join(words)
+    return "; ".join(words)
 
 
 async def _points(admin: Person) -> Rows:
     total = Decimal(0)
     tiers: Counter[str] = Counter()
     async for membership in admin.pages("/v1/memberships", "memberships", page_size=_PAGE):
-        total += Decimal(membership["points"] or 0)
+        total += Decimal(membership["points"] or 0)  # nothing is burned in the week
         tiers[membership["tier_code"]] += 1
     steps = offers.PROGRAMME["tier_rule"]["tiers"]
     shown = "  ".join(f"{tier['display_name']} {tiers[tier['code']]}" for tier in steps)
-    return [("Points", f"{total:,.0f} held by {sum(tiers.values())} members: {shown}")]
+    return [("Points", f"{total:,.0f} earned by {sum(tiers.values())} members: {shown}")]
 
 
 async def _desk(admin: Person, opening: datetime) -> Rows:
@@ -100,8 +100,8 @@ async def _desk(admin: Person, opening: datetime) -> Rows:
         ),
         (
             "Satisfaction",
-            f"{figures['mean_score']:.1f} of 5 in {figures['answer_count']} answers to {figures['survey_count']} surveys, "
-            f"{figures['complaint_count']} complaints",
+            f"{figures['mean_score']:.1f} of 5 in {figures['answer_count']} answers to "
+            f"{figures['survey_count']} surveys, {figures['complaint_count']} complaints",
         ),
     ]
 
