@@ -1,5 +1,5 @@
-"""Conditions on days that come round every year: `{"anniversary": {"of": "birth_date", "within": "7d"}}` holds on the day
-itself and on the seven before it.
+"""Conditions on days that come round every year: `{"anniversary": {"of": "birth_date", "within": "7d"}}` holds on the
+day itself and on the seven before it.
 """
 
 from __future__ import annotations
