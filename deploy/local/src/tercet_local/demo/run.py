@@ -5,7 +5,6 @@ nothing.
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -18,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 from tercet_local.demo import clock, company, offers, report, setup, story, week
+from tercet_local.demo.journal import Journal
 from tercet_local.demo.people import PASSWORD, Person
 from tercet_local.demo.staff import Company
 from tercet_local.errors import LocalError
@@ -30,21 +30,6 @@ class ImportFailed(LocalError):
 
     def __init__(self, state: str, why: str) -> None:
         super().__init__(f"The import ended as {state}: {why}")
-
-
-class Journal:
-    """What is done, kept in the data folder."""
-
-    def __init__(self, file: Path) -> None:
-        self._file = file
-        self.values: dict[str, Any] = json.loads(file.read_text("utf-8")) if file.exists() else {}
-
-    def put(self, **values: Any) -> None:
-        """Writes values down, whole or not at all."""
-        self.values |= values
-        fresh = self._file.with_suffix(".new")
-        fresh.write_text(json.dumps(self.values, ensure_ascii=False, indent=1), "utf-8")
-        fresh.replace(self._file)
 
 
 async def run(url: str, file: Path, leads: Path, console: Console, days: int = week.DAYS) -> None:

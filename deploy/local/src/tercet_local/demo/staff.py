@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from datetime import datetime, timedelta
 from types import TracebackType
-from typing import Any
 
 from rich.progress import Progress
 
 from tercet_local.demo import clock, company, desk, helpdesk, marketing, week
 from tercet_local.demo.desk import Desk
+from tercet_local.demo.journal import Journal
 from tercet_local.demo.people import Person
 from tercet_local.demo.shop import Shops
 
@@ -26,9 +26,8 @@ class Company:
         self._people: dict[str, Person] = {}
 
     async def __aenter__(self) -> Company:
-        wanted = [*company.SELLERS, *(person for person in company.PEOPLE if person["role"] != "auditor")]
-        for person in wanted:
-            if person["email"] not in self._people:
+        for person in company.PEOPLE:
+            if person["role"] != "auditor":
                 signed_in = Person(self.admin.url, person["email"], str(self.seed))
                 self._people[person["email"]] = signed_in
                 await signed_in.sign_in()
@@ -62,7 +61,7 @@ class Company:
         await marketing.start(marketer)
         progress.advance(bar)
 
-    async def work(self, journal: Any, progress: Progress) -> None:
+    async def work(self, journal: Journal, progress: Progress) -> None:
         """The days that are not over yet, half by half; each is written down when it is done."""
         done = int(journal.values.get("halves", 0))
         bar = progress.add_task("The week", total=self.days * 2, completed=done)
