@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -66,7 +66,9 @@ leaves = st.one_of(
     st.fixed_dictionaries({"path": st.just("order_count"), "op": operators, "value": st.integers(0, 3)}),
     st.just({"path": "tag_codes", "op": ":", "value": "vip"}),
     st.just({"some": {"of": "values", "where": {"path": "average.amount", "op": ">", "value": 5}}}),
+    st.sampled_from((0, 1, 9)).map(lambda days: {"anniversary": {"of": "birth_date", "within": f"{days}d"}}),
 )
+born = (None, date(1992, 2, 29), date(1990, 3, 28), date(1985, 4, 3), date(2001, 4, 12), date(2026, 4, 5))
 conditions = st.recursive(
     leaves,
     lambda inner: (
@@ -96,11 +98,18 @@ class Oracle:
                 return code in inside
             case {"some": {"where": where}}:
                 return any(Decimal(each["average"]["amount"]) > where["value"] for each in row["values"])
+            case {"anniversary": {"within": within}}:
+                return self.comes_round(row["birth_date"], int(within.removesuffix("d")))
             case {"facts": asked}:
                 return self.compared(self.measured(asked, done), asked["op"], asked["value"])
         if condition["path"] == "tag_codes":
             return "vip" in row["tag_codes"]
         return self.compared(row[condition["path"]], condition["op"], condition["value"])
+
+    def comes_round(self, day: date | None, days: int) -> bool:
+        today = self.now.astimezone(ZoneInfo(ZONE)).date()
+        ahead = [today + timedelta(days=number) for number in range(days + 1)]
+        return day is not None and any((at.month, at.day) == (day.month, day.day) and at >= day for at in ahead)
 
     def measured(self, asked: Mapping[str, Any], done: list[dict[str, Any]]) -> Any:
         since = self.ago("-" + asked["within"]) if "within" in asked else datetime.min.replace(tzinfo=UTC)

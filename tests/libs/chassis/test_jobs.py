@@ -183,3 +183,23 @@ async def test_virtual_clock_makes_jobs_due_and_only_goes_forward(sut: Client, h
     finally:
         reading = await sut.ReleaseClock(maintenance.ReleaseClockRequest())
         assert not reading.virtual
+
+
+async def test_what_runs_by_the_clock_follows_it_into_the_past(sut: Client, happenings: Happenings) -> None:
+    request = maintenance.AdvanceClockRequest()
+    past = sut.running.runtime.clock.now() - timedelta(days=7)
+
+    async def armed() -> bool:
+        (row,) = await rows(sut, "contacts.tick")
+        return bool(row.due_time <= past + timedelta(hours=1))
+
+    try:
+        request.to_time.FromDatetime(past)
+        await sut.AdvanceClock(request)
+        await eventually(armed)
+        request.to_time.FromDatetime(past + timedelta(hours=2))
+        await sut.AdvanceClock(request)
+        await sut.settled()
+        assert len(await happenings("tick")) == 1
+    finally:
+        await sut.ReleaseClock(maintenance.ReleaseClockRequest())

@@ -177,7 +177,9 @@ class JobRunner:
             return int((await connection.execute(query)).scalar_one())
 
     async def arm(self, tenant_id: UUID | None = None) -> None:
-        """Puts what runs by the clock on the list of one tenant, or of all known ones."""
+        """Puts what runs by the clock on the list of one tenant, or of all known ones; what lies further ahead than its
+        period, as when the clock was put back, comes after one.
+        """
         async with self._runtime.database.connection() as connection:
             if tenant_id is None:
                 found = [row.id for row in (await connection.execute(select(tenants.c.id))).all()]
@@ -198,7 +200,13 @@ class JobRunner:
                 if known.period is not None
             ]
             if rows:
-                await connection.execute(insert(jobs).values(rows).on_conflict_do_nothing())
+                fresh = insert(jobs).values(rows)
+                sooner = fresh.on_conflict_do_update(
+                    constraint="jobs_once",
+                    set_={"due_time": fresh.excluded.due_time},
+                    where=jobs.c.due_time > fresh.excluded.due_time,
+                )
+                await connection.execute(sooner)
 
 
 def _next(due: datetime, period: timedelta, now: datetime) -> dict[str, Any]:

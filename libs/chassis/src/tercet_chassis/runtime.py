@@ -134,7 +134,7 @@ class Runtime:
         self.jobs.wake()
 
     def arm(self, tenant_id: UUID) -> None:
-        """Starts what runs by the clock for a tenant."""
+        """Starts what runs by the clock for a tenant, or puts it near after the clock was."""
         task = asyncio.create_task(self.jobs.arm(tenant_id))
         self._tasks.append(task)
         task.add_done_callback(lambda done: self._tasks.remove(done) if done in self._tasks else None)

@@ -55,6 +55,8 @@ def _with(company: Company, kind: str, *grants: tuple[str, str]) -> Client:
         ("seller", "leads.lead.claim", {"own", "unit"}),
         ("seller", "leads.lead.read", {"own", "unit"}),
         ("seller", "leads.import.create", set()),
+        ("seller", "marketing.do_not_disturb.create", {"own"}),
+        ("seller", "marketing.do_not_disturb.delete", set()),
         ("seller", "sales.product.read", {"all"}),
         ("seller", "sales.product.update", set()),
         ("marketer", "marketing.profile.tag", {"all"}),

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from support.behaviour import START, ZONE, Oracle, conditions, facts, moments
+from support.behaviour import START, ZONE, Oracle, born, conditions, facts, moments
 from tercet_chassis import Tx
 from tercet_chassis.ids import new_id
 from tercet_chassis.money import Money
@@ -34,6 +34,7 @@ changes = st.one_of(
             {
                 "order_count": st.integers(0, 3),
                 "last_order_time": st.none() | moments,
+                "birth_date": st.sampled_from(born),
                 "tag_codes": st.sampled_from(([], ["vip"], ["vip", "new"])),
                 "values": st.sampled_from(([], [{"average": {"amount": "7.5"}}], [{"average": {"amount": "2"}}])),
             }
@@ -51,7 +52,8 @@ class World:
         self.now = START
         self.people = [new_id() for _ in range(PEOPLE)]
         self.rows: list[dict[str, Any]] = [
-            {"order_count": 0, "last_order_time": None, "tag_codes": [], "values": []} for _ in self.people
+            {"order_count": 0, "last_order_time": None, "birth_date": None, "tag_codes": [], "values": []}
+            for _ in self.people
         ]
         self.done: list[list[dict[str, Any]]] = [[] for _ in self.people]
 

@@ -102,6 +102,17 @@ async def test_do_not_disturb_stops_every_purpose_and_every_member_of_the_party(
         assert (done.state, done.state_code) == (pb.Send.WITHHELD, "DO_NOT_DISTURB")
 
 
+async def test_whoever_sells_has_only_their_own_customers_left_alone(marketing: Client) -> None:
+    seller = new_id()
+    mine, theirs = await somebody(marketing, "王芳", FANG, owner_id=seller), await somebody(marketing, "李娜")
+    hers = marketing.as_(permissions={"marketing.do_not_disturb.create": "own"}, user_id=seller)
+    wish = consent.DoNotDisturb(identity_id=str(theirs))
+    with refused("RESOURCE_NOT_FOUND"):
+        await hers.CreateDoNotDisturb(consent.CreateDoNotDisturbRequest(do_not_disturb=wish))
+    wish = consent.DoNotDisturb(identity_id=str(mine))
+    assert (await hers.CreateDoNotDisturb(consent.CreateDoNotDisturbRequest(do_not_disturb=wish))).party_id == str(mine)
+
+
 async def test_a_suppressed_address_gets_nothing(marketing: Client) -> None:
     fang = await somebody(marketing, "王芳", FANG)
     await marketing.CreateSuppression(

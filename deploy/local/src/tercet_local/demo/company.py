@@ -52,6 +52,20 @@ UNITS = [
     ),
     _unit("overseas", "Overseas", "REGION", "", [], "Europe/Berlin", "EUR"),
 ]
+# Where customers buy without a seller.
+SHOPS = [
+    _unit("store", "星河生活馆 Galaxy Store", "STORE", "", []),
+    _unit("cars", "星河二手车 Galaxy Used Cars", "STORE", "", []),
+    _unit("trade", "企业采购 Business supplies", "BUSINESS_UNIT", "", []),
+]
+# The system that the shops' receipts come from.
+TILL = "galaxy-till"
+VALUE_POLICY = {
+    "period": "YEAR",
+    "method": "FIXED",
+    "average_threshold": {"currency_code": "CNY", "amount": "1500.00"},
+    "count_threshold": 3,
+}
 
 _SELLERS = [
     ("wangfang", "王芳", "east"),
@@ -70,7 +84,11 @@ _SELLERS = [
 _OTHERS = [
     ("manager", "孙经理", "", "sales_manager"),
     ("marketer", "马丽", "", "marketer"),
+    ("supervisor", "罗敏", "", "service_supervisor"),
     ("agent", "何佳", "", "service_agent"),
+    ("linyue", "林悦", "", "service_agent"),
+    ("gaoxiang", "高翔", "", "service_agent"),
+    ("jonas.weber", "Jonas Weber", "overseas", "service_agent"),
     ("auditor", "郭审计", "", "auditor"),
 ]
 

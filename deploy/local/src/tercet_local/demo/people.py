@@ -117,6 +117,16 @@ class Person:
         raise AssertionError("unreachable")
 
 
+async def once(person: Person, path: str, body: dict[str, Any], *key: object) -> dict[str, Any]:
+    """Creates or does something, unless an earlier run did, in these words or others; then these are the answer."""
+    try:
+        return await person.post(path, body, *key)
+    except ApiRefused as refused:
+        if refused.status != 409 and refused.reason != "IDEMPOTENCY_KEY_REUSED":
+            raise
+        return body
+
+
 def _passing(response: httpx2.Response) -> bool:
     """Whether waiting helps: the system is away, or the rate is; a quota that is used up is not."""
     if response.status_code == 429:

@@ -5,19 +5,21 @@ nothing.
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from tercet_local.demo import clock, company, report, setup, week
+from tercet_local.demo import clock, company, offers, report, setup, story, week
+from tercet_local.demo.journal import Journal
 from tercet_local.demo.people import PASSWORD, Person
+from tercet_local.demo.staff import Company
 from tercet_local.errors import LocalError
 
 _SEED = 20261122
@@ -28,21 +30,6 @@ class ImportFailed(LocalError):
 
     def __init__(self, state: str, why: str) -> None:
         super().__init__(f"The import ended as {state}: {why}")
-
-
-class Journal:
-    """What is done, kept in the data folder."""
-
-    def __init__(self, file: Path) -> None:
-        self._file = file
-        self.values: dict[str, Any] = json.loads(file.read_text("utf-8")) if file.exists() else {}
-
-    def put(self, **values: Any) -> None:
-        """Writes values down, whole or not at all."""
-        self.values |= values
-        fresh = self._file.with_suffix(".new")
-        fresh.write_text(json.dumps(self.values, ensure_ascii=False, indent=1), "utf-8")
-        fresh.replace(self._file)
 
 
 async def run(url: str, file: Path, leads: Path, console: Console, days: int = week.DAYS) -> None:
@@ -69,24 +56,29 @@ async def run(url: str, file: Path, leads: Path, console: Console, days: int = w
 
 
 async def _stages(admin: Person, journal: Journal, begun: datetime, leads: Path, days: int, progress: Progress) -> None:
-    monday = begun - timedelta(days=days)
+    opening = _opening(begun, days)
     if not journal.values.get("built"):
         bar = progress.add_task("Setting the company up", total=1)
         await setup.build(admin)
         journal.put(built=True)
         progress.update(bar, completed=1)
-    day = int(journal.values.get("days", 0))
     if "imported" not in journal.values:
-        await clock.advance(admin, monday)
+        await clock.advance(admin, opening)
         started = time.monotonic()
         imported = await _intake(admin, leads, progress)
         await setup.visitors(admin)
         journal.put(imported=imported, seconds=time.monotonic() - started)
-    await _week(admin, journal, monday, day, days, progress)
-    await clock.release(admin)
-    table = await report.rows(
-        admin, journal.values["imported"], journal.values["seconds"], Counter(journal.values.get("did", {}))
-    )
+    async with Company(admin, journal.values["seed"], opening, days) as all_of_it:
+        if not journal.values.get("equipped"):
+            await clock.advance(admin, opening)
+            await all_of_it.equip(progress)
+            journal.put(equipped=True)
+        await all_of_it.work(journal, progress)
+        await clock.release(admin)
+        table = await report.rows(
+            admin, journal.values["imported"], journal.values["seconds"], Counter(journal.values.get("did", {}))
+        )
+        table += await story.rows(admin, opening)
     journal.put(table=table, finished=True)
 
 
@@ -107,19 +99,10 @@ async def _intake(admin: Person, leads: Path, progress: Progress) -> dict[str, A
     return {name: done[f"{name}_count"] for name in ("row", "created", "touched", "junk", "error")}
 
 
-async def _week(admin: Person, journal: Journal, monday: datetime, day: int, days: int, progress: Progress) -> None:
-    run_id = str(journal.values["seed"])
-    sellers = [await Person(admin.url, person["email"], run_id).sign_in() for person in company.SELLERS]
-    bar = progress.add_task("The sellers' week", total=days * len(sellers), completed=day * len(sellers))
-    try:
-        for number in range(day, days):
-            now = monday + timedelta(days=number, hours=10)
-            await clock.advance(admin, now)
-            did = await week.play(sellers, journal.values["seed"], number, now, lambda: progress.advance(bar))
-            journal.put(days=number + 1, did=dict(Counter(journal.values.get("did", {})) + did))
-    finally:
-        for seller in sellers:
-            await seller.close()
+def _opening(begun: datetime, days: int) -> datetime:
+    """The morning on which the week begins; its last day is yesterday."""
+    today = begun.astimezone(ZoneInfo(offers.ZONE)).replace(hour=8, minute=0, second=0, microsecond=0)
+    return (today - timedelta(days=days)).astimezone(UTC)
 
 
 def _print(console: Console, rows: list[tuple[str, str]]) -> None:
@@ -138,4 +121,4 @@ def _addresses(console: Console, url: str) -> None:
     for person in [{"email": company.ADMIN, "role": "admin"}, *company.PEOPLE]:
         if person["role"] not in shown:
             shown.add(person["role"])
-            console.print(f"  {person['role']:14} {person['email']}")
+            console.print(f"  {person['role']:18} {person['email']}")

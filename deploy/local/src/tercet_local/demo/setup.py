@@ -5,11 +5,9 @@ public API.
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
 
-from tercet_local.cli.api import ApiRefused
 from tercet_local.demo import company
-from tercet_local.demo.people import PASSWORD, Person, step_id
+from tercet_local.demo.people import PASSWORD, Person, once, step_id
 
 
 async def build(admin: Person) -> None:
@@ -35,21 +33,11 @@ async def visitors(admin: Person) -> None:
         await admin.post("/v1/leads", lead, firm)
 
 
-async def _once(admin: Person, path: str, body: dict[str, Any], *key: object) -> dict[str, Any]:
-    """Creates, unless it is there from an earlier run."""
-    try:
-        return await admin.post(path, body, *key)
-    except ApiRefused as refused:
-        if refused.status != 409:
-            raise
-        return body
-
-
 async def _units_and_people(admin: Person) -> None:
     root = admin.unit_id
     for unit in company.UNITS:
         body = {**{key: value for key, value in unit.items() if key != "parent"}, "parent_id": root}
-        await _once(admin, "/v1/units", body, unit["code"])
+        await once(admin, "/v1/units", body, unit["code"])
     units = {unit["code"]: unit for unit in company.UNITS}
     for person in company.PEOPLE:
         home = units.get(person["unit"])
@@ -64,7 +52,7 @@ async def _units_and_people(admin: Person) -> None:
             "locale": "en" if person["unit"] == "overseas" else "zh-CN",
             "roles": [{"role_code": person["role"], "unit_id": unit_id}],
         }
-        await _once(admin, "/v1/users", user, person["email"])
+        await once(admin, "/v1/users", user, person["email"])
         if person["role"] != "seller":
             continue
         employee = {
@@ -79,22 +67,22 @@ async def _units_and_people(admin: Person) -> None:
             "languages": ["en", "de"] if person["unit"] == "overseas" else ["zh-CN"],
             "skills": ["company", "person"],
         }
-        await _once(admin, "/v1/employees", employee, person["email"])
+        await once(admin, "/v1/employees", employee, person["email"])
 
 
 async def _leads_settings(admin: Person) -> None:
     for code, name, kind, parent in company.SOURCES:
-        await _once(
+        await once(
             admin, "/v1/sources", {"code": code, "display_name": name, "kind": kind, "parent_code": parent}, code
         )
     for code, (parent, kind) in company.SOURCE_GROUPS.items():
-        await _once(
+        await once(
             admin, "/v1/sources", {"code": code, "display_name": code, "kind": kind, "parent_code": parent}, code
         )
     for code, name, condition, points in company.SCORING:
         body = {"code": code, "display_name": name, "condition": condition, "points": points, "active": True}
-        await _once(admin, "/v1/scoring-rules", body, code)
-    await _once(
+        await once(admin, "/v1/scoring-rules", body, code)
+    await once(
         admin,
         "/v1/qualification-rules",
         {
@@ -112,11 +100,11 @@ async def _leads_settings(admin: Person) -> None:
             "unit_id": unit["id"],
             "fallback": unit["code"] == "east",
             "claim_quota": 3000,
-            "recycle_hours": 72,
+            "recycle_hours": 336,
             "warn_hours": 12,
             "rest_hours": 24,
         }
-        await _once(admin, "/v1/pools", pool, pool["code"])
+        await once(admin, "/v1/pools", pool, pool["code"])
     abroad = {
         "code": "abroad",
         "display_name": "Leads from abroad",
@@ -126,7 +114,7 @@ async def _leads_settings(admin: Person) -> None:
         "unit_id": step_id("unit", "overseas"),
         "active": True,
     }
-    await _once(admin, "/v1/assignment-rules", abroad, "abroad")
+    await once(admin, "/v1/assignment-rules", abroad, "abroad")
     # Good leads go to a seller of the territory, the rest into the territory's pool.
     for priority, unit in enumerate(unit for unit in company.UNITS if unit["territories"]):
         provinces = " OR ".join(f'province = "{name}"' for name in unit["territories"])
@@ -148,8 +136,8 @@ async def _leads_settings(admin: Person) -> None:
             "pool_code": f"pool-{unit['code']}",
             "active": True,
         }
-        await _once(admin, "/v1/assignment-rules", good, good["code"])
-        await _once(admin, "/v1/assignment-rules", rest, rest["code"])
+        await once(admin, "/v1/assignment-rules", good, good["code"])
+        await once(admin, "/v1/assignment-rules", rest, rest["code"])
 
 
 async def _sales_settings(admin: Person) -> None:
@@ -162,7 +150,7 @@ async def _sales_settings(admin: Person) -> None:
             "active": True,
             "tax_percent": "13",
         }
-        await _once(admin, "/v1/products", body, code)
+        await once(admin, "/v1/products", body, code)
     rate = {
         "from_currency": "EUR",
         "to_currency": "CNY",
@@ -170,7 +158,7 @@ async def _sales_settings(admin: Person) -> None:
         "rate": company.EUR_RATE,
         "source": "sample",
     }
-    await _once(admin, "/v1/currency-rates", rate, "EUR")
+    await once(admin, "/v1/currency-rates", rate, "EUR")
     for currency, factor in (("CNY", 1), ("EUR", 8)):
         book = {
             "code": f"list-{currency}",
@@ -180,7 +168,7 @@ async def _sales_settings(admin: Person) -> None:
             "active": True,
             "start_date": "2025-01-01",
         }
-        await _once(admin, "/v1/price-books", book, currency)
+        await once(admin, "/v1/price-books", book, currency)
         for code, *_, price in company.PRODUCTS:
             amount = str(Decimal(price) / factor)
             body = {
@@ -190,8 +178,8 @@ async def _sales_settings(admin: Person) -> None:
                 "start_date": "2025-01-01",
                 "unit_price": {"currency_code": currency, "amount": amount},
             }
-            await _once(admin, "/v1/prices", body, currency, code)
-    await _once(
+            await once(admin, "/v1/prices", body, currency, code)
+    await once(
         admin,
         "/v1/pipelines",
         {"code": company.PIPELINE, "name": "标准流程 Standard", "active": True},
@@ -206,4 +194,4 @@ async def _sales_settings(admin: Person) -> None:
             "position": position,
             "probability": probability,
         }
-        await _once(admin, "/v1/pipeline-stages", stage, code)
+        await once(admin, "/v1/pipeline-stages", stage, code)

@@ -10,13 +10,13 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
 from tercet_local.cli.api import ApiRefused
 from tercet_local.demo import company
 from tercet_local.demo.people import Person
+from tercet_local.demo.shop import decide
 
 DAYS = 7
 LEADS_A_DAY = 8
@@ -56,10 +56,18 @@ class Day:
     async def _leads(self) -> None:
         mine = f'owner_id = "{self.seller.user_id}" AND state = OPEN'
         found = await self.seller.get("/v1/leads", filter=mine, page_size=LEADS_A_DAY, order_by="score desc")
+        profiles = await self._profiles(found["leads"])
         for lead in found["leads"]:
-            await self._lead(lead)
+            await self._lead(lead, profiles.get(lead["identity_id"]))
 
-    async def _lead(self, lead: dict[str, Any]) -> None:
+    async def _profiles(self, leads: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        if not leads:
+            return {}
+        anybody = " OR ".join(f'identity_id = "{lead["identity_id"]}"' for lead in leads)
+        found = await self.seller.get("/v1/profiles", filter=anybody, page_size=LEADS_A_DAY)
+        return {profile["identity_id"]: profile for profile in found["profiles"]}
+
+    async def _lead(self, lead: dict[str, Any], profile: dict[str, Any] | None) -> None:
         self._draw_for(lead["id"])
         path = f"/v1/leads/{lead['id']}"
         if not await self._try("contacted", f"{path}:recordContact", {}, lead["id"]):
@@ -73,7 +81,11 @@ class Day:
             "qualified", f"{path}:qualify", {"reason": "有需求 Has a need"}, lead["id"]
         ):
             self.did["qualified"] += 1
-            if luck < 0.5 or lead["country_code"] not in ("", "CN"):
+            named = lead["full_name"] or lead["company_name"]
+            if named and (luck < 0.5 or lead["country_code"] not in ("", "CN")):
+                # Whoever becomes a customer is asked first whether they may be written to.
+                if profile is not None:
+                    await decide(self.seller, profile, self.draw.random(), *self._key(lead["id"]))
                 await self._convert(lead)
 
     async def _convert(self, lead: dict[str, Any]) -> None:
@@ -202,16 +214,8 @@ class Day:
             return None
 
 
-async def play(sellers: list[Person], seed: int, day: int, now: datetime, told: Callable[[], None]) -> Counter[str]:
-    """One day of all sellers, side by side; `told` is called as each has finished."""
+async def play(sellers: list[Person], seed: int, day: int, now: datetime) -> Counter[str]:
+    """One day of all sellers, side by side."""
     units = {unit["id"]: unit for unit in company.UNITS}
-
-    async def one(seller: Person) -> Counter[str]:
-        did = await Day(seller, units[seller.unit_id], day, seed, now).work()
-        told()
-        return did
-
-    total: Counter[str] = Counter()
-    for did in await asyncio.gather(*(one(seller) for seller in sellers)):
-        total += did
-    return total
+    days = [Day(seller, units[seller.unit_id], day, seed, now) for seller in sellers]
+    return sum(await asyncio.gather(*(one.work() for one in days)), Counter())

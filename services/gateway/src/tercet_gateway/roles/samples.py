@@ -33,6 +33,7 @@ SAMPLE_ROLES = [
             "marketing.membership.read": "UNIT_BELOW",
             "marketing.loyalty_programme.read": "ALL",
             "marketing.profile.consent": "UNIT_BELOW",
+            "marketing.do_not_disturb.*": "UNIT_BELOW",
             "marketing.message.*": "UNIT_BELOW",
             "marketing.in_app_message.read": "UNIT_BELOW",
             "marketing.template.read": "ALL",
@@ -102,6 +103,8 @@ SAMPLE_ROLES = [
             "marketing.loyalty_programme.read": "ALL",
             # What a customer says on the phone must not wait for somebody else to write it down.
             "marketing.profile.consent": "OWN",
+            "marketing.do_not_disturb.create": "OWN",
+            "marketing.do_not_disturb.read": "OWN",
             "marketing.message.send": "OWN",
             "marketing.message.read": "OWN",
             "marketing.in_app_message.read": "OWN",

@@ -51,9 +51,13 @@ class ConsentService(Handlers):
         return entry
 
     async def CreateDoNotDisturb(self, request: pb.CreateDoNotDisturbRequest, tx: Tx) -> DoNotDisturb:
-        """Leaves somebody alone, and whoever is held to be the same party. Refuses a second wish of one identity."""
+        """Leaves somebody alone, and whoever is held to be the same party. Refuses a second wish of one identity, and
+        somebody beyond the caller's reach.
+        """
         identity_id = UUID(request.do_not_disturb.identity_id)
         profile = await profiles.profile_of(tx, identity_id)
+        if profile is not None:
+            await tx.get(Profile, profile.id)  # within the caller's reach
         known = await tx.known.party_of(identity_id)
         wish = await tx.create(DoNotDisturb, request.do_not_disturb)
         wish.party_id = known or (profile.party_id if profile else identity_id)

@@ -164,6 +164,7 @@ def _customer_facts(customer: Customer) -> Json:
         "type": "CUSTOMER",
         "kind": Customer.Kind.Name(customer.kind) if customer.kind else None,
         "display_name": customer.display_name,
+        "birth_date": customer.birth_date,
         "contact_points": [point for point in points if point is not None],
         "lifecycle_code": customer.lifecycle_code,
     }

@@ -44,6 +44,7 @@ class Profile(Linked, Owned, Custom, External, Searchable, Entity):
 
     kind: Mapped[str | None]
     display_name: Mapped[str] = column(default="")
+    birth_date: Mapped[date | None]
     contact_points: Mapped[list[Any]] = column(default=list)
     first_touch: Mapped[dict[str, Any] | None]
     last_touch: Mapped[dict[str, Any] | None]
@@ -70,6 +71,7 @@ class Profile(Linked, Owned, Custom, External, Searchable, Entity):
         fresh: dict[str, Any] = {
             "kind": facts.kind,
             "display_name": facts.display_name,
+            "birth_date": date.fromisoformat(facts.birth_date) if facts.birth_date else None,
             "contact_points": facts.contact_points,
             "first_touch": facts.first_touch,
             "last_touch": facts.last_touch,

@@ -36,6 +36,7 @@ class Facts:
 
     kind: str | None = None
     display_name: str = ""
+    birth_date: str = ""
     contact_points: list[Json] = field(default_factory=list)
     first_touch: Json | None = None
     last_touch: Json | None = None
@@ -76,6 +77,7 @@ def assembled(sources: Sequence[Json]) -> Facts:
     for source in ranked:
         facts.kind = facts.kind or source.get("kind")
         facts.display_name = facts.display_name or source.get("display_name", "")
+        facts.birth_date = facts.birth_date or source.get("birth_date", "")
         for name in ("unit_id", "owner_id", "partner_party_id"):
             setattr(facts, name, getattr(facts, name) or source.get(name))
         if source["type"] == "CUSTOMER" and facts.customer_id is None:

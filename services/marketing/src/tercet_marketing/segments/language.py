@@ -34,6 +34,7 @@ from tercet_conditions import (
 from tercet_conditions.clock import shift
 from tercet_conditions.closure import reader
 from tercet_marketing.segments import timing
+from tercet_marketing.segments.anniversary import Anniversary, AnniversaryKind, turns
 from tercet_marketing.segments.behaviour import Behaviour, BehaviourKind, matching
 from tercet_marketing.segments.entries import MemberOfKind, Some, SomeKind
 from tercet_marketing.segments.subjects import CUSTOM, Subject, subjects
@@ -77,6 +78,7 @@ def kinds_of(
         BehaviourKind(subject.table.c.party_id, record, clock),
         SomeKind(subject.lists, subject.list_columns(), record, clock),
         MemberOfKind(subject.table.c.id, codes),
+        AnniversaryKind(subject.date_columns(), record),
     )
 
 
@@ -126,6 +128,10 @@ class Judgement:
                     yield from timing.crossings(found, by, self.zone)
             case Behaviour():
                 yield from self._of_facts(node, record)
+            case Anniversary(of, days):
+                day = getter(of)(record)
+                if day is not None:
+                    yield from turns(day, self._moment(), days, self.zone)
             case Some(of, where):
                 for entry in getter(of)(record) or ():
                     yield from self._candidates(where, self.subject.lists[of], mapping_getter, entry)
@@ -159,7 +165,7 @@ def _nows(term: Compare) -> list[Now]:
 def _timed(node: Node) -> bool:
     if isinstance(node, Compare):
         return bool(_nows(node))
-    return isinstance(node, Behaviour) or any(_timed(child) for child in node.children)
+    return isinstance(node, Behaviour | Anniversary) or any(_timed(child) for child in node.children)
 
 
 def judgement(subject: Subject, condition: Mapping[str, Any], zone: str, custom: Fields) -> Judgement:

@@ -51,6 +51,11 @@ class Subject:
         found = self.table.c[column]
         return SqlColumn(found, key=key) if key else SqlColumn(found, nullable=bool(found.nullable))
 
+    def date_columns(self) -> dict[str, Any]:
+        """The dates that have a column of their own: days that may come round."""
+        dates = [path for path, field in self.fields.items() if field.type is FieldType.DATE]
+        return {path: self.table.c[path] for path in dates if "." not in path}
+
     def list_columns(self) -> dict[str, Any]:
         """Where the lists lie."""
         return {name: self.table.c[name] for name in self.lists}
@@ -81,6 +86,7 @@ PROFILE = Subject(
     fields={
         "kind": Field(FieldType.ENUM, values=("PERSON", "COMPANY")),
         "display_name": Field(FieldType.TEXT),
+        "birth_date": Field(FieldType.DATE),
         "lead_state": Field(FieldType.TEXT),
         "lifecycle": Field(FieldType.ENUM, values=("LEAD", "PROSPECT", "FIRST_BUYER", "REPEAT_BUYER")),
         "lifecycle_code": Field(FieldType.TEXT),
