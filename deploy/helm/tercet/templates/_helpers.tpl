@@ -89,12 +89,6 @@ capabilities: {drop: [ALL]}
 {{- join "," $peers -}}
 {{- end -}}
 
-{{/* Which services call which, apart from the gateway, which calls all. tests/chart keeps it equal to the code. */}}
-{{- define "tercet.calls" -}}
-leads: [sales]
-marketing: [sales]
-{{- end -}}
-
 {{/* What a service reads of the Secret, as files: only its own. */}}
 {{- define "tercet.secretItems" -}}
 - {key: {{ .service }}.database-url, path: database-url}

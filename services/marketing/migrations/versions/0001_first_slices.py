@@ -103,6 +103,34 @@ def upgrade() -> None:
     op.fence('budgets')
     op.create_index('budgets_by_campaign', 'budgets', ['tenant_id', 'campaign_id'], unique=False, postgresql_where=None)
     op.create_index('budgets_search', 'budgets', ['tenant_id', 'search'], unique=False, postgresql_using='gin')
+    op.create_table('campaigns',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('owner_id', sa.Uuid(), nullable=True),
+    sa.Column('unit_id', sa.Uuid(), nullable=True),
+    sa.Column('partner_party_id', sa.Uuid(), nullable=True),
+    sa.Column('code', sa.Text(), nullable=False),
+    sa.Column('display_name', sa.Text(), nullable=False),
+    sa.Column('description', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('begin_date', sa.Date(), nullable=True),
+    sa.Column('end_date', sa.Date(), nullable=True),
+    sa.Column('planned_cost_amount', sa.Numeric(precision=19, scale=4), nullable=True),
+    sa.Column('planned_cost_currency', sa.String(length=3), nullable=True),
+    sa.Column('planned_revenue_amount', sa.Numeric(precision=19, scale=4), nullable=True),
+    sa.Column('planned_revenue_currency', sa.String(length=3), nullable=True),
+    sa.Column('planned_reach', sa.Integer(), nullable=True),
+    sa.Column('planned_conversions', sa.Integer(), nullable=True),
+    sa.Column('conversion_days', sa.Integer(), nullable=True),
+    sa.Column('custom', postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False),
+    sa.Column('create_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('update_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('row_version', sa.BigInteger(), nullable=False),
+    sa.Column('search', postgresql.TSVECTOR(), nullable=False),
+    sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('campaigns_pk')),
+    sa.UniqueConstraint('tenant_id', 'code', name='campaigns_by_code')
+    )
+    op.fence('campaigns')
+    op.create_index('campaigns_search', 'campaigns', ['tenant_id', 'search'], unique=False, postgresql_using='gin')
     op.create_table('channel_accounts',
     sa.Column('tenant_id', sa.Uuid(), nullable=False),
     sa.Column('id', sa.Uuid(), nullable=False),
@@ -129,6 +157,28 @@ def upgrade() -> None:
     op.fence('channel_accounts')
     op.create_index('channel_accounts_by_channel', 'channel_accounts', ['tenant_id', 'channel_code', 'code'], unique=False, postgresql_where=None)
     op.create_index('channel_accounts_search', 'channel_accounts', ['tenant_id', 'search'], unique=False, postgresql_using='gin')
+    op.create_table('channel_intakes',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('account_code', sa.Text(), nullable=False),
+    sa.Column('mark', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('lease_id', sa.Uuid(), nullable=True),
+    sa.Column('lease_until', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('begin_time', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('look_time', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('next_time', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('failure_count', sa.Integer(), server_default=sa.text('0'), nullable=False),
+    sa.Column('detail', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('received_count', sa.Integer(), server_default=sa.text('0'), nullable=False),
+    sa.Column('reported_count', sa.Integer(), server_default=sa.text('0'), nullable=False),
+    sa.Column('quarantined_count', sa.Integer(), server_default=sa.text('0'), nullable=False),
+    sa.Column('create_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('update_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('row_version', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('channel_intakes_pk')),
+    sa.UniqueConstraint('tenant_id', 'account_code', name='channel_intakes_by_account')
+    )
+    op.fence('channel_intakes')
     op.create_table('code_batches',
     sa.Column('tenant_id', sa.Uuid(), nullable=False),
     sa.Column('id', sa.Uuid(), nullable=False),
@@ -248,7 +298,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('facts_pk'))
     )
     op.fence('facts')
-    op.create_index('facts_by_time', 'facts', ['tenant_id', 'kind', 'fact_time', 'party_id'], unique=False, postgresql_where=None)
+    op.create_index('facts_by_time', 'facts', ['tenant_id', 'kind', 'fact_time', 'party_id'], unique=False, postgresql_where=sa.text('voided IS FALSE'))
     op.create_index('facts_of_identity', 'facts', ['tenant_id', 'identity_id'], unique=False, postgresql_where=None)
     op.create_index('facts_of_party', 'facts', ['tenant_id', 'party_id', 'kind', 'fact_time'], unique=False, postgresql_where=None)
     op.create_table('frequency_caps',
@@ -302,6 +352,7 @@ def upgrade() -> None:
     sa.Column('returned_currency', sa.String(length=3), nullable=True),
     sa.Column('funded_by', sa.Text(), server_default=sa.text("''"), nullable=False),
     sa.Column('budget_code', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('strategy_budget_code', sa.Text(), server_default=sa.text("''"), nullable=False),
     sa.Column('start_time', sa.DateTime(timezone=True), nullable=True),
     sa.Column('end_time', sa.DateTime(timezone=True), nullable=True),
     sa.Column('zone', sa.Text(), server_default=sa.text("'UTC'"), nullable=False),
@@ -325,10 +376,12 @@ def upgrade() -> None:
     sa.UniqueConstraint('tenant_id', 'key', name='grants_by_key')
     )
     op.fence('grants')
+    op.create_index('grants_by_campaign', 'grants', ['tenant_id', 'campaign_id'], unique=False, postgresql_where=sa.text('campaign_id IS NOT NULL'))
     op.create_index('grants_by_identity', 'grants', ['tenant_id', 'identity_id'], unique=False, postgresql_where=None)
     op.create_index('grants_by_party', 'grants', ['tenant_id', 'party_id', 'state'], unique=False, postgresql_where=None)
     op.create_index('grants_by_policy', 'grants', ['tenant_id', 'policy_code', 'party_id'], unique=False, postgresql_where=None)
     op.create_index('grants_by_reservation', 'grants', ['tenant_id', 'reservation_id'], unique=False, postgresql_where=sa.text('reservation_id IS NOT NULL'))
+    op.create_index('grants_by_strategy', 'grants', ['tenant_id', 'strategy_code'], unique=False, postgresql_where=sa.text("strategy_code <> ''"))
     op.create_index('grants_due', 'grants', ['tenant_id', 'end_time'], unique=False, postgresql_where=sa.text("state = 'ISSUED' AND end_time IS NOT NULL"))
     op.create_table('in_app_messages',
     sa.Column('tenant_id', sa.Uuid(), nullable=False),
@@ -430,6 +483,76 @@ def upgrade() -> None:
     )
     op.fence('ledger_postings')
     op.create_index('ledger_postings_by_reference', 'ledger_postings', ['tenant_id', 'reference', 'occur_time'], unique=False, postgresql_where=sa.text("reference <> ''"))
+    op.create_table('lifecycle_changes',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('identity_id', sa.Uuid(), nullable=False),
+    sa.Column('party_id', sa.Uuid(), nullable=False),
+    sa.Column('position_id', sa.Uuid(), nullable=False),
+    sa.Column('lifecycle_code', sa.Text(), nullable=False),
+    sa.Column('version', sa.Integer(), nullable=False),
+    sa.Column('from_stage_code', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('to_stage_code', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('cause', sa.Text(), nullable=False),
+    sa.Column('reason', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('user_id', sa.Uuid(), nullable=True),
+    sa.Column('change_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('create_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('update_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('row_version', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('lifecycle_changes_pk'))
+    )
+    op.fence('lifecycle_changes')
+    op.create_index('lifecycle_changes_by_stage', 'lifecycle_changes', ['tenant_id', 'lifecycle_code', 'to_stage_code', 'change_time'], unique=False, postgresql_where=None)
+    op.create_index('lifecycle_changes_of_identity', 'lifecycle_changes', ['tenant_id', 'identity_id', 'change_time'], unique=False, postgresql_where=None)
+    op.create_index('lifecycle_changes_of_party', 'lifecycle_changes', ['tenant_id', 'party_id', 'change_time'], unique=False, postgresql_where=None)
+    op.create_table('lifecycle_positions',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('identity_id', sa.Uuid(), nullable=False),
+    sa.Column('party_id', sa.Uuid(), nullable=False),
+    sa.Column('lifecycle_id', sa.Uuid(), nullable=False),
+    sa.Column('lifecycle_code', sa.Text(), nullable=False),
+    sa.Column('stage_code', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('category', sa.Text(), nullable=True),
+    sa.Column('stage_time', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('change_count', sa.Integer(), server_default=sa.text('0'), nullable=False),
+    sa.Column('pin_end_time', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('due_time', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('resting', sa.Boolean(), server_default=sa.text('false'), nullable=False),
+    sa.Column('create_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('update_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('row_version', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('lifecycle_positions_pk')),
+    sa.UniqueConstraint('tenant_id', 'lifecycle_id', 'identity_id', name='lifecycle_positions_once')
+    )
+    op.fence('lifecycle_positions')
+    op.create_index('lifecycle_positions_by_stage', 'lifecycle_positions', ['tenant_id', 'lifecycle_code', 'stage_code', 'stage_time'], unique=False, postgresql_where=None)
+    op.create_index('lifecycle_positions_due', 'lifecycle_positions', ['tenant_id', 'due_time'], unique=False, postgresql_where=sa.text('due_time IS NOT NULL'))
+    op.create_index('lifecycle_positions_of_identity', 'lifecycle_positions', ['tenant_id', 'identity_id'], unique=False, postgresql_where=None)
+    op.create_index('lifecycle_positions_of_party', 'lifecycle_positions', ['tenant_id', 'party_id'], unique=False, postgresql_where=None)
+    op.create_table('lifecycles',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('code', sa.Text(), nullable=False),
+    sa.Column('display_name', sa.Text(), nullable=False),
+    sa.Column('description', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('stages', postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'"), nullable=False),
+    sa.Column('time_zone', sa.Text(), server_default=sa.text("'UTC'"), nullable=False),
+    sa.Column('shown_on_profiles', sa.Boolean(), server_default=sa.text('false'), nullable=False),
+    sa.Column('state', sa.Text(), server_default=sa.text("'DRAFT'"), nullable=False),
+    sa.Column('version', sa.Integer(), server_default=sa.text('1'), nullable=False),
+    sa.Column('built_version', sa.Integer(), server_default=sa.text('0'), nullable=False),
+    sa.Column('build_time', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('reads', postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'"), nullable=False),
+    sa.Column('create_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('update_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('row_version', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('lifecycles_pk')),
+    sa.UniqueConstraint('tenant_id', 'code', name='lifecycles_by_code')
+    )
+    op.fence('lifecycles')
+    op.create_index('lifecycles_by_state', 'lifecycles', ['tenant_id', 'state'], unique=False, postgresql_where=None)
     op.create_table('loyalty_programmes',
     sa.Column('tenant_id', sa.Uuid(), nullable=False),
     sa.Column('id', sa.Uuid(), nullable=False),
@@ -501,6 +624,31 @@ def upgrade() -> None:
     op.create_index('memberships_by_party', 'memberships', ['tenant_id', 'party_id', 'programme_code'], unique=False, postgresql_where=None)
     op.create_index('memberships_by_tier', 'memberships', ['tenant_id', 'programme_code', 'tier_code'], unique=False, postgresql_where=None)
     op.create_index('memberships_due', 'memberships', ['tenant_id', 'review_time'], unique=False, postgresql_where=sa.text('review_time IS NOT NULL'))
+    op.create_table('plans',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('code', sa.Text(), nullable=False),
+    sa.Column('display_name', sa.Text(), nullable=False),
+    sa.Column('description', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('strategy_codes', postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'"), nullable=False),
+    sa.Column('begin_date', sa.Date(), nullable=True),
+    sa.Column('end_date', sa.Date(), nullable=True),
+    sa.Column('zone', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('state', sa.Text(), server_default=sa.text("'DRAFT'"), nullable=False),
+    sa.Column('approver_id', sa.Uuid(), nullable=True),
+    sa.Column('approve_time', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('start_time', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('end_time', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('create_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('update_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('row_version', sa.BigInteger(), nullable=False),
+    sa.Column('search', postgresql.TSVECTOR(), nullable=False),
+    sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('plans_pk')),
+    sa.UniqueConstraint('tenant_id', 'code', name='plans_by_code')
+    )
+    op.fence('plans')
+    op.create_index('plans_by_state', 'plans', ['tenant_id', 'state'], unique=False, postgresql_where=None)
+    op.create_index('plans_search', 'plans', ['tenant_id', 'search'], unique=False, postgresql_using='gin')
     op.create_table('points_entries',
     sa.Column('tenant_id', sa.Uuid(), nullable=False),
     sa.Column('id', sa.Uuid(), nullable=False),
@@ -671,6 +819,7 @@ def upgrade() -> None:
     sa.Column('party_id', sa.Uuid(), nullable=False),
     sa.Column('kind', sa.Text(), nullable=True),
     sa.Column('display_name', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('birth_date', sa.Date(), nullable=True),
     sa.Column('contact_points', postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'"), nullable=False),
     sa.Column('first_touch', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
     sa.Column('last_touch', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
@@ -680,6 +829,7 @@ def upgrade() -> None:
     sa.Column('lifecycle', sa.Text(), nullable=True),
     sa.Column('lifecycle_code', sa.Text(), server_default=sa.text("''"), nullable=False),
     sa.Column('customer_lifecycle_code', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('stage_code', sa.Text(), server_default=sa.text("''"), nullable=False),
     sa.Column('order_count', sa.Integer(), server_default=sa.text('0'), nullable=False),
     sa.Column('first_order_time', sa.DateTime(timezone=True), nullable=True),
     sa.Column('last_order_time', sa.DateTime(timezone=True), nullable=True),
@@ -722,6 +872,25 @@ def upgrade() -> None:
     sa.UniqueConstraint('tenant_id', 'code', name='promotions_by_code')
     )
     op.fence('promotions')
+    op.create_table('quarantined_messages',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('account_code', sa.Text(), nullable=False),
+    sa.Column('digest', sa.Text(), nullable=False),
+    sa.Column('place', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('state', sa.Text(), server_default=sa.text("'WAITING'"), nullable=False),
+    sa.Column('cause', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('byte_count', sa.Integer(), server_default=sa.text('0'), nullable=False),
+    sa.Column('file_id', sa.Uuid(), nullable=False),
+    sa.Column('excerpt', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('create_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('update_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('row_version', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('quarantined_messages_pk')),
+    sa.UniqueConstraint('tenant_id', 'account_code', 'digest', name='quarantined_messages_once')
+    )
+    op.fence('quarantined_messages')
+    op.create_index('quarantined_messages_by_state', 'quarantined_messages', ['tenant_id', 'state', 'create_time'], unique=False, postgresql_where=None)
     op.create_table('quiet_hours',
     sa.Column('tenant_id', sa.Uuid(), nullable=False),
     sa.Column('id', sa.Uuid(), nullable=False),
@@ -758,6 +927,8 @@ def upgrade() -> None:
     sa.Column('ticket_id', sa.Uuid(), nullable=True),
     sa.Column('automatic', sa.Boolean(), server_default=sa.text('false'), nullable=False),
     sa.Column('write_time', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('files', postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'"), nullable=False),
+    sa.Column('quoted_text', sa.Text(), server_default=sa.text("''"), nullable=False),
     sa.Column('create_time', sa.DateTime(timezone=True), nullable=False),
     sa.Column('update_time', sa.DateTime(timezone=True), nullable=False),
     sa.Column('row_version', sa.BigInteger(), nullable=False),
@@ -825,6 +996,8 @@ def upgrade() -> None:
     sa.Column('built_version', sa.Integer(), server_default=sa.text('0'), nullable=False),
     sa.Column('build_time', sa.DateTime(timezone=True), nullable=True),
     sa.Column('reads', postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'"), nullable=False),
+    sa.Column('tag_code', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('tag_keep_days', sa.Integer(), server_default=sa.text('0'), nullable=False),
     sa.Column('create_time', sa.DateTime(timezone=True), nullable=False),
     sa.Column('update_time', sa.DateTime(timezone=True), nullable=False),
     sa.Column('row_version', sa.BigInteger(), nullable=False),
@@ -882,6 +1055,7 @@ def upgrade() -> None:
     sa.Column('ticket_id', sa.Uuid(), nullable=True),
     sa.Column('order_id', sa.Uuid(), nullable=True),
     sa.Column('in_reply_to', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('files', postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'"), nullable=False),
     sa.Column('create_time', sa.DateTime(timezone=True), nullable=False),
     sa.Column('update_time', sa.DateTime(timezone=True), nullable=False),
     sa.Column('row_version', sa.BigInteger(), nullable=False),
@@ -924,8 +1098,14 @@ def upgrade() -> None:
     sa.Column('end_date', sa.Date(), nullable=True),
     sa.Column('zone', sa.Text(), server_default=sa.text("''"), nullable=False),
     sa.Column('daily_date', sa.Date(), nullable=True),
-    sa.Column('state', sa.Text(), server_default=sa.text("'DRAFT'"), nullable=False),
+    sa.Column('budget_code', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('campaign_code', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('conversion', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
     sa.Column('version', sa.Integer(), server_default=sa.text('0'), nullable=False),
+    sa.Column('lifecycle_code', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('stage_code', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('include_existing', sa.Boolean(), server_default=sa.text('false'), nullable=False),
+    sa.Column('state', sa.Text(), server_default=sa.text("'DRAFT'"), nullable=False),
     sa.Column('approver_id', sa.Uuid(), nullable=True),
     sa.Column('approve_time', sa.DateTime(timezone=True), nullable=True),
     sa.Column('start_time', sa.DateTime(timezone=True), nullable=True),
@@ -938,6 +1118,7 @@ def upgrade() -> None:
     )
     op.fence('strategies')
     op.create_index('strategies_by_action', 'strategies', ['tenant_id', 'action_code'], unique=False, postgresql_where=None)
+    op.create_index('strategies_by_campaign', 'strategies', ['tenant_id', 'campaign_code'], unique=False, postgresql_where=sa.text("campaign_code <> ''"))
     op.create_index('strategies_by_state', 'strategies', ['tenant_id', 'state', 'trigger'], unique=False, postgresql_where=None)
     op.create_table('strategy_decisions',
     sa.Column('tenant_id', sa.Uuid(), nullable=False),
@@ -1008,6 +1189,7 @@ def upgrade() -> None:
     sa.Column('source', sa.Text(), nullable=False),
     sa.Column('change_time', sa.DateTime(timezone=True), nullable=False),
     sa.Column('user_id', sa.Text(), nullable=True),
+    sa.Column('segment_code', sa.Text(), server_default=sa.text("''"), nullable=False),
     sa.Column('create_time', sa.DateTime(timezone=True), nullable=False),
     sa.Column('update_time', sa.DateTime(timezone=True), nullable=False),
     sa.Column('row_version', sa.BigInteger(), nullable=False),
@@ -1079,6 +1261,7 @@ def downgrade() -> None:
     op.unfence('strategy_decisions')
     op.drop_table('strategy_decisions')
     op.drop_index('strategies_by_state', table_name='strategies', postgresql_where=None)
+    op.drop_index('strategies_by_campaign', table_name='strategies', postgresql_where=sa.text("campaign_code <> ''"))
     op.drop_index('strategies_by_action', table_name='strategies', postgresql_where=None)
     op.unfence('strategies')
     op.drop_table('strategies')
@@ -1116,6 +1299,9 @@ def downgrade() -> None:
     op.drop_table('received_messages')
     op.unfence('quiet_hours')
     op.drop_table('quiet_hours')
+    op.drop_index('quarantined_messages_by_state', table_name='quarantined_messages', postgresql_where=None)
+    op.unfence('quarantined_messages')
+    op.drop_table('quarantined_messages')
     op.unfence('promotions')
     op.drop_table('promotions')
     op.drop_index('profiles_search', table_name='profiles', postgresql_using='gin')
@@ -1153,6 +1339,10 @@ def downgrade() -> None:
     op.drop_index('points_entries_of_membership', table_name='points_entries', postgresql_where=None)
     op.unfence('points_entries')
     op.drop_table('points_entries')
+    op.drop_index('plans_search', table_name='plans', postgresql_using='gin')
+    op.drop_index('plans_by_state', table_name='plans', postgresql_where=None)
+    op.unfence('plans')
+    op.drop_table('plans')
     op.drop_index('memberships_due', table_name='memberships', postgresql_where=sa.text('review_time IS NOT NULL'))
     op.drop_index('memberships_by_tier', table_name='memberships', postgresql_where=None)
     op.drop_index('memberships_by_party', table_name='memberships', postgresql_where=None)
@@ -1165,6 +1355,20 @@ def downgrade() -> None:
     op.drop_index('loyalty_programmes_search', table_name='loyalty_programmes', postgresql_using='gin')
     op.unfence('loyalty_programmes')
     op.drop_table('loyalty_programmes')
+    op.drop_index('lifecycles_by_state', table_name='lifecycles', postgresql_where=None)
+    op.unfence('lifecycles')
+    op.drop_table('lifecycles')
+    op.drop_index('lifecycle_positions_of_party', table_name='lifecycle_positions', postgresql_where=None)
+    op.drop_index('lifecycle_positions_of_identity', table_name='lifecycle_positions', postgresql_where=None)
+    op.drop_index('lifecycle_positions_due', table_name='lifecycle_positions', postgresql_where=sa.text('due_time IS NOT NULL'))
+    op.drop_index('lifecycle_positions_by_stage', table_name='lifecycle_positions', postgresql_where=None)
+    op.unfence('lifecycle_positions')
+    op.drop_table('lifecycle_positions')
+    op.drop_index('lifecycle_changes_of_party', table_name='lifecycle_changes', postgresql_where=None)
+    op.drop_index('lifecycle_changes_of_identity', table_name='lifecycle_changes', postgresql_where=None)
+    op.drop_index('lifecycle_changes_by_stage', table_name='lifecycle_changes', postgresql_where=None)
+    op.unfence('lifecycle_changes')
+    op.drop_table('lifecycle_changes')
     op.drop_index('ledger_postings_by_reference', table_name='ledger_postings', postgresql_where=sa.text("reference <> ''"))
     op.unfence('ledger_postings')
     op.drop_table('ledger_postings')
@@ -1185,10 +1389,12 @@ def downgrade() -> None:
     op.unfence('in_app_messages')
     op.drop_table('in_app_messages')
     op.drop_index('grants_due', table_name='grants', postgresql_where=sa.text("state = 'ISSUED' AND end_time IS NOT NULL"))
+    op.drop_index('grants_by_strategy', table_name='grants', postgresql_where=sa.text("strategy_code <> ''"))
     op.drop_index('grants_by_reservation', table_name='grants', postgresql_where=sa.text('reservation_id IS NOT NULL'))
     op.drop_index('grants_by_policy', table_name='grants', postgresql_where=None)
     op.drop_index('grants_by_party', table_name='grants', postgresql_where=None)
     op.drop_index('grants_by_identity', table_name='grants', postgresql_where=None)
+    op.drop_index('grants_by_campaign', table_name='grants', postgresql_where=sa.text('campaign_id IS NOT NULL'))
     op.unfence('grants')
     op.drop_table('grants')
     op.unfence('grant_uses')
@@ -1197,7 +1403,7 @@ def downgrade() -> None:
     op.drop_table('frequency_caps')
     op.drop_index('facts_of_party', table_name='facts', postgresql_where=None)
     op.drop_index('facts_of_identity', table_name='facts', postgresql_where=None)
-    op.drop_index('facts_by_time', table_name='facts', postgresql_where=None)
+    op.drop_index('facts_by_time', table_name='facts', postgresql_where=sa.text('voided IS FALSE'))
     op.unfence('facts')
     op.drop_table('facts')
     op.unfence('ended_benefit_keys')
@@ -1218,10 +1424,15 @@ def downgrade() -> None:
     op.drop_table('consent_proofs')
     op.unfence('code_batches')
     op.drop_table('code_batches')
+    op.unfence('channel_intakes')
+    op.drop_table('channel_intakes')
     op.drop_index('channel_accounts_search', table_name='channel_accounts', postgresql_using='gin')
     op.drop_index('channel_accounts_by_channel', table_name='channel_accounts', postgresql_where=None)
     op.unfence('channel_accounts')
     op.drop_table('channel_accounts')
+    op.drop_index('campaigns_search', table_name='campaigns', postgresql_using='gin')
+    op.unfence('campaigns')
+    op.drop_table('campaigns')
     op.drop_index('budgets_search', table_name='budgets', postgresql_using='gin')
     op.drop_index('budgets_by_campaign', table_name='budgets', postgresql_where=None)
     op.unfence('budgets')

@@ -628,6 +628,31 @@ def upgrade() -> None:
     op.fence('products')
     op.create_index('products_by_category', 'products', ['tenant_id', 'category_code', 'code'], unique=False, postgresql_where=None)
     op.create_index('products_search', 'products', ['tenant_id', 'search'], unique=False, postgresql_using='gin')
+    op.create_table('promises',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('owner_id', sa.Uuid(), nullable=True),
+    sa.Column('unit_id', sa.Uuid(), nullable=True),
+    sa.Column('partner_party_id', sa.Uuid(), nullable=True),
+    sa.Column('identity_id', sa.Uuid(), nullable=False),
+    sa.Column('party_id', sa.Uuid(), nullable=False),
+    sa.Column('text', sa.Text(), nullable=False),
+    sa.Column('due_date', sa.Date(), nullable=True),
+    sa.Column('state', sa.Text(), server_default=sa.text("'OPEN'"), nullable=False),
+    sa.Column('order_id', sa.Uuid(), nullable=True),
+    sa.Column('end_time', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('ticket_id', sa.Uuid(), nullable=True),
+    sa.Column('create_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('update_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('row_version', sa.BigInteger(), nullable=False),
+    sa.Column('search', postgresql.TSVECTOR(), nullable=False),
+    sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('promises_pk'))
+    )
+    op.fence('promises')
+    op.create_index('promises_by_identity', 'promises', ['tenant_id', 'identity_id'], unique=False, postgresql_where=None)
+    op.create_index('promises_by_order', 'promises', ['tenant_id', 'order_id'], unique=False, postgresql_where=sa.text('order_id IS NOT NULL'))
+    op.create_index('promises_by_party', 'promises', ['tenant_id', 'party_id', 'create_time'], unique=False, postgresql_where=None)
+    op.create_index('promises_search', 'promises', ['tenant_id', 'search'], unique=False, postgresql_using='gin')
     op.create_table('quotes',
     sa.Column('tenant_id', sa.Uuid(), nullable=False),
     sa.Column('id', sa.Uuid(), nullable=False),
@@ -845,6 +870,12 @@ def downgrade() -> None:
     op.drop_index('quotes_by_customer', table_name='quotes', postgresql_where=None)
     op.unfence('quotes')
     op.drop_table('quotes')
+    op.drop_index('promises_search', table_name='promises', postgresql_using='gin')
+    op.drop_index('promises_by_party', table_name='promises', postgresql_where=None)
+    op.drop_index('promises_by_order', table_name='promises', postgresql_where=sa.text('order_id IS NOT NULL'))
+    op.drop_index('promises_by_identity', table_name='promises', postgresql_where=None)
+    op.unfence('promises')
+    op.drop_table('promises')
     op.drop_index('products_search', table_name='products', postgresql_using='gin')
     op.drop_index('products_by_category', table_name='products', postgresql_where=None)
     op.unfence('products')

@@ -366,6 +366,24 @@ def upgrade() -> None:
     )
     op.fence('held_tickets')
     op.create_index('held_tickets_by_user', 'held_tickets', ['tenant_id', 'user_id'], unique=False, postgresql_where=None)
+    op.create_table('intake_rules',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('account_code', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('type_code', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('priority', sa.Text(), nullable=True),
+    sa.Column('unit_id', sa.Uuid(), nullable=True),
+    sa.Column('answers_only', sa.Boolean(), server_default=sa.text('false'), nullable=False),
+    sa.Column('join_days', sa.Integer(), server_default=sa.text('7'), nullable=False),
+    sa.Column('reopen_days', sa.Integer(), server_default=sa.text('14'), nullable=False),
+    sa.Column('most_per_hour', sa.Integer(), server_default=sa.text('20'), nullable=False),
+    sa.Column('create_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('update_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('row_version', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('intake_rules_pk')),
+    sa.UniqueConstraint('tenant_id', 'account_code', name='intake_rules_by_account')
+    )
+    op.fence('intake_rules')
     op.create_table('knowledge_categories',
     sa.Column('tenant_id', sa.Uuid(), nullable=False),
     sa.Column('id', sa.Uuid(), nullable=False),
@@ -380,6 +398,77 @@ def upgrade() -> None:
     sa.UniqueConstraint('tenant_id', 'code', name='knowledge_categories_by_code')
     )
     op.fence('knowledge_categories')
+    op.create_table('macros',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('code', sa.Text(), nullable=False),
+    sa.Column('display_name', sa.Text(), nullable=False),
+    sa.Column('reply_text', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('note_text', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('type_code', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('priority', sa.Text(), nullable=True),
+    sa.Column('stage_code', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('assign_to_me', sa.Boolean(), server_default=sa.text('false'), nullable=False),
+    sa.Column('pending', sa.Boolean(), server_default=sa.text('false'), nullable=False),
+    sa.Column('solve', sa.Boolean(), server_default=sa.text('false'), nullable=False),
+    sa.Column('resolution', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('retired', sa.Boolean(), server_default=sa.text('false'), nullable=False),
+    sa.Column('create_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('update_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('row_version', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('macros_pk')),
+    sa.UniqueConstraint('tenant_id', 'code', name='macros_by_code')
+    )
+    op.fence('macros')
+    op.create_table('notifications',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('user_id', sa.Uuid(), nullable=False),
+    sa.Column('kind', sa.Text(), nullable=False),
+    sa.Column('ticket_id', sa.Uuid(), nullable=False),
+    sa.Column('ticket_number', sa.Text(), nullable=False),
+    sa.Column('reason_code', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('read_time', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('event_id', sa.Uuid(), nullable=False),
+    sa.Column('create_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('update_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('row_version', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('notifications_pk')),
+    sa.UniqueConstraint('tenant_id', 'event_id', 'user_id', name='notifications_once')
+    )
+    op.fence('notifications')
+    op.create_index('notifications_by_user', 'notifications', ['tenant_id', 'user_id', 'create_time'], unique=False, postgresql_where=None)
+    op.create_table('promised_items',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('identity_id', sa.Uuid(), nullable=False),
+    sa.Column('party_id', sa.Uuid(), nullable=False),
+    sa.Column('text', sa.Text(), nullable=False),
+    sa.Column('due_date', sa.Date(), nullable=True),
+    sa.Column('order_id', sa.Uuid(), nullable=True),
+    sa.Column('promised_by_id', sa.Uuid(), nullable=True),
+    sa.Column('state', sa.Text(), server_default=sa.text("'OPEN'"), nullable=False),
+    sa.Column('keep_time', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('create_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('update_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('row_version', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('promised_items_pk'))
+    )
+    op.fence('promised_items')
+    op.create_index('promised_items_by_identity', 'promised_items', ['tenant_id', 'identity_id'], unique=False, postgresql_where=None)
+    op.create_index('promised_items_by_party', 'promised_items', ['tenant_id', 'party_id', 'create_time'], unique=False, postgresql_where=None)
+    op.create_table('promises_set_aside',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('ticket_id', sa.Uuid(), nullable=False),
+    sa.Column('promise_id', sa.Uuid(), nullable=False),
+    sa.Column('create_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('update_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('row_version', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('promises_set_aside_pk')),
+    sa.UniqueConstraint('tenant_id', 'ticket_id', 'promise_id', name='promises_set_aside_once')
+    )
+    op.fence('promises_set_aside')
     op.create_table('published_texts',
     sa.Column('tenant_id', sa.Uuid(), nullable=False),
     sa.Column('id', sa.Uuid(), nullable=False),
@@ -400,6 +489,17 @@ def upgrade() -> None:
     )
     op.fence('published_texts')
     op.create_index('published_texts_words', 'published_texts', ['tenant_id', 'words'], unique=False, postgresql_using='gin')
+    op.create_table('role_holders',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('active', sa.Boolean(), server_default=sa.text('true'), nullable=False),
+    sa.Column('roles', postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'"), nullable=False),
+    sa.Column('create_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('update_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('row_version', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('role_holders_pk'))
+    )
+    op.fence('role_holders')
     op.create_table('routing_rules',
     sa.Column('tenant_id', sa.Uuid(), nullable=False),
     sa.Column('id', sa.Uuid(), nullable=False),
@@ -457,6 +557,13 @@ def upgrade() -> None:
     sa.Column('answer_time', sa.DateTime(timezone=True), nullable=True),
     sa.Column('expire_time', sa.DateTime(timezone=True), nullable=False),
     sa.Column('complaint_ticket_id', sa.Uuid(), nullable=True),
+    sa.Column('account_code', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('address', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+    sa.Column('send_state', sa.Text(), nullable=True),
+    sa.Column('send_code', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('send_detail', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('handed_over', sa.Boolean(), server_default=sa.text('false'), nullable=False),
+    sa.Column('send_attempts', sa.Integer(), server_default=sa.text('0'), nullable=False),
     sa.Column('create_time', sa.DateTime(timezone=True), nullable=False),
     sa.Column('update_time', sa.DateTime(timezone=True), nullable=False),
     sa.Column('row_version', sa.BigInteger(), nullable=False),
@@ -476,6 +583,21 @@ def upgrade() -> None:
     sa.Column('author_id', sa.Uuid(), nullable=True),
     sa.Column('body', sa.Text(), nullable=False),
     sa.Column('entry_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('subject', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('html', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('automatic', sa.Boolean(), server_default=sa.text('false'), nullable=False),
+    sa.Column('files', postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'"), nullable=False),
+    sa.Column('file_ids', postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'"), nullable=False),
+    sa.Column('provider_id', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('in_reply_to', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('sender_key', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('account_code', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('address', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+    sa.Column('send_state', sa.Text(), nullable=True),
+    sa.Column('send_code', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('send_detail', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('handed_over', sa.Boolean(), server_default=sa.text('false'), nullable=False),
+    sa.Column('send_attempts', sa.Integer(), server_default=sa.text('0'), nullable=False),
     sa.Column('create_time', sa.DateTime(timezone=True), nullable=False),
     sa.Column('update_time', sa.DateTime(timezone=True), nullable=False),
     sa.Column('row_version', sa.BigInteger(), nullable=False),
@@ -483,8 +605,29 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('ticket_entries_pk'))
     )
     op.fence('ticket_entries')
+    op.create_index('ticket_entries_by_provider_id', 'ticket_entries', ['tenant_id', 'provider_id'], unique=False, postgresql_where=sa.text("provider_id <> ''"))
+    op.create_index('ticket_entries_by_sender', 'ticket_entries', ['tenant_id', 'sender_key', 'create_time'], unique=False, postgresql_where=sa.text("sender_key <> ''"))
     op.create_index('ticket_entries_by_ticket', 'ticket_entries', ['tenant_id', 'ticket_id', 'id'], unique=False, postgresql_where=None)
     op.create_index('ticket_entries_search', 'ticket_entries', ['tenant_id', 'search'], unique=False, postgresql_using='gin')
+    op.create_index('ticket_entries_waiting', 'ticket_entries', ['tenant_id', 'send_state', 'create_time'], unique=False, postgresql_where=sa.text("send_state = 'WAITING'"))
+    op.create_table('ticket_forms',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('code', sa.Text(), nullable=False),
+    sa.Column('display_name', sa.Text(), nullable=False),
+    sa.Column('type_code', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('priority', sa.Text(), nullable=True),
+    sa.Column('unit_id', sa.Uuid(), nullable=True),
+    sa.Column('account_code', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('closed', sa.Boolean(), server_default=sa.text('false'), nullable=False),
+    sa.Column('most_per_hour', sa.Integer(), server_default=sa.text('5'), nullable=False),
+    sa.Column('create_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('update_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('row_version', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('ticket_forms_pk')),
+    sa.UniqueConstraint('tenant_id', 'code', name='ticket_forms_by_code')
+    )
+    op.fence('ticket_forms')
     op.create_table('ticket_links',
     sa.Column('tenant_id', sa.Uuid(), nullable=False),
     sa.Column('id', sa.Uuid(), nullable=False),
@@ -523,6 +666,20 @@ def upgrade() -> None:
     op.fence('ticket_routes')
     op.create_index('ticket_routes_by_state', 'ticket_routes', ['tenant_id', 'state', 'wait_time'], unique=False, postgresql_where=None)
     op.create_index('ticket_routes_waiting', 'ticket_routes', ['tenant_id', 'rank', 'turn_time', 'id'], unique=False, postgresql_where=sa.text("state = 'WAITING'"))
+    op.create_table('ticket_times',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('ticket_id', sa.Uuid(), nullable=False),
+    sa.Column('user_id', sa.Uuid(), nullable=True),
+    sa.Column('minutes', sa.Integer(), nullable=False),
+    sa.Column('note', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('create_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('update_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('row_version', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('ticket_times_pk'))
+    )
+    op.fence('ticket_times')
+    op.create_index('ticket_times_by_ticket', 'ticket_times', ['tenant_id', 'ticket_id', 'id'], unique=False, postgresql_where=None)
     op.create_table('ticket_types',
     sa.Column('tenant_id', sa.Uuid(), nullable=False),
     sa.Column('id', sa.Uuid(), nullable=False),
@@ -536,6 +693,22 @@ def upgrade() -> None:
     sa.UniqueConstraint('tenant_id', 'code', name='ticket_types_by_code')
     )
     op.fence('ticket_types')
+    op.create_table('ticket_views',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('ticket_id', sa.Uuid(), nullable=False),
+    sa.Column('user_id', sa.Uuid(), nullable=False),
+    sa.Column('editing', sa.Boolean(), server_default=sa.text('false'), nullable=False),
+    sa.Column('begin_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('seen_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('create_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('update_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('row_version', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('ticket_views_pk')),
+    sa.UniqueConstraint('tenant_id', 'ticket_id', 'user_id', name='ticket_views_once')
+    )
+    op.fence('ticket_views')
+    op.create_index('ticket_views_by_age', 'ticket_views', ['tenant_id', 'seen_time'], unique=False, postgresql_where=None)
     op.create_table('tickets',
     sa.Column('tenant_id', sa.Uuid(), nullable=False),
     sa.Column('id', sa.Uuid(), nullable=False),
@@ -566,6 +739,10 @@ def upgrade() -> None:
     sa.Column('merged_into_id', sa.Uuid(), nullable=True),
     sa.Column('merged_state', sa.Text(), nullable=True),
     sa.Column('stage_code', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('account_code', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('reply_address', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+    sa.Column('spent_minutes', sa.Integer(), server_default=sa.text('0'), nullable=False),
+    sa.Column('sender_key', sa.Text(), server_default=sa.text("''"), nullable=False),
     sa.Column('service_level_code', sa.Text(), server_default=sa.text("''"), nullable=False),
     sa.Column('first_reply_clock', sa.Text(), nullable=True),
     sa.Column('first_reply_due_time', sa.DateTime(timezone=True), nullable=True),
@@ -600,6 +777,7 @@ def upgrade() -> None:
     op.create_index('tickets_by_merge', 'tickets', ['tenant_id', 'merged_into_id'], unique=False, postgresql_where=sa.text('merged_into_id IS NOT NULL'))
     op.create_index('tickets_by_owner', 'tickets', ['tenant_id', 'owner_id', 'state'], unique=False, postgresql_where=None)
     op.create_index('tickets_by_party', 'tickets', ['tenant_id', 'party_id', 'create_time'], unique=False, postgresql_where=None)
+    op.create_index('tickets_by_sender', 'tickets', ['tenant_id', 'sender_key', 'create_time'], unique=False, postgresql_where=sa.text("sender_key <> ''"))
     op.create_index('tickets_by_state', 'tickets', ['tenant_id', 'state', 'create_time'], unique=False, postgresql_where=None)
     op.create_index('tickets_search', 'tickets', ['tenant_id', 'search'], unique=False, postgresql_using='gin')
     op.create_table('work_weights',
@@ -624,6 +802,7 @@ def downgrade() -> None:
     op.drop_table('work_weights')
     op.drop_index('tickets_search', table_name='tickets', postgresql_using='gin')
     op.drop_index('tickets_by_state', table_name='tickets', postgresql_where=None)
+    op.drop_index('tickets_by_sender', table_name='tickets', postgresql_where=sa.text("sender_key <> ''"))
     op.drop_index('tickets_by_party', table_name='tickets', postgresql_where=None)
     op.drop_index('tickets_by_owner', table_name='tickets', postgresql_where=None)
     op.drop_index('tickets_by_merge', table_name='tickets', postgresql_where=sa.text('merged_into_id IS NOT NULL'))
@@ -632,8 +811,14 @@ def downgrade() -> None:
     op.drop_index('tickets_by_asset', table_name='tickets', postgresql_where=sa.text('asset_id IS NOT NULL'))
     op.unfence('tickets')
     op.drop_table('tickets')
+    op.drop_index('ticket_views_by_age', table_name='ticket_views', postgresql_where=None)
+    op.unfence('ticket_views')
+    op.drop_table('ticket_views')
     op.unfence('ticket_types')
     op.drop_table('ticket_types')
+    op.drop_index('ticket_times_by_ticket', table_name='ticket_times', postgresql_where=None)
+    op.unfence('ticket_times')
+    op.drop_table('ticket_times')
     op.drop_index('ticket_routes_waiting', table_name='ticket_routes', postgresql_where=sa.text("state = 'WAITING'"))
     op.drop_index('ticket_routes_by_state', table_name='ticket_routes', postgresql_where=None)
     op.unfence('ticket_routes')
@@ -641,8 +826,13 @@ def downgrade() -> None:
     op.drop_index('ticket_links_by_other', table_name='ticket_links', postgresql_where=None)
     op.unfence('ticket_links')
     op.drop_table('ticket_links')
+    op.unfence('ticket_forms')
+    op.drop_table('ticket_forms')
+    op.drop_index('ticket_entries_waiting', table_name='ticket_entries', postgresql_where=sa.text("send_state = 'WAITING'"))
     op.drop_index('ticket_entries_search', table_name='ticket_entries', postgresql_using='gin')
     op.drop_index('ticket_entries_by_ticket', table_name='ticket_entries', postgresql_where=None)
+    op.drop_index('ticket_entries_by_sender', table_name='ticket_entries', postgresql_where=sa.text("sender_key <> ''"))
+    op.drop_index('ticket_entries_by_provider_id', table_name='ticket_entries', postgresql_where=sa.text("provider_id <> ''"))
     op.unfence('ticket_entries')
     op.drop_table('ticket_entries')
     op.drop_index('surveys_by_time', table_name='surveys', postgresql_where=None)
@@ -654,11 +844,26 @@ def downgrade() -> None:
     op.drop_table('service_levels')
     op.unfence('routing_rules')
     op.drop_table('routing_rules')
+    op.unfence('role_holders')
+    op.drop_table('role_holders')
     op.drop_index('published_texts_words', table_name='published_texts', postgresql_using='gin')
     op.unfence('published_texts')
     op.drop_table('published_texts')
+    op.unfence('promises_set_aside')
+    op.drop_table('promises_set_aside')
+    op.drop_index('promised_items_by_party', table_name='promised_items', postgresql_where=None)
+    op.drop_index('promised_items_by_identity', table_name='promised_items', postgresql_where=None)
+    op.unfence('promised_items')
+    op.drop_table('promised_items')
+    op.drop_index('notifications_by_user', table_name='notifications', postgresql_where=None)
+    op.unfence('notifications')
+    op.drop_table('notifications')
+    op.unfence('macros')
+    op.drop_table('macros')
     op.unfence('knowledge_categories')
     op.drop_table('knowledge_categories')
+    op.unfence('intake_rules')
+    op.drop_table('intake_rules')
     op.drop_index('held_tickets_by_user', table_name='held_tickets', postgresql_where=None)
     op.unfence('held_tickets')
     op.drop_table('held_tickets')

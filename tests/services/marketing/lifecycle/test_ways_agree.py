@@ -118,7 +118,13 @@ class World:
         oracle, mine = Oracle(self.now), [at for at, one in enumerate(self.parties) if one == party]
         done = [fact for id, fact in self.done if self.parties[self.people.index(id)] == party]
         rows = [
-            {"order_count": Decimal(0), "last_order_time": None, "tag_codes": self.tags[at], "values": []}
+            {
+                "order_count": Decimal(0),
+                "last_order_time": None,
+                "birth_date": None,
+                "tag_codes": self.tags[at],
+                "values": [],
+            }
             for at in mine
         ]
         return {
