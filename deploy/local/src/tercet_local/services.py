@@ -88,7 +88,7 @@ class Surroundings:
         }
         if service in ("gateway", "marketing"):
             environment["TERCET_ENCRYPTION_KEYS"] = f"local-1={self.folder.secret('encryption')}"
-        if service == "marketing":
+        if service in ("marketing", "service-desk"):
             environment.setdefault("TERCET_PUBLIC_URL", f"http://{ports.HOST}:{self.ports['http']}")
         if service == "gateway":
             environment["TERCET_HTTP_ADDRESS"] = f"{ports.HOST}:{self.ports['http']}"
