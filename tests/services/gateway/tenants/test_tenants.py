@@ -51,6 +51,7 @@ async def test_tenant_starts_with_root_unit_roles_and_an_administrator(company: 
         "admin",
         "auditor",
         "dealer",
+        "field_engineer",
         "marketer",
         "sales_manager",
         "seller",

@@ -146,7 +146,7 @@ def _entry(message: ReceivedMessage, key: str, now: datetime) -> dict[str, Any]:
             {
                 "name": file.name,
                 "content_type": file.content_type,
-                "byte_count": min(file.byte_count, 2**31 - 1),
+                "byte_count": file.byte_count,
                 "file_id": file.file_id,
             }
             for file in message.files
