@@ -75,6 +75,20 @@ async def known_ids(admin: Person, company: Company, paths: Iterable[str]) -> di
         "loyalty-programmes": {"code": "club", "display_name": "积分", "currency_code": "CNY"},
         "memberships": {"programme_code": "club", **about},
         "policies": {"code": "ten", "display_name": "十元券"},
+        "campaigns": {"code": "autumn", "display_name": "秋季"},
+        "assets": {"kind_code": "car", "display_name": "试驾车", "serial_number": "LSVAU2180N2183294"},
+        "devices": {"code": "box-1", "display_name": "车载终端"},
+        "alarm-rules": {
+            "code": "hot",
+            "display_name": "过热",
+            "metric_code": "temperature",
+            "direction": "ABOVE",
+            "threshold": 100,
+        },
+        "macros": {"code": "thanks", "display_name": "致谢", "reply_text": "感谢来信"},
+        "intake-rules": {"account_code": "mail"},
+        "ticket-forms": {"code": "help", "display_name": "报修"},
+        "promises": {"text": "送一次保养", **about},
         "policy-versions": {"policy_code": "ten", "currency_code": "CNY", "numbers": {"off": "10"}},
     }.items():
         await admin.post(f"/v1/{collection}", body)

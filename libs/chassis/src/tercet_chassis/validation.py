@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
+from buf.validate import validate_pb2
 from google.protobuf.message import Message
 from protovalidate import Validator
 
@@ -17,7 +18,11 @@ def _validator() -> Validator:
     return Validator()
 
 
-def _path(violation: Any) -> str:
+def _path(message: Message, violation: Any) -> str:
+    if violation.proto.field is None:
+        # Of a rule over the whole message; one of several fields is named by the first of them.
+        extensions: Any = message.DESCRIPTOR.GetOptions().Extensions
+        return next((choice.fields[0] for choice in extensions[validate_pb2.message].oneof), "")
     parts: list[str] = []
     for element in violation.proto.field.elements:
         name = element.field_name
@@ -32,7 +37,7 @@ def check(message: Message, *, prefix: str = "", skipped: Sequence[str] = ()) ->
 
     `prefix` goes before each path; what lies under the `skipped` fields is not looked at.
     """
-    found = [(_path(item), item.proto) for item in _validator().collect_violations(message)]
+    found = [(_path(message, item), item.proto) for item in _validator().collect_violations(message)]
     wrong = [(path, rule) for path, rule in found if path.split(".")[0] not in skipped]
     if wrong:
         raise RequestInvalid(

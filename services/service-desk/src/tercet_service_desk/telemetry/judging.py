@@ -142,6 +142,9 @@ async def _settle(tx: Tx, cases: Sequence[_Case]) -> None:
 def _count(case: _Case) -> None:
     assert case.alarm is not None
     limits = case.rule.limits
+    if case.after.since is not None:
+        # A late reading may show that it began before anybody knew.
+        case.alarm.start_time = min(case.alarm.start_time, case.after.since)
     values = [each.value for each in case.fresh if limits.beyond(each.value) and each.time >= case.alarm.start_time]
     case.alarm.occurrence_count += len(values)
     case.alarm.peak_value = limits.worst([case.alarm.peak_value, *values])
