@@ -99,3 +99,11 @@ async def test_invariants_hold_after_work(
     await service_desk.settled()
     answer = await service_desk.CheckInvariants(maintenance.CheckInvariantsRequest(service="service-desk"))
     assert all(finding.holds for finding in answer.findings), answer
+
+
+async def test_entries_are_asked_of_a_ticket_or_of_a_party_and_not_of_both(service_desk: Client) -> None:
+    neither = pb.ListTicketEntriesRequest()
+    both = pb.ListTicketEntriesRequest(ticket_id=str(new_id()), party_id=str(new_id()))
+    for asked in (neither, both):
+        with refused("REQUEST_INVALID", "ticket_id"):
+            await service_desk.ListTicketEntries(asked)

@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
 
+from tercet.chassis.v1.maintenance_service_pb2 import CheckInvariantsResponse
+
+Finding = CheckInvariantsResponse.Finding
 Check = Callable[..., Any]
+_EXAMPLES = 20
+
+
+def finding(name: str, checked: int, broken: Sequence[str]) -> Finding:
+    """What an invariant found: of so many that were looked at, those that break it, the first of them as examples."""
+    return Finding(
+        invariant=name,
+        holds=not broken,
+        checked_count=checked,
+        broken_count=len(broken),
+        examples=broken[:_EXAMPLES],
+    )
 
 
 def invariant(function: Check) -> Check:

@@ -114,6 +114,16 @@ async def test_ten_thousand_readings_in_parallel_are_one_alarm_and_one_ticket(se
     assert [one.holds for one in found.findings if one.invariant == "telemetry.one_open_alarm"] == [True]
 
 
+async def test_an_alarm_began_when_its_earliest_reading_says_however_late_that_comes(service_desk: Client) -> None:
+    asset, code = await fitted(service_desk)
+    await ruled(service_desk)
+    for ago in (1, 3, 2):
+        await service_desk.RecordReadings(readings(code, (NOW - ago * HOUR, 120.0)))
+    (alarm,) = await alarms_of(service_desk, asset)
+    assert alarm.occurrence_count == 3
+    assert alarm.start_time == stamp(NOW - 3 * HOUR)
+
+
 async def test_recovery_only_notes_where_somebody_works_and_passing_alarms_call_nobody(service_desk: Client) -> None:
     asset, code = await fitted(service_desk)
     await ruled(service_desk, hold_seconds=60)

@@ -30,7 +30,7 @@ from tercet_chassis.contract import message_class, resource_field
 from tercet_chassis.entity import Entity
 from tercet_chassis.errors import FailedPrecondition, InvalidArgument, PermissionDenied
 from tercet_chassis.handlers import Handlers
-from tercet_chassis.invariants import among_services
+from tercet_chassis.invariants import among_services, finding
 from tercet_chassis.outbox import timestamp
 from tercet_chassis.principal import Principal
 from tercet_chassis.process import Process
@@ -155,13 +155,7 @@ def _reading(tx: Tx) -> ClockReading:
 
 async def _seals(tx: Tx) -> Finding:
     count, broken = await broken_seals(tx.runtime.database)
-    return Finding(
-        invariant="audit.chain_whole",
-        holds=not broken,
-        checked_count=count,
-        broken_count=len(broken),
-        examples=broken[:5],
-    )
+    return finding("audit.chain_whole", count, broken)
 
 
 async def _dead_letters(tx: Tx) -> Finding:

@@ -8,6 +8,7 @@ from tercet.chassis.v1.maintenance_service_pb2 import CheckInvariantsResponse
 from tercet.gateway.v1 import events_pb2 as events
 from tercet.gateway.v1.unit_service_pb2 import CreateUnitRequest, DeleteUnitRequest, MoveUnitRequest, UpdateUnitRequest
 from tercet_chassis import Handlers, Tx, invariant
+from tercet_chassis.invariants import finding
 from tercet_gateway.units import store
 from tercet_gateway.units.errors import UnitInUse, UnitParentMissing
 from tercet_gateway.units.model import Unit
@@ -74,10 +75,4 @@ class UnitService(Handlers):
 async def tree_whole(tx: Tx) -> CheckInvariantsResponse.Finding:
     """There is one root, and every unit's path leads from it through the unit's parents to the unit."""
     total, broken = await store.astray(tx)
-    return CheckInvariantsResponse.Finding(
-        invariant="units.tree_whole",
-        holds=not broken,
-        checked_count=total,
-        broken_count=len(broken),
-        examples=broken[:5],
-    )
+    return finding("units.tree_whole", total, broken)

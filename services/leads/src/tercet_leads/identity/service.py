@@ -3,7 +3,7 @@ event."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -29,6 +29,7 @@ from tercet.leads.v1.identity_service_pb2 import (
 from tercet_chassis import Handlers, Tx, invariant
 from tercet_chassis.errors import ResourceNotFound
 from tercet_chassis.ids import new_id
+from tercet_chassis.invariants import finding
 from tercet_leads.cleaning import clean_lead
 from tercet_leads.identity import store
 from tercet_leads.identity.decisions import decide, links_of
@@ -144,16 +145,10 @@ def _evidence(explanation: Iterable[dict[str, Any]]) -> list[EvidenceMessage]:
 @invariant
 async def parties_whole(tx: Tx) -> Finding:
     """Every identity belongs to a party that is not merged away, and every party counts its members right."""
-    return _finding("parties.whole", *await store.astray(tx))
+    return finding("parties.whole", *await store.astray(tx))
 
 
 @invariant
 async def parties_as_recognised(tx: Tx) -> Finding:
     """Every row of leads about somebody names the party that its identity is held to be."""
-    return _finding("parties.as_recognised", *await store.misplaced(tx))
-
-
-def _finding(name: str, count: int, wrong: Sequence[str]) -> Finding:
-    return Finding(
-        invariant=name, holds=not wrong, checked_count=count, broken_count=len(wrong), examples=list(wrong[:5])
-    )
+    return finding("parties.as_recognised", *await store.misplaced(tx))

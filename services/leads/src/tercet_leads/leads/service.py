@@ -13,6 +13,7 @@ from tercet.leads.v1 import events_pb2 as events
 from tercet.leads.v1 import lead_service_pb2 as pb
 from tercet.leads.v1 import seller_service_pb2 as sellers
 from tercet_chassis import Handlers, Refusal, Tx, invariant
+from tercet_chassis.invariants import finding
 from tercet_chassis.showing import hidden_paths
 from tercet_chassis.validation import check
 from tercet_conditions import judging_at
@@ -186,26 +187,14 @@ def _load(message: sellers.Seller, loads: dict[UUID, int]) -> None:
 async def touches_counted(tx: Tx) -> Finding:
     """Every lead has exactly the touches that it counts: nothing acknowledged was lost or doubled."""
     total, broken = await store.miscounted(tx)
-    return Finding(
-        invariant="leads.touches_counted",
-        holds=not broken,
-        checked_count=total,
-        broken_count=len(broken),
-        examples=broken,
-    )
+    return finding("leads.touches_counted", total, broken)
 
 
 @invariant
 async def converted_once(tx: Tx) -> Finding:
     """Every converted lead has one customer and one opportunity of its own."""
     total, broken = await store.half_converted(tx)
-    return Finding(
-        invariant="leads.converted_once",
-        holds=not broken,
-        checked_count=total,
-        broken_count=len(broken),
-        examples=broken,
-    )
+    return finding("leads.converted_once", total, broken)
 
 
 async def _answer(tx: Tx, admission: Admission) -> pb.Lead:

@@ -8,6 +8,7 @@ from google.protobuf.message import Message
 from tercet.chassis.v1.maintenance_service_pb2 import CheckInvariantsResponse
 from tercet.leads.v1 import pool_service_pb2 as pb
 from tercet_chassis import Handlers, Tx, invariant
+from tercet_chassis.invariants import finding
 from tercet_leads.pools import store
 from tercet_leads.pools.errors import PoolInUse
 from tercet_leads.pools.model import Pool, PoolMove
@@ -46,10 +47,4 @@ class PoolService(Handlers):
 async def one_owner_each(tx: Tx) -> CheckInvariantsResponse.Finding:
     """No lead was given to somebody while another had it."""
     count, wrong = await store.with_two_owners(tx)
-    return CheckInvariantsResponse.Finding(
-        invariant="leads.one_owner_each",
-        holds=not wrong,
-        checked_count=count,
-        broken_count=len(wrong),
-        examples=wrong[:5],
-    )
+    return finding("leads.one_owner_each", count, wrong)

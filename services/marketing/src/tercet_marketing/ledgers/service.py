@@ -5,6 +5,7 @@ from __future__ import annotations
 from tercet.chassis.v1.maintenance_service_pb2 import CheckInvariantsResponse
 from tercet.marketing.v1 import ledger_service_pb2 as pb
 from tercet_chassis import Handlers, Tx, invariant
+from tercet_chassis.invariants import finding
 from tercet_marketing.ledgers import store
 from tercet_marketing.ledgers.model import LedgerAccount
 
@@ -49,4 +50,4 @@ async def held_is_what_holds_say(tx: Tx) -> Finding:
 
 async def _finding(tx: Tx, name: str, question: str) -> Finding:
     count, wrong = await store.wrong(tx, question)
-    return Finding(invariant=name, holds=not wrong, checked_count=count, broken_count=len(wrong), examples=wrong[:5])
+    return finding(name, count, wrong)

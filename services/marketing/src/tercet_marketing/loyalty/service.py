@@ -18,6 +18,7 @@ from tercet.marketing.v1 import loyalty_programme_service_pb2 as programmes
 from tercet.marketing.v1 import membership_service_pb2 as pb
 from tercet_chassis import Handlers, Tx, invariant
 from tercet_chassis.ids import new_id
+from tercet_chassis.invariants import finding
 from tercet_marketing.loyalty import points, rules, standing, store
 from tercet_marketing.loyalty.errors import (
     LoyaltyProgrammeInactive,
@@ -212,13 +213,7 @@ class MembershipService(Handlers):
 async def points_are_the_ledger(tx: Tx) -> Finding:
     """A membership's figure is the sum of its entries, its lots and what the ledger holds for it."""
     count, wrong = await store.unlike_ledger(tx)
-    return Finding(
-        invariant="loyalty.points_are_the_ledger",
-        holds=not wrong,
-        checked_count=count,
-        broken_count=len(wrong),
-        examples=wrong[:5],
-    )
+    return finding("loyalty.points_are_the_ledger", count, wrong)
 
 
 @invariant
@@ -235,13 +230,7 @@ async def tiers_are_replayed(tx: Tx) -> Finding:
         states = await standing.tiers_of(tx, programme, parties, await standing.rule_of(tx, programme), tx.now())
         for members, state in zip(parties, states, strict=True):
             wrong += [str(one.id) for one in members if one.tier_code != state.code]
-    return Finding(
-        invariant="loyalty.tiers_are_replayed",
-        holds=not wrong,
-        checked_count=sum(len(parties) for parties in by_programme.values()),
-        broken_count=len(wrong),
-        examples=wrong[:5],
-    )
+    return finding("loyalty.tiers_are_replayed", sum(len(parties) for parties in by_programme.values()), wrong)
 
 
 def _defaults(programme: LoyaltyProgramme, now: datetime) -> None:

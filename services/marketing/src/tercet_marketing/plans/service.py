@@ -8,6 +8,7 @@ from tercet.chassis.v1.maintenance_service_pb2 import CheckInvariantsResponse
 from tercet.marketing.v1 import events_pb2 as events
 from tercet.marketing.v1 import plan_service_pb2 as pb
 from tercet_chassis import Handlers, Tx, invariant
+from tercet_chassis.invariants import finding
 from tercet_marketing.plans import calendar, steering, store
 from tercet_marketing.plans.jobs import set_alarms
 from tercet_marketing.plans.model import Plan
@@ -77,10 +78,4 @@ class PlanService(Handlers):
 async def ended_plans_are_over(tx: Tx) -> Finding:
     """No strategy has outlived the plan that ended it."""
     count, wrong = await store.alive_after_the_end(tx, 5)
-    return Finding(
-        invariant="plans.ended_plans_are_over",
-        holds=not wrong,
-        checked_count=count,
-        broken_count=len(wrong),
-        examples=wrong,
-    )
+    return finding("plans.ended_plans_are_over", count, wrong)

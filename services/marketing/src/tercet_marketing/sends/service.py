@@ -15,6 +15,7 @@ from tercet.marketing.v1 import send_service_pb2 as pb
 from tercet.marketing.v1.profile_service_pb2 import ConsentDecision
 from tercet_chassis import Handlers, Refusal, Tx, invariant
 from tercet_chassis.binding import struct_value
+from tercet_chassis.invariants import finding
 from tercet_marketing.channels.accounts import carrier_of_account
 from tercet_marketing.channels.contract import Answer, Report, ReportForged
 from tercet_marketing.channels.errors import AccountUnknown
@@ -155,10 +156,4 @@ async def sends_end(tx: Tx) -> Finding:
 
 
 async def _finding(tx: Tx, name: str, broken: Sequence[str]) -> Finding:
-    return Finding(
-        invariant=name,
-        holds=not broken,
-        checked_count=await store.counted(tx),
-        broken_count=len(broken),
-        examples=broken[:5],
-    )
+    return finding(name, await store.counted(tx), broken)

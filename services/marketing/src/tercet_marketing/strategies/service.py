@@ -10,6 +10,7 @@ from tercet.chassis.v1.maintenance_service_pb2 import CheckInvariantsResponse
 from tercet.marketing.v1 import events_pb2 as events
 from tercet.marketing.v1 import strategy_service_pb2 as pb
 from tercet_chassis import Handlers, Tx, invariant, new_id
+from tercet_chassis.invariants import finding
 from tercet_marketing.profiles.model import Profile
 from tercet_marketing.strategies import steering, store
 from tercet_marketing.strategies.checking import check, content
@@ -109,10 +110,4 @@ class StrategyService(Handlers):
 async def held_out_are_left_alone(tx: Tx) -> Finding:
     """Nobody who was held out got a benefit or a message by it."""
     count, wrong = await store.held_out_but_reached(tx, 5)
-    return Finding(
-        invariant="strategies.held_out_are_left_alone",
-        holds=not wrong,
-        checked_count=count,
-        broken_count=len(wrong),
-        examples=wrong,
-    )
+    return finding("strategies.held_out_are_left_alone", count, wrong)

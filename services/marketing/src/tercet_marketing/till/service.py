@@ -13,6 +13,7 @@ from google.protobuf import json_format
 from tercet.chassis.v1.maintenance_service_pb2 import CheckInvariantsResponse
 from tercet.marketing.v1 import benefit_service_pb2 as pb
 from tercet_chassis import Calls, Handlers, Tx, invariant
+from tercet_chassis.invariants import finding
 from tercet_chassis.money import Money
 from tercet_marketing.policies import matching
 from tercet_marketing.till import agreement, fate, keeping, planning, store
@@ -125,24 +126,20 @@ class PromotionService(Handlers):
 async def kept_grants_have_reservations(tx: Tx) -> Finding:
     """Every grant that an order uses stands as its reservation says."""
     count, wrong = await store.torn(tx, 5)
-    return _finding("till.kept_grants_have_reservations", count, wrong)
+    return finding("till.kept_grants_have_reservations", count, wrong)
 
 
 @invariant
 async def shares_add_up(tx: Tx) -> Finding:
     """What orders get off is the sum of their lines' shares."""
     count, wrong = await store.unequal(tx, 5)
-    return _finding("till.shares_add_up", count, wrong)
+    return finding("till.shares_add_up", count, wrong)
 
 
 @invariant
 async def used_for_orders_that_count(calls: Calls) -> Finding:
     """What was used for sales' orders is what orders that count took."""
     return await agreement.used_for_orders_that_count(calls)
-
-
-def _finding(name: str, count: int, wrong: list[str]) -> Finding:
-    return Finding(invariant=name, holds=not wrong, checked_count=count, broken_count=len(wrong), examples=wrong)
 
 
 def _not_of_an_order(tx: Tx, key: str) -> None:

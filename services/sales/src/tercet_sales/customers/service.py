@@ -17,6 +17,7 @@ from tercet.sales.v1 import events_pb2 as events
 from tercet.sales.v1.contact_service_pb2 import CreateContactRequest, UpdateContactRequest
 from tercet_chassis import Handlers, Tx, derived_id, invariant
 from tercet_chassis.entity import view
+from tercet_chassis.invariants import finding
 from tercet_chassis.reading import Look
 from tercet_sales.customers import store
 from tercet_sales.customers.errors import ContactExists, CustomerExists
@@ -261,6 +262,4 @@ class ContactService(Handlers):
 async def one_customer_each(tx: Tx) -> Finding:
     """An identity and a lead have at most one customer in a unit."""
     total, broken = await store.doubled(tx)
-    return Finding(
-        invariant="customers.one_each", holds=not broken, checked_count=total, broken_count=len(broken), examples=broken
-    )
+    return finding("customers.one_each", total, broken)

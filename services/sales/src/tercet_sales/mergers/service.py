@@ -9,6 +9,7 @@ from google.protobuf.message import Message
 from tercet.chassis.v1.maintenance_service_pb2 import CheckInvariantsResponse
 from tercet.sales.v1 import customer_merge_service_pb2 as pb
 from tercet_chassis import Handlers, Tx, invariant
+from tercet_chassis.invariants import finding
 from tercet_sales.customers.model import Customer
 from tercet_sales.customers.store import lock_pair
 from tercet_sales.mergers import joining, store
@@ -60,10 +61,4 @@ async def doubles_marked(tx: Tx) -> Finding:
 async def nothing_left_behind(tx: Tx) -> Finding:
     """Nothing hangs on a customer that was joined into another."""
     count, broken = await store.left_behind(tx)
-    return Finding(
-        invariant="customers.merges_complete",
-        holds=not broken,
-        checked_count=count,
-        broken_count=len(broken),
-        examples=broken,
-    )
+    return finding("customers.merges_complete", count, broken)

@@ -13,6 +13,7 @@ from tercet.sales.v1 import opportunity_service_pb2 as pb
 from tercet.sales.v1 import pipeline_service_pb2 as pipeline_pb
 from tercet_chassis import Handlers, Tx, invariant
 from tercet_chassis.entity import view
+from tercet_chassis.invariants import finding
 from tercet_chassis.showing import hidden_paths
 from tercet_sales.customers.model import Customer
 from tercet_sales.customers.store import check_seller, reachable
@@ -322,10 +323,4 @@ class PipelineService(Handlers):
 async def opportunities_whole(tx: Tx) -> Finding:
     """Every opportunity has its customer, stands where its history ends, and is the only one of its lead."""
     total, broken = await store.astray(tx)
-    return Finding(
-        invariant="opportunities.whole",
-        holds=not broken,
-        checked_count=total,
-        broken_count=len(broken),
-        examples=broken,
-    )
+    return finding("opportunities.whole", total, broken)

@@ -24,6 +24,7 @@ from tercet.sales.v1.order_service_pb2 import Order as OrderMessage
 from tercet.sales.v1.transaction_service_pb2 import TransactionLine
 from tercet_chassis import Calls, Handlers, InSteps, Process, Tx, invariant, new_id
 from tercet_chassis.errors import Violation
+from tercet_chassis.invariants import finding
 from tercet_chassis.transaction import check_etag
 from tercet_sales.customers import store as customers
 from tercet_sales.customers.model import Customer
@@ -226,13 +227,7 @@ class OrderService(Handlers):
 async def totals_equal_lines(tx: Tx) -> Finding:
     """Every order's total is the sum of its lines, all in its one currency."""
     count, wrong = await store.count_wrong_totals(tx)
-    return Finding(
-        invariant="orders.totals_equal_lines",
-        holds=not wrong,
-        checked_count=count,
-        broken_count=len(wrong),
-        examples=wrong[:5],
-    )
+    return finding("orders.totals_equal_lines", count, wrong)
 
 
 @invariant

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -13,6 +12,7 @@ from tercet.sales.v1.payment_service_pb2 import CreatePaymentRequest, RefundPaym
 from tercet.sales.v1.payment_service_pb2 import Refund as RefundMessage
 from tercet.sales.v1.transaction_service_pb2 import ImportReceiptsRequest, ImportReceiptsResponse
 from tercet_chassis import Handlers, Tx, invariant
+from tercet_chassis.invariants import finding
 from tercet_chassis.money import Money
 from tercet_sales.orders.model import Order
 from tercet_sales.transactions import receipts, store
@@ -99,16 +99,10 @@ class TransactionService(Handlers):
 @invariant
 async def payments_within_orders(tx: Tx) -> Finding:
     """What was paid and not refunded is what the order says, and never more than its total."""
-    return _finding("payments.within_orders", *await store.wrong_payments(tx))
+    return finding("payments.within_orders", *await store.wrong_payments(tx))
 
 
 @invariant
 async def sales_not_overdrawn(tx: Tx) -> Finding:
     """No more was taken back of a sale than there was."""
-    return _finding("transactions.sales_not_overdrawn", *await store.overdrawn_sales(tx))
-
-
-def _finding(name: str, count: int, wrong: Sequence[str]) -> Finding:
-    return Finding(
-        invariant=name, holds=not wrong, checked_count=count, broken_count=len(wrong), examples=list(wrong[:5])
-    )
+    return finding("transactions.sales_not_overdrawn", *await store.overdrawn_sales(tx))

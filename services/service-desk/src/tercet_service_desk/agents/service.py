@@ -11,6 +11,7 @@ from tercet.chassis.v1.maintenance_service_pb2 import CheckInvariantsResponse
 from tercet.servicedesk.v1 import agent_service_pb2 as pb
 from tercet.servicedesk.v1 import events_pb2 as events
 from tercet_chassis import Handlers, Tx, invariant
+from tercet_chassis.invariants import finding
 from tercet_service_desk.agents import store
 from tercet_service_desk.agents.errors import AgentHasTickets
 from tercet_service_desk.agents.model import Agent
@@ -91,10 +92,4 @@ async def _load(tx: Tx, messages: Iterable[pb.Agent]) -> None:
 async def capacity_kept(tx: Tx) -> Finding:
     """No agent has more than the capacity allows, except by hand."""
     total, broken = await store.overloaded(tx)
-    return Finding(
-        invariant="agents.capacity_kept",
-        holds=not broken,
-        checked_count=total,
-        broken_count=len(broken),
-        examples=broken,
-    )
+    return finding("agents.capacity_kept", total, broken)

@@ -13,6 +13,7 @@ from tercet.chassis.v1.maintenance_service_pb2 import CheckInvariantsResponse
 from tercet.servicedesk.v1 import asset_service_pb2 as pb
 from tercet.servicedesk.v1 import events_pb2 as events
 from tercet_chassis import Handlers, Tx, invariant
+from tercet_chassis.invariants import finding
 from tercet_service_desk.assets import store
 from tercet_service_desk.assets.errors import (
     AssetDowntimeOverlaps,
@@ -260,10 +261,4 @@ def _period(tx: Tx, start: datetime | None, end: datetime | None) -> Period:
 async def one_holder_a_role(tx: Tx) -> Finding:
     """No asset has two owners or two users at one time."""
     total, broken = await store.astray(tx)
-    return Finding(
-        invariant="assets.one_holder_a_role",
-        holds=not broken,
-        checked_count=total,
-        broken_count=len(broken),
-        examples=broken,
-    )
+    return finding("assets.one_holder_a_role", total, broken)

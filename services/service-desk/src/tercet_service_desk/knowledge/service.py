@@ -13,6 +13,7 @@ from tercet.servicedesk.v1 import knowledge_category_service_pb2 as categories_p
 from tercet.servicedesk.v1 import knowledge_service_pb2 as pb
 from tercet_chassis import Handlers, Tx, invariant
 from tercet_chassis.errors import ResourceNotFound, Violation
+from tercet_chassis.invariants import finding
 from tercet_service_desk.knowledge import publishing, reading, store
 from tercet_service_desk.knowledge.errors import (
     ArticleUnitOutOfReach,
@@ -341,10 +342,4 @@ async def _check_article(tx: Tx, article: Article, before: tuple[str, ...]) -> N
 async def published_once(tx: Tx) -> Finding:
     """What search finds is what is published, once a language."""
     total, broken = await store.not_read_once(tx)
-    return Finding(
-        invariant="knowledge.published_once",
-        holds=not broken,
-        checked_count=total,
-        broken_count=len(broken),
-        examples=broken,
-    )
+    return finding("knowledge.published_once", total, broken)

@@ -12,6 +12,7 @@ from tercet.servicedesk.v1 import routing_rule_service_pb2 as rules_pb
 from tercet.servicedesk.v1 import ticket_route_service_pb2 as pb
 from tercet_chassis import Handlers, Tx, invariant, new_id
 from tercet_chassis.conditions import understood
+from tercet_chassis.invariants import finding
 from tercet_chassis.showing import hidden_paths
 from tercet_service_desk.agents.holding import hold
 from tercet_service_desk.routing import store
@@ -93,10 +94,4 @@ def _described(tx: Tx, request: pb.DryRunRoutingRequest) -> SimpleNamespace:
 async def routes_true(tx: Tx) -> Finding:
     """Every route and every holder say what the ticket says, ten minutes after it changed at the latest."""
     total, broken = await store.count_astray(tx)
-    return Finding(
-        invariant="routing.routes_true",
-        holds=not broken,
-        checked_count=total,
-        broken_count=len(broken),
-        examples=broken,
-    )
+    return finding("routing.routes_true", total, broken)

@@ -10,6 +10,7 @@ from tercet.servicedesk.v1 import events_pb2 as events
 from tercet.servicedesk.v1 import survey_service_pb2 as pb
 from tercet.servicedesk.v1 import ticket_service_pb2 as tickets_pb
 from tercet_chassis import Handlers, Tx, invariant
+from tercet_chassis.invariants import finding
 from tercet_service_desk.satisfaction import store
 from tercet_service_desk.satisfaction.errors import SurveyLinkInvalid
 from tercet_service_desk.satisfaction.model import Survey
@@ -117,10 +118,4 @@ def _figures(row: Any) -> pb.SatisfactionFigures.OwnerFigures:
 async def each_survey_once(tx: Tx) -> Finding:
     """No ticket was asked about twice, and what was answered has a score."""
     total, broken = await store.astray(tx)
-    return Finding(
-        invariant="satisfaction.each_survey_once",
-        holds=not broken,
-        checked_count=total,
-        broken_count=len(broken),
-        examples=broken,
-    )
+    return finding("satisfaction.each_survey_once", total, broken)

@@ -15,6 +15,7 @@ from tercet.servicedesk.v1 import events_pb2 as events
 from tercet_chassis import Handlers, Tx, invariant
 from tercet_chassis.conditions import understood
 from tercet_chassis.entity import view
+from tercet_chassis.invariants import finding
 from tercet_service_desk.assets.errors import AssetUnknown
 from tercet_service_desk.assets.model import Asset
 from tercet_service_desk.telemetry import judging, store
@@ -196,10 +197,4 @@ def _asset_at(mountings: Any, at: datetime) -> Any:
 async def one_open_alarm(tx: Tx) -> Finding:
     """No asset has two open alarms of one rule, and whatever is open is watched."""
     total, broken = await store.astray(tx)
-    return Finding(
-        invariant="telemetry.one_open_alarm",
-        holds=not broken,
-        checked_count=total,
-        broken_count=len(broken),
-        examples=broken,
-    )
+    return finding("telemetry.one_open_alarm", total, broken)

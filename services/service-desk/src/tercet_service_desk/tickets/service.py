@@ -36,6 +36,7 @@ from tercet.servicedesk.v1.ticket_service_pb2 import (
 )
 from tercet.servicedesk.v1.ticket_service_pb2 import TicketLink as TicketLinkMessage
 from tercet_chassis import Handlers, Process, Tx, invariant
+from tercet_chassis.invariants import finding
 from tercet_chassis.showing import hidden_paths
 from tercet_service_desk.agents.holding import hold
 from tercet_service_desk.tickets.conversation import add_note, add_reply, open_ticket, solve
@@ -226,23 +227,11 @@ async def service_level_clocks(tx: Tx) -> Finding:
     job.
     """
     checked, broken = await clocks_astray(tx)
-    return Finding(
-        invariant="tickets.service_level_clocks",
-        holds=not broken,
-        checked_count=checked,
-        broken_count=len(broken),
-        examples=broken[:20],
-    )
+    return finding("tickets.service_level_clocks", checked, broken)
 
 
 @invariant
 async def each_reply_one_send(tx: Tx) -> Finding:
     """A public answer that was to go out is known to marketing, once, and nothing private has gone."""
     checked, broken = await sends_astray(tx)
-    return Finding(
-        invariant="tickets.each_reply_one_send",
-        holds=not broken,
-        checked_count=checked,
-        broken_count=len(broken),
-        examples=broken,
-    )
+    return finding("tickets.each_reply_one_send", checked, broken)

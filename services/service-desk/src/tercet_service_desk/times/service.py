@@ -7,6 +7,7 @@ from tercet.servicedesk.v1 import events_pb2 as events
 from tercet.servicedesk.v1 import ticket_time_service_pb2 as pb
 from tercet_chassis import Handlers, Tx, invariant
 from tercet_chassis.entity import view
+from tercet_chassis.invariants import finding
 from tercet_service_desk.tickets.model import Ticket
 from tercet_service_desk.times import store
 from tercet_service_desk.times.errors import TimeBelowZero
@@ -41,10 +42,4 @@ class TicketTimeService(Handlers):
 async def times_add_up(tx: Tx) -> Finding:
     """Every ticket's time is the sum of what was recorded."""
     checked, broken = await store.astray(tx)
-    return Finding(
-        invariant="times.add_up",
-        holds=not broken,
-        checked_count=checked,
-        broken_count=len(broken),
-        examples=broken,
-    )
+    return finding("times.add_up", checked, broken)
