@@ -129,7 +129,7 @@ def test_clients_find_every_pod_of_a_service(examples: dict[str, list[Manifest]]
 def test_a_pod_reads_of_the_secret_what_is_its_own_and_the_command_writes_all_of_it(
     examples: dict[str, list[Manifest]], tmp_path: Path
 ) -> None:
-    written = secret_manifests(Placement("tercet", "crm", "tercet-secrets"), "db:5432", "", 3, tmp_path)
+    written = secret_manifests(Placement("tercet", "crm", "tercet-secrets"), "db:5432", "", 3, tmp_path, True)
     kept = {item["metadata"]["name"]: item["stringData"].keys() for item in written}
     for found in examples.values():
         for name, pod in pods(found):

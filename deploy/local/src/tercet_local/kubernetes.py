@@ -42,9 +42,11 @@ class Placement:
 
 
 def manifests(
-    placement: Placement, database_host: str, nats_address: str, nats_replicas: int, keys: Path
+    placement: Placement, database_host: str, nats_address: str, nats_replicas: int, keys: Path, roles: bool = False
 ) -> list[Manifest]:
-    """The Secret of a release with everything new, and one for each database role as CloudNativePG takes them."""
+    """The Secret of a release with everything new; beside it one for each database role, as CloudNativePG takes them,
+    where `roles` says so.
+    """
     passwords = {role: secrets.token_hex(24) for name in SERVICES for role in (app_role(name), owner_role(name))}
     values = {
         **_keys(keys),
@@ -55,7 +57,7 @@ def manifests(
         "test-email": "helm-test@tercet.example",
         "test-password": secrets.token_urlsafe(18),
     }
-    roles = [
+    of_roles = [
         _secret(
             placement,
             f"{placement.secret_name}-{role.replace('_', '-')}",
@@ -63,8 +65,9 @@ def manifests(
             "kubernetes.io/basic-auth",
         )
         for role, password in passwords.items()
+        if roles
     ]
-    return [_secret(placement, placement.secret_name, values), *roles]
+    return [_secret(placement, placement.secret_name, values), *of_roles]
 
 
 def write_keys(file: Path, folder: Path) -> None:

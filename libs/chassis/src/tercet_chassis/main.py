@@ -25,9 +25,9 @@ def run(service: Service, arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog=service.module, description=f"The {service.name} service of Tercet.")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("serve", help="serve until SIGTERM")
-    commands.add_parser("migrate", help="bring the database to the newest version").add_argument(
-        "--to", default="head", choices=["head", "base"]
-    )
+    migrate = commands.add_parser("migrate", help="bring the database to the newest version")
+    migrate.add_argument("--to", default="head", choices=["head", "base"])
+    migrate.add_argument("--wait", type=float, default=0.0, help="seconds to wait for a database that does not answer")
     commands.add_parser("await-migrations", help="wait until the database is migrated; changes nothing").add_argument(
         "--seconds", type=float, default=600.0
     )
@@ -53,7 +53,10 @@ def run(service: Service, arguments: Sequence[str] | None = None) -> None:
     from tercet_chassis import migrations
 
     if options.command == "migrate":
-        migrations.migrate(service, settings.database_owner_url, settings.database_url, options.to)
+        try:
+            migrations.migrate(service, settings.database_owner_url, settings.database_url, options.to, options.wait)
+        except TimeoutError as late:
+            sys.exit(str(late))
         return
     service.assemble()
     if options.command == "new-migration":

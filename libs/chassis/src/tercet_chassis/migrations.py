@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -284,22 +284,50 @@ async def awaited(service: Service, app_url: str, seconds: float) -> None:
     TimeoutError after so many seconds, with what it saw last.
     """
     known = revisions(service)
-    behind, deadline = set(known[1:]), time.monotonic() + seconds
+    behind = set(known[1:])
+
+    async def standing() -> str:
+        at = await current(app_url)
+        ready = at is not None and at not in behind
+        return "" if ready else f"stands at {at or 'no revision'}, this version needs {known[0]}"
+
+    await _until(service, standing, seconds, "Run `migrate`, or look why it failed.")
+
+
+async def answering(service: Service, url: str, seconds: float) -> None:
+    """Waits until the database takes a connection. Raises TimeoutError after so many seconds."""
+
+    async def connected() -> str:
+        await current(url)
+        return ""
+
+    await _until(service, connected, seconds, "See whether it runs, and whether its address and password are right.")
+
+
+async def _until(service: Service, missing: Callable[[], Awaitable[str]], seconds: float, remedy: str) -> None:
+    """Waits until nothing is missing; a database that does not answer is waited for as well."""
+    deadline = time.monotonic() + seconds
     while True:
         try:
-            at = await current(app_url)
-            seen = f"the database of {service.name} stands at {at or 'no revision'}, this version needs {known[0]}"
-            if at is not None and at not in behind:
-                return
+            seen = await missing()
         except (OSError, DBAPIError) as away:
-            seen = f"the database of {service.name} does not answer: {type(away).__name__}"
+            seen = f"does not answer: {getattr(away, 'orig', None) or away}"
+        if not seen:
+            return
         if time.monotonic() > deadline:
-            raise TimeoutError(f"{seen}; waited {seconds:g} s. Run `migrate`, or look why it failed.")
-        log.info("migrations.awaited", seen=seen)
+            raise TimeoutError(f"the database of {service.name} {seen}; waited {seconds:g} s. {remedy}")
+        log.info("migrations.database_awaited", service=service.name, seen=seen)
         await asyncio.sleep(1.0)
 
 
-def migrate(service: Service, owner_url: str, app_url: str, to: str = "head") -> None:
-    """Brings the database to the code's newest revision, under a lock; does nothing when it is there."""
+def migrate(service: Service, owner_url: str, app_url: str, to: str = "head", wait: float = 0.0) -> None:
+    """Brings the database to the code's newest revision, under a lock; does nothing when it is there. Raises
+    TimeoutError when the database does not answer within `wait` seconds.
+    """
     service.assemble()
-    asyncio.run(with_owner(owner_url, lambda connection: upgrade_connection(service, app_url, connection, to)))
+
+    async def steps() -> None:
+        await answering(service, owner_url, wait)
+        await with_owner(owner_url, lambda connection: upgrade_connection(service, app_url, connection, to))
+
+    asyncio.run(steps())

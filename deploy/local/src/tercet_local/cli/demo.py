@@ -11,8 +11,8 @@ import typer
 
 from tercet_local.cli.api import DEFAULT_URL, Url
 from tercet_local.cli.local import Data
+from tercet_local.cli.operator import Gateway, Keys, Operator, operator
 from tercet_local.cli.output import console
-from tercet_local.cli.tenant import gateway_address
 from tercet_local.errors import LocalError
 from tercet_local.folder import DEFAULT, DataFolder
 
@@ -25,26 +25,35 @@ def register(app: typer.Typer) -> None:
     app.command()(demo)
 
 
-def demo(data: Data = DEFAULT, url: Url = DEFAULT_URL, leads: Leads = SAMPLE_LEADS, days: Days = 7) -> None:
+def demo(
+    data: Data = DEFAULT,
+    url: Url = DEFAULT_URL,
+    leads: Leads = SAMPLE_LEADS,
+    days: Days = 7,
+    keys: Keys = None,
+    gateway: Gateway = "",
+) -> None:
     """Make the sample company, take 20,000 leads in and let its sellers work through the past week.
 
-    What an earlier run did is not repeated; one that was killed goes on where it stopped.
+    What an earlier run did is not repeated; one that was killed goes on where it stopped. A system elsewhere must run
+    for development, since the week passes on a virtual clock.
     """
-    folder = DataFolder(data)
-    play(folder, gateway_address(folder), url, leads, days)
-
-
-def play(folder: DataFolder, gateway: str, url: str, leads: Path, days: int = 7) -> None:
-    """The sample run on a running system. Refused when the file of leads is missing or the API refuses a step."""
     from tercet_local.demo.run import run  # here, as `_tenant` says
 
     if not leads.exists():
         raise LocalError(f"There is no file {leads}; name another with --leads.")
-    _tenant(folder, gateway)
-    asyncio.run(run(url, folder.path / "demo.json", leads, console, days))
+    folder = DataFolder(data)
+    with operator(folder, keys, gateway) as operates:
+        _tenant(operates)
+    asyncio.run(run(url, _journal(folder, keys), leads, console, days))
 
 
-def _tenant(folder: DataFolder, gateway: str) -> None:
+def _journal(folder: DataFolder, keys: Path | None) -> Path:
+    """Where is written what was done: beside the system's data, or beside the keys of one elsewhere."""
+    return folder.path / "demo.json" if keys is None else keys.with_suffix(".demo.json")
+
+
+def _tenant(operates: Operator) -> None:
     # Imported here: the chassis takes most of a second, which every other command would pay.
     from tercet.gateway.v1.tenant_service_pb2 import Tenant
     from tercet.gateway.v1.unit_service_pb2 import Unit
@@ -65,7 +74,7 @@ def _tenant(folder: DataFolder, gateway: str) -> None:
     )
     root = Unit(code=TENANT, name=company.NAME, type=Unit.Type.GROUP, reporting_currency="CNY", zone="Asia/Shanghai")
     try:
-        asyncio.run(create_tenant(folder.keys, gateway, UUID(step_id("tenant")), tenant, admin, root))
+        asyncio.run(create_tenant(operates.keys, operates.gateway, UUID(step_id("tenant")), tenant, admin, root))
     except TenantRefused as refused:
         if not refused.exists:
             raise

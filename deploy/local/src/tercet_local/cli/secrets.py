@@ -47,7 +47,8 @@ def secrets(
     placement = Placement(release, namespace, name, cluster_domain)
     host = database_host or placement.postgres_host(postgres.value)
     with TemporaryDirectory() as folder:
-        made = manifests(placement, host, nats_address, nats_replicas, Path(folder) / "keys")
+        keys = Path(folder) / "keys"
+        made = manifests(placement, host, nats_address, nats_replicas, keys, roles=postgres is Postgres.CNPG)
     write_private(out, json.dumps({"apiVersion": "v1", "kind": "List", "items": made}, indent=1) + "\n")
     console.print(
         f"Wrote {out}: apply it with `kubectl apply -f {out}`, and keep it where backups of secrets are kept."

@@ -1,20 +1,16 @@
-"""`tenant`: makes the first company of an installation on this machine."""
+"""`tenant`: makes the first company of an installation."""
 
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
 
-from tercet_local import ports
 from tercet_local.cli.local import Data
+from tercet_local.cli.operator import Gateway, Keys, operator
 from tercet_local.cli.output import console
-from tercet_local.errors import LocalError
 from tercet_local.folder import DEFAULT, DataFolder
-from tercet_local.kubernetes import write_keys
 
 
 def register(app: typer.Typer) -> None:
@@ -29,11 +25,8 @@ def tenant(
         str, typer.Option(prompt=True, hide_input=True, confirmation_prompt=True, help="Its password.")
     ],
     data: Data = DEFAULT,
-    keys: Annotated[
-        Path | None,
-        typer.Option(help="File of `tercet secrets`, for a system that runs elsewhere."),
-    ] = None,
-    gateway: Annotated[str, typer.Option(help="Where that gateway takes gRPC, such as 127.0.0.1:9090.")] = "",
+    keys: Keys = None,
+    gateway: Gateway = "",
     locale: Annotated[str, typer.Option(help="Language of users who chose none.")] = "zh-CN",
     zone: Annotated[str, typer.Option(help="Time zone of days that nobody fixes.")] = "Asia/Shanghai",
     currency: Annotated[str, typer.Option(help="Currency that reports are in.")] = "CNY",
@@ -47,23 +40,9 @@ def tenant(
     from tercet_chassis.ids import new_id
     from tercet_local.bootstrap import create_tenant
 
-    folder = DataFolder(data)
     made = Tenant(code=code, name=name, locale=locale, zone=zone, reporting_currency=currency, region=region)
     admin = User(email=email, display_name=email.partition("@")[0], password=password, locale=locale, zone=zone)
     root = Unit(code=code, name=name, type=Unit.Type.GROUP, reporting_currency=currency, zone=zone)
-    if keys is None:
-        asyncio.run(create_tenant(folder.keys, gateway_address(folder), new_id(), made, admin, root))
-    else:
-        if not gateway:
-            raise LocalError("With --keys say where the gateway takes gRPC: --gateway HOST:PORT.")
-        with TemporaryDirectory() as place:
-            write_keys(keys, Path(place))
-            asyncio.run(create_tenant(Path(place), gateway, new_id(), made, admin, root))
+    with operator(DataFolder(data), keys, gateway) as operates:
+        asyncio.run(create_tenant(operates.keys, operates.gateway, new_id(), made, admin, root))
     console.print(f"Made tenant [bold]{code}[/]; sign in with `tercet token --tenant {code} --email {email}`.")
-
-
-def gateway_address(folder: DataFolder) -> str:
-    """Where the gateway listens for gRPC. Refused when nothing runs on the folder."""
-    if folder.holder() is None:
-        raise LocalError("Nothing runs here; start it with `tercet up`.")
-    return f"{ports.HOST}:{ports.Ports(folder.path / 'ports.json').all()['gateway']}"
