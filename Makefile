@@ -95,6 +95,10 @@ charts: setup ## Render the chart's examples anew, to be looked at in the diff
 	  $(BIN)/helm template tercet deploy/helm/tercet --namespace crm --values deploy/helm/tercet/ci/$$example-values.yaml \
 	    > deploy/helm/tercet/ci/rendered/$$example.yaml || exit 1; done
 
+.PHONY: e2e
+e2e: setup ## Try the chart on the cluster of KUBECONFIG (IMAGE_LOAD=command that puts images on its nodes; BASE_IMAGE, E2E=options)
+	PYTHONPATH=tests $(BIN)/python -m chart.e2e.run $(E2E)
+
 ##@ Work
 .PHONY: format
 format: setup ## Format code and protos, fix what can be fixed

@@ -29,6 +29,8 @@ CHANNEL_OPTIONS = [
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.max_receive_message_length", 8 << 20),
+    # While pods are replaced one after the other, their names change their meaning more often than each 30 s.
+    ("grpc.dns_min_time_between_resolutions_ms", 1_000),
     ("grpc.service_config", json.dumps(_RETRIES)),
 ]
 

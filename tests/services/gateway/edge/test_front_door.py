@@ -178,3 +178,22 @@ async def test_patch_leaves_the_rest_of_a_nested_message_alone(admin: httpx2.Asy
     assert (whole.status_code, whole.json()["display_name"]) == (200, "糖酒会 2026"), whole.text
     cleared = await admin.patch(f"/v1/sources/{source['id']}", json={"cost": None})
     assert (cleared.status_code, cleared.json()["cost"]) == (200, None), cleared.text
+
+
+async def test_a_busy_caller_is_asked_to_hang_up_before_the_server_goes(gateway: Client) -> None:
+    settings = gateway.running.runtime.settings
+    edge = EdgeSettings(settings.keys_dir, settings.peers, http_address="127.0.0.1:0")
+    stop, port = asyncio.Event(), asyncio.get_running_loop().create_future()
+    serving = asyncio.create_task(serve_http(edge, stop, started=port.set_result))
+    reader, writer = await asyncio.open_connection("127.0.0.1", await port)
+    answers: list[bytes] = []
+    while not answers or b"connection: close" not in answers[-1]:
+        writer.write(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        head = (await reader.readuntil(b"\r\n\r\n")).lower()
+        await reader.readexactly(int(head.partition(b"content-length: ")[2].split(b"\r\n")[0]))
+        answers.append(head)
+        stop.set()
+    assert all(answer.startswith(b"http/1.1 200") for answer in answers)
+    assert await reader.read() == b""
+    writer.close()
+    await serving

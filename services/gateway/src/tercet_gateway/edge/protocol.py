@@ -7,12 +7,21 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from tercet_gateway.edge.exchange import API, SECURITY
 from tercet_gateway.edge.problems import Problem
 
 _WRONG = "This is no HTTP/1.1 request: its address or a header is malformed or too long. Correct it, then repeat it."
+
+
+class Config(uvicorn.Config):
+    """uvicorn's settings, and whether this server is about to go: then each answer asks its caller to hang up, so that
+    none sends a request to a connection that is being closed.
+    """
+
+    leaving = False
 
 
 class _Gathered:
@@ -55,6 +64,8 @@ class Protocol(HttpToolsProtocol):
         super().on_headers_complete()
         if self.cycle is not None:
             self.cycle.transport = self._gathered
+            if isinstance(self.config, Config) and self.config.leaving:
+                self.cycle.keep_alive = False
 
     def on_response_complete(self) -> None:
         """Ends a response."""

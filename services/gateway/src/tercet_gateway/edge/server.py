@@ -31,7 +31,7 @@ from tercet_gateway.edge.gate import Gate
 from tercet_gateway.edge.health import Health
 from tercet_gateway.edge.limits import Limiter
 from tercet_gateway.edge.problems import Problem
-from tercet_gateway.edge.protocol import Protocol
+from tercet_gateway.edge.protocol import Config, Protocol
 from tercet_gateway.edge.refusals import HeadersTooLarge, MethodNotAllowed, PathNotFound
 from tercet_gateway.edge.router import Router
 from tercet_gateway.edge.routes import Tools
@@ -45,6 +45,8 @@ from tercet_gateway.edge.settings import EdgeSettings
 from tercet_gateway.edge.transcode import Transcoder
 
 log = structlog.get_logger()
+# Seconds in which callers that keep their connection busy learn that the server goes.
+_FAREWELL = 1.0
 
 
 class Edge:
@@ -171,7 +173,7 @@ async def serve_http(
     """Serves HTTP in the running loop until `stop` is set, then lets running requests end. `started` gets the port."""
     listener = _bound(settings.http_address)
     edge = create_app(settings, contract)
-    config = uvicorn.Config(
+    config = Config(
         Forwarded(edge, settings.trusted_proxies), interface="asgi3", http=Protocol, ws="none", lifespan="on",
         access_log=False, log_config=None, server_header=False, proxy_headers=False,
         timeout_graceful_shutdown=20, timeout_keep_alive=30, backlog=2048,
@@ -188,6 +190,8 @@ async def serve_http(
         await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         edge.transcoder.stopping.set()  # else open streams would hold the server until its patience ends
+        config.leaving = True
+        await server.left(_FAREWELL)
         server.should_exit = True
         waiting.cancel()
         await running
@@ -227,6 +231,12 @@ class _Server(uvicorn.Server):
         """Listens."""
         await super().startup(sockets)
         self._listening.set()
+
+    async def left(self, seconds: float) -> None:
+        """Returns when no connection is open any more, or after so many seconds."""
+        deadline = asyncio.get_running_loop().time() + seconds
+        while self.server_state.connections and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(0.05)
 
     async def listening(self, running: asyncio.Task[None]) -> None:
         """Returns when requests are taken; raises what kept the server from listening."""
