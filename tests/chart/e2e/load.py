@@ -1,4 +1,4 @@
-"""Load from inside the cluster: creates, reads and lists leads until /tmp/stop is there, then prints one line of JSON.
+"""Load from inside the cluster: creates, reads and lists leads until /tmp/stop is there, then prints what became of them.
 Nothing but the standard library, since it runs in the gateway's image.
 """
 
@@ -77,7 +77,10 @@ class Caller:
         answer = self._connection.getresponse()
         content = answer.read()
         self._used = not answer.will_close
-        return answer.status, json.loads(content or b"{}")
+        try:
+            return answer.status, json.loads(content)
+        except ValueError as unreadable:
+            raise ValueError(f"{answer.status} {dict(answer.headers)} {content[:200]!r}") from unreadable
 
     @staticmethod
     def _new() -> http.client.HTTPConnection:
@@ -135,15 +138,23 @@ def main() -> None:
     for worker in workers:
         worker.join(60)
     seconds = sorted(tally.seconds) or [0.0]
-    result = {
+    figures = {
         "answers": dict(tally.answers),
-        "failures": tally.failures,
-        "created": tally.created,
         "p50_ms": round(seconds[len(seconds) // 2] * 1000, 1),
         "p99_ms": round(seconds[len(seconds) * 99 // 100] * 1000, 1),
         "longest_ms": round(seconds[-1] * 1000, 1),
     }
-    sys.stdout.write(json.dumps(result) + "\n")
+    # Short lines: what keeps logs cuts long ones.
+    say("figures", figures)
+    for failure in tally.failures:
+        say("failure", failure)
+    for first in range(0, len(tally.created), 100):
+        say("created", tally.created[first : first + 100])
+
+
+def say(what: str, value: Any) -> None:
+    """One line of the result."""
+    sys.stdout.write(f"RESULT {what} {json.dumps(value)}\n")
 
 
 if __name__ == "__main__":

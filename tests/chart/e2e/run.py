@@ -15,14 +15,13 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from chart.e2e.builds import ROOT, Builds
 from chart.e2e.chaos import Chaos
 from chart.e2e.cluster import CHART, RELEASE, Cluster, Failed, run, wait_until
 from chart.e2e.report import Report, Step
 from chart.e2e.story import Story
-from chart.e2e.traffic import Traffic
+from chart.e2e.traffic import Result, Traffic
 
 EXAMPLES = ("trial", "production", "airgapped")
 THIS, NEXT = "e2e-a", "e2e-b"
@@ -181,17 +180,14 @@ class Trial:
             step.saw("no object of the release is left; the Secret, made before it, goes with the namespace")
             run(["kubectl", "delete", "namespace", self.cluster.namespace, "--timeout=180s"])
 
-    def _judge(self, result: dict[str, Any], before: set[str], step: Step) -> None:
-        answers = result["answers"]
-        step.saw(f"{sum(answers.values())} requests: {', '.join(f'{answers[key]} {key}' for key in sorted(answers))}")
-        step.saw(f"p50 {result['p50_ms']} ms, p99 {result['p99_ms']} ms, longest {result['longest_ms']} ms")
+    def _judge(self, result: Result, before: set[str], step: Step) -> None:
+        step.saw(str(result))
         after = self.story.leads()
-        created = set(result["created"])
-        lost, more = created - after, after - before - created
-        step.saw(f"{len(result['failures'])} failed, {len(lost)} lost, {len(more)} that nobody was told of")
+        lost, more = result.created - after, after - before - result.created
+        step.saw(f"{len(result.failures)} failed, {len(lost)} lost, {len(more)} that nobody was told of")
         step.saw(self.story.check("helm-test", "helm-test@tercet.example"))
-        if result["failures"]:
-            raise Failed("\n".join(result["failures"][:20]))
+        if result.failures:
+            raise Failed("\n".join(result.failures[:20]))
         if lost or more:
             raise Failed(f"lost: {sorted(lost)[:5]}; never told: {sorted(more)[:5]}")
 

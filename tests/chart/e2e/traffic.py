@@ -13,6 +13,30 @@ SCRIPT = Path(__file__).with_name("load.py")
 PYTHON = "/opt/tercet/bin/python"
 
 
+class Result:
+    """What the load tells at its end."""
+
+    def __init__(self) -> None:
+        self.figures: dict[str, Any] = {}
+        self.failures: list[str] = []
+        self.created: set[str] = set()
+
+    def take(self, what: str, value: Any) -> None:
+        """One line of it."""
+        if what == "figures":
+            self.figures = value
+        elif what == "failure":
+            self.failures.append(value)
+        else:
+            self.created.update(value)
+
+    def __str__(self) -> str:
+        answers = self.figures["answers"]
+        kinds = ", ".join(f"{answers[key]} {key}" for key in sorted(answers))
+        times = ", ".join(f"{name} {self.figures[f'{name}_ms']} ms" for name in ("p50", "p99", "longest"))
+        return f"{sum(answers.values())} requests ({kinds}), {times}"
+
+
 class Traffic:
     """From `start` until `stop`."""
 
@@ -36,11 +60,15 @@ class Traffic:
         wanted = self._done() + requests
         wait_until(f"{requests} more requests", lambda: self._done() >= wanted, 180)
 
-    def stop(self) -> dict[str, Any]:
+    def stop(self) -> Result:
         """Ends it and gives its result."""
         self._cluster.kubectl("exec", NAME, "--", PYTHON, "-c", "open('/tmp/stop', 'w').close()")
         self._cluster.kubectl("wait", f"pod/{NAME}", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=120s")
-        result: dict[str, Any] = json.loads(self._cluster.kubectl("logs", NAME, "--tail=1"))
+        result = Result()
+        for line in self._cluster.kubectl("logs", NAME).splitlines():
+            if line.startswith("RESULT "):
+                _, what, text = line.split(" ", 2)
+                result.take(what, json.loads(text))
         self._cluster.kubectl("delete", "pod,configmap", NAME)
         return result
 
