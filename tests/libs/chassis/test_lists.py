@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
+import orjson
 import pytest
 from google.protobuf.struct_pb2 import Struct
 from hypothesis import HealthCheck, given, settings
@@ -22,6 +23,8 @@ from tercet_chassis import migrations
 from tercet_chassis.entity import view
 from tercet_chassis.errors import Refusal
 from tercet_chassis.ids import new_id
+from tercet_chassis.json_encoder import Encoder
+from tercet_chassis.row_json import ASKS
 from tercet_chassis.tables import shares
 from tercet_chassis.testing import Client, refused
 
@@ -298,3 +301,36 @@ async def test_refusals_of_lists_reach_nobody_elses_rows(sut: Client) -> None:
     assert await everything(sut, filter='full_name = "秘密"') == []
     with pytest.raises(Refusal):
         await everything(sut, filter="tenant_id = 1")
+
+
+async def raw_list(client: Client, **query: Any) -> bytes:
+    """A page of contacts as the edge gets it."""
+    together, method = client.running.together, client.running.method("ListContacts")
+    metadata = [("authorization", f"Bearer {together.signer.token(client.principal)}"), ASKS]
+    invoke = together.channel(client.running.runtime).unary_unary(method.path)
+    body = pb.ListContactsRequest(**query).SerializeToString()
+    answer: bytes = await invoke(body, metadata=metadata, timeout=20.0)
+    return answer
+
+
+async def test_a_list_as_json_says_what_the_message_says(sut: Client) -> None:
+    for number in range(3):
+        await create(sut, f"王芳{number}", phones=[{"number": f"1390000000{number}"}])
+    for page in ({"page_size": 2}, {"page_size": 2, "filter": 'full_name = "nobody"'}, {"q": "王芳1"}):
+        shown = orjson.loads(await raw_list(sut, **page))
+        message = await sut.ListContacts(pb.ListContactsRequest(**page))
+        assert shown == Encoder().of(message.DESCRIPTOR)(message)
+    assert len(orjson.loads(await raw_list(sut, page_size=2))["contacts"]) == 2
+
+
+async def test_from_whom_something_is_hidden_gets_a_message_which_can_be_masked(sut: Client) -> None:
+    await create(sut, "王芳", phones=[{"number": "13812345678"}])
+    answer = pb.ListContactsResponse.FromString(await raw_list(sut.as_(masks=["PHONE"])))
+    assert answer.contacts[0].full_name == "王芳"
+    assert answer.contacts[0].phones[0].number == "138****5678"
+
+
+async def test_nobody_elses_rows_come_as_json(sut: Client) -> None:
+    await create(sut, "王芳")
+    assert orjson.loads(await raw_list(sut.as_(tenant_id=new_id())))["contacts"] == []
+    assert orjson.loads(await raw_list(sut.as_(permissions={"*": "own"})))["contacts"] == []

@@ -10,13 +10,19 @@ from importlib import import_module
 from typing import Any
 from uuid import UUID
 
+import orjson
 import pytest
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.message_factory import GetMessageClass
 from sqlalchemy import Boolean, Date, DateTime, Float, Integer, Numeric, Text, TypeDecorator, Uuid
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, dialect
 
 from tercet_chassis import instants
 from tercet_chassis.binding import Binding
+from tercet_chassis.json_encoder import Encoder, map_entry
 
+_F = FieldDescriptor
+ENCODER = Encoder()
 DIALECT = dialect()  # type: ignore[no-untyped-call]
 SERVICES = ("gateway", "leads", "marketing", "sales", "service_desk")
 
@@ -66,6 +72,59 @@ def number_of(value: Any) -> Any:
     return instants._encoded(value)[0] if isinstance(value, datetime) else value
 
 
+def full(kind: Descriptor, draw: random.Random, depth: int) -> Any:
+    """A message with most fields set."""
+    message = GetMessageClass(kind)()
+    if kind.full_name == "google.protobuf.Struct":
+        message.update({"a": draw.choice([5.0, 2.5, 2.0**60, "王", True, None]), "b": [1, {"c": 2}], "d": {}})
+        return message
+    for field in kind.fields:
+        if draw.random() < 0.15 or (field.message_type is not None and depth == 0):
+            continue
+        entry = map_entry(field)
+        if entry is not None:
+            value = entry.fields_by_name["value"]
+            for key in ("k", "王") if entry.fields_by_name["key"].type == _F.TYPE_STRING else ():
+                if value.message_type is not None:
+                    getattr(message, field.name)[key].CopyFrom(full(value.message_type, draw, depth - 1))
+                else:
+                    getattr(message, field.name)[key] = scalar(value, draw)
+        elif field.message_type is not None:
+            made = [full(field.message_type, draw, depth - 1) for _ in range(2)]
+            if field.is_repeated:
+                getattr(message, field.name).extend(made)
+            else:
+                getattr(message, field.name).CopyFrom(made[0])
+        elif field.is_repeated:
+            getattr(message, field.name).extend(scalar(field, draw) for _ in range(2))
+        else:
+            setattr(message, field.name, scalar(field, draw))
+    return message
+
+
+def scalar(field: FieldDescriptor, draw: random.Random) -> Any:
+    if field.enum_type is not None:
+        return draw.choice([value.number for value in field.enum_type.values])
+    match field.type:
+        case _F.TYPE_STRING:
+            return str(UUID(int=draw.getrandbits(128)))
+        case _F.TYPE_BYTES:
+            return draw.randbytes(3)
+        case _F.TYPE_BOOL:
+            return draw.random() < 0.5
+        case _F.TYPE_DOUBLE | _F.TYPE_FLOAT:
+            return draw.choice([0.5, 3.0, float("inf")])
+    return draw.randrange(1_000)
+
+
+def same_as_json(binding: Binding, row: list[Any]) -> dict[str, Any]:
+    """The JSON of a row, after a look whether it is its message's, to the byte but for the order of maps."""
+    shown, expected = binding.json.show(row), ENCODER.of(binding.message.DESCRIPTOR)(binding.rendering.of_row(row))
+    assert list(shown) == list(expected)
+    assert orjson.dumps(shown, option=orjson.OPT_SORT_KEYS) == orjson.dumps(expected, option=orjson.OPT_SORT_KEYS)
+    return shown
+
+
 def test_a_time_is_the_same_after_having_been_a_number() -> None:
     for moment in (datetime(1, 1, 2, tzinfo=UTC), datetime(1999, 12, 31, 23, 59, 59, 999999, UTC), datetime.now(UTC)):
         assert instants.moment_of(number_of(moment)) == moment
@@ -95,4 +154,35 @@ def test_row_and_entity_render_alike(binding: Binding) -> None:
         row = [values[name] for name in fields.columns]
         assert fields.of_row(row) == fields.of_entity(entity)
         # As lists and gets read them: times are numbers.
-        assert fields.of_row([number_of(value) for value in row]) == fields.of_entity(entity)
+        row = [number_of(value) for value in row]
+        assert fields.of_row(row) == fields.of_entity(entity)
+        same_as_json(binding, row)
+
+
+@pytest.mark.parametrize("binding", [pytest.param(one, id=one.type_name) for one in bindings()])
+def test_json_of_a_row_is_the_json_of_its_message(binding: Binding) -> None:
+    """With everything that JSON columns may hold: what a message with every field would leave in them."""
+    columns = binding.entity.__table__.columns
+    for seed in range(12):
+        draw = random.Random(seed)
+        message = full(binding.message.DESCRIPTOR, draw, depth=3)
+        values = {column.name: value_of(column, None, draw) for column in columns}
+        for name, bound in binding.fields.items():
+            column = columns.get(name)
+            if bound.descriptor.enum_type is not None and bound.kind == "enum" and column is not None:
+                values[name] = value_of(column, bound.descriptor, draw)
+            if column is not None and isinstance(column.type, ARRAY | JSONB) and bound.read is not None:
+                values[name] = bound.read(message) if draw.random() < 0.9 else None
+        for amount in [name for name in values if name.endswith("_amount")]:
+            values[amount.removesuffix("_amount") + "_currency"] = None if values[amount] is None else "CNY"
+        same_as_json(binding, [number_of(values[name]) for name in binding.rendering.columns])
+
+
+def test_what_another_release_stored_goes_through_a_message() -> None:
+    """A key in the JSON form's own case, a number as text, a name that is gone: shown as a message shows it."""
+    binding = next(one for one in bindings() if one.type_name == "tercet.leads.v1.Lead")
+    row = [None] * len(binding.rendering.columns)
+    at = binding.rendering.columns.index("contributions")
+    row[at] = [{"ruleCode": "a", "points": "5", "gone": 1}]
+    (shown,) = same_as_json(binding, row)["contributions"]
+    assert (shown["rule_code"], shown["points"]) == ("a", 5)

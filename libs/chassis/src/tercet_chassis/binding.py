@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
@@ -21,6 +22,7 @@ from tercet_chassis.entity import Custom, Entity, External
 from tercet_chassis.errors import InvalidArgument, Violation
 from tercet_chassis.principal import hides
 from tercet_chassis.rendering import Rendering
+from tercet_chassis.row_json import RowJson
 
 _WORDS = frozenset({"text", "enum"})
 _MONEY = "tercet.type.v1.Money"
@@ -71,6 +73,11 @@ class Binding:
             )
         self.rendering = Rendering(entity, message, self.fields)
         self.searchable = [bound.name for bound in self.fields.values() if bound.searchable]
+
+    @cached_property
+    def json(self) -> RowJson:
+        """Rows as JSON."""
+        return RowJson(self.rendering, self.message, self.fields)
 
     def render(self, entity: Entity) -> Message:
         """The entity as its message."""

@@ -29,6 +29,7 @@ from tercet_chassis.errors import ConditionInvalid
 from tercet_chassis.keyset import Key
 from tercet_chassis.principal import Principal, hides
 from tercet_chassis.readers import ById
+from tercet_chassis.row_json import JsonReply, page_json
 from tercet_chassis.scopes import reach
 from tercet_chassis.search import query_expression
 from tercet_conditions import Clock, ConditionError, Field, FieldType, OrderBy, Schema, parse_order_by, parse_text
@@ -209,6 +210,21 @@ async def page(
     """One page as the list's response. Refuses a filter or order that does not parse, and a page token of another
     query.
     """
+    answer, binding, rows = await _page(reading, entity, request, response, where)
+    binding.rendering.rows_into(getattr(answer, _resources_field(answer.DESCRIPTOR)), rows)
+    return answer
+
+
+async def page_as_json(reading: Reading, entity: type[Entity], request: Any, response: type[Message]) -> JsonReply:
+    """The same page as JSON; for callers from whom nothing is hidden."""
+    answer, binding, rows = await _page(reading, entity, request, response, ())
+    show = binding.json.show
+    return page_json(answer, _resources_field(answer.DESCRIPTOR), [show(row) for row in rows])
+
+
+async def _page(
+    reading: Reading, entity: type[Entity], request: Any, response: type[Message], where: Sequence[Any]
+) -> tuple[Message, Binding, list[Any]]:
     listing = await _listing(reading, entity, request, where)
     secret, given = reading.runtime.secret, getattr(request, "page_token", "")
     digest = keyset.digest(f"{reading.tenant_id}|{entity.__tablename__}|{reading.principal.subject}", request)
@@ -217,11 +233,10 @@ async def page(
         answer.total_size = (await reading.fetch(listing.count.text, *listing.count.values))[0][0]
     query = listing.query(keyset.read_token(secret, given, digest, len(listing.keys))) if given else listing.first
     rows = await reading.rows(query.text, *query.values)
-    listing.binding.rendering.rows_into(getattr(answer, _resources_field(answer.DESCRIPTOR)), rows[: listing.size])
     if len(rows) > listing.size:
         last = rows[listing.size - 1]
         answer.next_page_token = keyset.token(secret, digest, [last[at] for at in listing.positions])
-    return answer  # type: ignore[no-any-return]
+    return answer, listing.binding, rows[: listing.size]
 
 
 async def _listing(reading: Reading, entity: type[Entity], request: Any, where: Sequence[Any]) -> _Listing:

@@ -13,6 +13,7 @@ from tercet_chassis.context import Context
 from tercet_chassis.database import NOBODY
 from tercet_chassis.entity import Entity
 from tercet_chassis.principal import Principal
+from tercet_chassis.row_json import JsonReply
 
 if TYPE_CHECKING:
     from tercet_chassis.host import Host
@@ -21,8 +22,10 @@ if TYPE_CHECKING:
 class Look:
     """What a handler that only reads works with: who asks, and statements in the caller's tenant."""
 
-    def __init__(self, runtime: Host, context: Context) -> None:
+    def __init__(self, runtime: Host, context: Context, *, json: bool = False) -> None:
         self.runtime, self.context = runtime, context
+        # Masks are laid over messages: whoever has some is answered with one.
+        self._json = json and not context.principal.masks
         self._now = runtime.clock.now()
         # Definitions of custom fields, by table.
         self.custom_fields: dict[str, dict[str, Any]] = {}
@@ -49,8 +52,10 @@ class Look:
         """The rows of a statement for rendering: times are numbers."""
         return await self.runtime.row_readers.fetch(self.tenant_id, statement, *values)
 
-    async def page(self, entity: type[Entity], request: Message, *, response: type[Message]) -> Message:
-        """One page of a list, as `Tx.page`."""
+    async def page(self, entity: type[Entity], request: Message, *, response: type[Message]) -> Message | JsonReply:
+        """One page of a list, as `Tx.page`, to be answered as it is: it may be JSON, where the caller asks for it."""
+        if self._json:
+            return await lists.page_as_json(self, entity, request, response)
         return await lists.page(self, entity, request, response)
 
     async def find(self, entity: type[Entity], id: str) -> Message | None:

@@ -96,7 +96,7 @@ class Rendering:
     """The functions of one binding."""
 
     def __init__(self, entity: type[Entity], message: type[Message], fields: Mapping[str, Field]) -> None:
-        self._entity, self._message, self._fields = entity, message, fields
+        self.entity, self._message, self._fields = entity, message, fields
 
     @cached_property
     def of_entity(self) -> Callable[[Any], Message]:
@@ -129,12 +129,16 @@ class Rendering:
 
     @cached_property
     def _render_row(self) -> _Render:
-        at = {name: f"o[{index}]" for index, name in enumerate(self.columns)}
-        sources = [(field, self._of_row(field, at)) for field in self._fields.values()]
-        return _compiled(self._message, sources, twin=self._twin(at))
+        sources = [(field, self.of_field(field)) for field in self._fields.values()]
+        return _compiled(self._message, sources, twin=self.twin)
+
+    @cached_property
+    def places(self) -> dict[str, str]:
+        """Source text of each column in a row."""
+        return {name: f"o[{index}]" for index, name in enumerate(self.columns)}
 
     def _columns_of(self, field: Field) -> list[str]:
-        mapper = self._entity.__mapper__
+        mapper = self.entity.__mapper__
         if field.kind == "external":
             return ["external_system", "external_id"]
         if field.name in mapper.composites:
@@ -147,31 +151,47 @@ class Rendering:
         return [attribute.columns[0].key for attribute in mapper.column_attrs if not attribute.deferred]
 
     def _is_etag(self, field: Field) -> bool:
-        return field.name == "etag" and self._entity.etag is Entity.etag
+        return field.name == "etag" and self.entity.etag is Entity.etag
 
-    def _of_row(self, field: Field, at: Mapping[str, str]) -> str:
-        sources = [at[name] for name in self._columns_of(field)]
-        mapper = self._entity.__mapper__
+    def of_field(self, field: Field) -> str:
+        """Source text of what the message's constructor takes for a field of a row."""
+        whole = self.whole(field)
+        if whole is not None:
+            return whole
+        column = self.entity.__mapper__.column_attrs.get(field.name)
+        source = self.source(field)
+        if column is None:
+            return _shaped(field, source)
+        kind = column.columns[0].type
+        if field.kind == "text" and isinstance(kind, Uuid):
+            return source
+        plain = isinstance(kind, String) if field.kind == "text" else isinstance(kind, JSONB) and field.kind == "list"
+        return source if plain and source.startswith("o[") else _shaped(field, source)
+
+    def whole(self, field: Field) -> str | None:
+        """Source text of what several columns, or the row's version, are together; None for any other field."""
+        sources = [self.places[name] for name in self._columns_of(field)]
         if field.kind == "external":
             return f"external({', '.join(sources)})"
-        if field.name in mapper.composites:
+        if field.name in self.entity.__mapper__.composites:
             return f"amount({', '.join(sources)})"
-        if self._is_etag(field):
-            return f"str({sources[0]})"
-        if field.name not in mapper.column_attrs:
-            return _shaped(field, f"twin(o).{field.name}")
-        kind = mapper.column_attrs[field.name].columns[0].type
-        if field.kind == "text" and isinstance(kind, Uuid):
-            return f"None if {sources[0]} is None else str({sources[0]})"
-        read = kind.dialect_impl(_DIALECT).result_processor(_DIALECT, _NUMERIC) if not isinstance(kind, JSONB) else None
-        if read is not None:
-            return _shaped(field, f"{_known(read)}({sources[0]})")
-        plain = isinstance(kind, String) if field.kind == "text" else isinstance(kind, JSONB) and field.kind == "list"
-        return sources[0] if plain else _shaped(field, sources[0])
+        return f"str({sources[0]})" if self._is_etag(field) else None
 
-    def _twin(self, at: Mapping[str, str]) -> Callable[[Any], Entity]:
+    def source(self, field: Field) -> str:
+        """Source text of a field's value as the entity would have it."""
+        column = self.entity.__mapper__.column_attrs.get(field.name)
+        if column is None:
+            return f"twin(o).{field.name}"
+        source, kind = self.places[column.columns[0].key], column.columns[0].type
+        if field.kind == "text" and isinstance(kind, Uuid):
+            return f"None if {source} is None else str({source})"
+        read = kind.dialect_impl(_DIALECT).result_processor(_DIALECT, _NUMERIC) if not isinstance(kind, JSONB) else None
+        return source if read is None else f"{_known(read)}({source})"
+
+    @cached_property
+    def twin(self) -> Callable[[Any], Entity]:
         """A row as an entity that no session tracks, for what only a property of it knows."""
-        mapper, index = self._entity.__mapper__, {name: number for number, name in enumerate(at)}
+        mapper, index = self.entity.__mapper__, {name: number for number, name in enumerate(self.columns)}
         names = {one.key: index[key] for one in mapper.column_attrs if (key := one.columns[0].key) in index}
         times = [name for name in names if isinstance(mapper.column_attrs[name].columns[0].type, DateTime)]
         composites = {
@@ -186,13 +206,13 @@ class Rendering:
                 values[name] = moment_of(values[name])
             for name, (make, parts) in composites.items():
                 values[name] = make(*(row[at] for at in parts))
-            shown: Entity = untracked(self._entity)(**values)
+            shown: Entity = untracked(self.entity)(**values)
             return shown
 
         return twin
 
 
-_NAMES: dict[str, Any] = {
+NAMES: dict[str, Any] = {
     "text": plain_text,
     "time": _time,
     "money": _money,
@@ -205,7 +225,7 @@ _NAMES: dict[str, Any] = {
 
 def _known(value: Any) -> str:
     name = f"x{id(value)}"
-    _NAMES[name] = value
+    NAMES[name] = value
     return name
 
 
@@ -247,7 +267,7 @@ def _compiled(
         else:
             given.append(f"  {field.name!r}: {source},")
     body = "\n".join(["def render(o, nested, make):", " m = make(**{", *given, " })", *later, " return m"])
-    names = {**_NAMES, "twin": twin}
+    names = {**NAMES, "twin": twin}
     exec(compile(body, f"<rendering of {message.DESCRIPTOR.full_name}>", "exec"), names)
     render: _Render = names["render"]
     return render

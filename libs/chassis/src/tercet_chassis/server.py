@@ -23,6 +23,7 @@ from tercet_chassis.groups import Groups
 from tercet_chassis.principal import Principal
 from tercet_chassis.process_runner import ProcessRunner
 from tercet_chassis.reading import Look
+from tercet_chassis.row_json import ASKS, JsonReply
 from tercet_chassis.showing import shown
 from tercet_chassis.status import abort, fault_status, status_of
 from tercet_chassis.transaction import Running
@@ -132,7 +133,7 @@ class Server(grpc.GenericRpcHandler):
             try:
                 context = self._context(bound.method, metadata, call)
                 request = _parsed(bound.method, body)
-                reply = await self._answer(bound, request, context)
+                reply = await self._answer(bound, request, context, json=metadata.get(ASKS[0]) == ASKS[1])
                 return reply.SerializeToString()
             except Refusal as refusal:
                 outcome = refusal.reason
@@ -146,14 +147,14 @@ class Server(grpc.GenericRpcHandler):
             await abort(call, status)
             return b""
 
-    async def _answer(self, bound: Bound, request: Message, context: Context) -> Message:
+    async def _answer(self, bound: Bound, request: Message, context: Context, *, json: bool) -> Message | JsonReply:
         validated(bound.method, request)
         if bound.shape == "process":
             reply = await self._processes.start(bound.method, request, context)
         elif bound.shape == "group":
             reply = await self._groups.run(bound.method, bound.handler, request, context)
         elif bound.shape == "look":
-            reply = await bound.handler(request, Look(self._runtime, context))
+            reply = await bound.handler(request, Look(self._runtime, context, json=json))
         elif bound.shape == "view":
             reply = await bound.handler(request, Calls(self._runtime, context))
         else:
@@ -161,7 +162,10 @@ class Server(grpc.GenericRpcHandler):
                 reply = await run_unit(self._runtime, bound.method, bound.handler, request, context)
             except InSteps:
                 reply = await self._processes.start(bound.method, request, context)
-        return await shown(self._runtime, reply, context) if context.principal.masks else reply
+        if not context.principal.masks:
+            return reply
+        assert isinstance(reply, Message), "JSON cannot be masked"
+        return await shown(self._runtime, reply, context)
 
     async def _streaming(self, bound: Bound, body: bytes, call: Any) -> Any:
         try:

@@ -13,13 +13,14 @@ from tercet_chassis.contract import ContractBroken, Method, message_class
 from tercet_chassis.entity import Entity
 from tercet_chassis.errors import ResourceNotFound
 from tercet_chassis.reading import Look
+from tercet_chassis.row_json import JsonReply
 from tercet_chassis.transaction import Tx, check_etag
 
 if TYPE_CHECKING:
     from tercet_chassis.binding import Bindings
 
 Unit = Callable[[Any, Tx], Awaitable[Any]]
-Read = Callable[[Any, Look], Awaitable[Message]]
+Read = Callable[[Any, Look], Awaitable[Message | JsonReply]]
 _VERB = re.compile(r"^(Get|List|Create|Update|Delete)([A-Z]\w*)$")
 
 
@@ -81,7 +82,7 @@ def _get(entity: type[Entity], method: Method, _: type[Message] | None) -> Read:
 
 
 def _list(entity: type[Entity], method: Method, _: type[Message] | None) -> Read:
-    async def list_(request: Any, look: Look) -> Message:
+    async def list_(request: Any, look: Look) -> Message | JsonReply:
         return await look.page(entity, request, response=method.response)
 
     return list_

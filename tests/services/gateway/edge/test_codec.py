@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from tercet_protos import import_all
 
 from tercet_chassis.errors import Violation
+from tercet_chassis.json_encoder import input_only, map_entry
 from tercet_gateway.edge.codec import Decoder, Encoder
-from tercet_gateway.edge.codec.encoder import input_only, map_entry
 
 from .sample_contract import sample, sample_set
 

@@ -31,6 +31,17 @@ async def test_create_answers_201_with_the_whole_resource(client: httpx2.AsyncCl
     assert answer.headers["tercet-trace-id"] == metadata["traceparent"].split("-")[1]
 
 
+async def test_a_list_may_come_as_json_and_is_passed_on_as_it_is(client: httpx2.AsyncClient, library: Library) -> None:
+    answer = await client.get("/v1/books", params={"filter": "as JSON"})
+    assert library.calls[-1][1]["tercet-accept"] == "json"
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
+    assert answer.content.decode() == '{"books":[{"title":"红楼梦"}],"next_page_token":""}'
+    head = await client.head("/v1/books", params={"filter": "as JSON"})
+    assert (head.status_code, head.content) == (200, b"")
+    await client.get("/v1/books/x")
+    assert "tercet-accept" not in library.calls[-1][1]
+
+
 async def test_read_with_known_etag_is_304(client: httpx2.AsyncClient) -> None:
     book = (await client.post("/v1/books", json={"title": "a"})).json()
     answer = await client.get(f"/v1/books/{book['id']}", headers={"If-None-Match": '"1"'})

@@ -13,9 +13,10 @@ from google.protobuf.message import Message
 
 from tercet_chassis.contract import ContractBroken
 from tercet_chassis.errors import Violation
+from tercet_chassis.json_encoder import map_entry
+from tercet_chassis.json_values import WRAPPERS
 from tercet_gateway.edge.codec import Decoder
-from tercet_gateway.edge.codec.encoder import map_entry
-from tercet_gateway.edge.codec.wellknown import READERS, WRAPPERS
+from tercet_gateway.edge.codec.wellknown import READERS
 from tercet_gateway.edge.query import Parameters, readable, set_text, setter
 from tercet_gateway.edge.refusals import (
     BodyNotJson,

@@ -94,6 +94,11 @@ class PublicMethod:
         return all(binding.verb == "GET" for binding in self.bindings)
 
     @cached_property
+    def lists(self) -> bool:
+        """Whether it is a List, which a service may answer as JSON."""
+        return self.reads and self.name.startswith("List") and not self.streams
+
+    @cached_property
     def creates(self) -> bool:
         """Whether a success is 201: a standard Create."""
         first = self.bindings[0]

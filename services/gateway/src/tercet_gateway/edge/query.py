@@ -9,10 +9,10 @@ from urllib.parse import parse_qsl
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 from tercet_chassis.errors import Violation
+from tercet_chassis.json_encoder import map_entry
+from tercet_chassis.json_values import WRAPPERS
 from tercet_gateway.edge.codec import Decoder, Malformed
 from tercet_gateway.edge.codec.decoder import did_you_mean
-from tercet_gateway.edge.codec.encoder import map_entry
-from tercet_gateway.edge.codec.wellknown import WRAPPERS
 
 Setter = Callable[[Any, str], None]
 _INTEGERS = {

@@ -12,6 +12,7 @@ import structlog
 from google.protobuf.message import DecodeError, Message
 from prometheus_client import Histogram
 
+from tercet_chassis.row_json import ASKS, JsonReply
 from tercet_gateway.edge import stream
 from tercet_gateway.edge.backend import Backend, request_id
 from tercet_gateway.edge.bind import Binder
@@ -98,12 +99,17 @@ class Transcoder:
         metadata = self._backend.metadata(headers, caller, exchange.traceparent, write)
         if method.streams:
             return await self._stream(exchange, route, request, metadata)
+        if method.lists:
+            metadata.append(ASKS)
         seconds = self._backend.seconds(headers, method.rate_class)
         wire = await self._backend.call(route, request.SerializeToString(), metadata, seconds)
         return await self._respond(exchange, route, wire)
 
     async def _respond(self, exchange: Exchange, route: Route, wire: bytes) -> int:
         method = route.method
+        if method.lists and JsonReply.begins(wire):
+            await exchange.respond(200, wire, [JSON])
+            return 200
         if method.gives.full_name == _EMPTY:
             await exchange.respond(204, b"", [])
             return 204

@@ -19,6 +19,7 @@ from tercet_chassis import Handlers, Tx, derived_id, invariant
 from tercet_chassis.entity import view
 from tercet_chassis.invariants import finding
 from tercet_chassis.reading import Look
+from tercet_chassis.row_json import JsonReply
 from tercet_sales.customers import store
 from tercet_sales.customers.errors import ContactExists, CustomerExists
 from tercet_sales.customers.model import Contact, Customer, CustomerTransfer
@@ -135,7 +136,7 @@ class CustomerService(Handlers):
         customer.settle(region)
         return customer
 
-    async def ListCustomers(self, request: pb.ListCustomersRequest, look: Look) -> Message:
+    async def ListCustomers(self, request: pb.ListCustomersRequest, look: Look) -> Message | JsonReply:
         """Customers in the caller's reach; those that were joined into others only when the filter names them."""
         if not _NAMES_JOINED.search(request.filter):
             # AND binds less than OR, and what a filter says wrong stays where it is.

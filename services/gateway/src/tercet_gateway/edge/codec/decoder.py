@@ -15,8 +15,9 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message_factory import GetMessageClass
 
 from tercet_chassis.errors import Violation
+from tercet_chassis.json_encoder import access, map_entry
+from tercet_chassis.json_values import WRAPPERS
 from tercet_gateway.edge.codec import wellknown
-from tercet_gateway.edge.codec.encoder import access, map_entry
 from tercet_gateway.edge.codec.wellknown import Malformed
 
 Errors = list[Violation]
@@ -100,7 +101,7 @@ class Decoder:
 
     def into(self, value: Any, message: Any, errors: Errors) -> None:
         """Fills a message of any type from a JSON value and notes what is wrong."""
-        if message.DESCRIPTOR.full_name in wellknown.READERS or message.DESCRIPTOR.full_name in wellknown.WRAPPERS:
+        if message.DESCRIPTOR.full_name in wellknown.READERS or message.DESCRIPTOR.full_name in WRAPPERS:
             try:
                 self.reader(message.DESCRIPTOR)(value, message)
             except Malformed as fault:
@@ -194,7 +195,7 @@ class Decoder:
         if field.type == _F.TYPE_MESSAGE:
             assert field.message_type is not None
             full_name = field.message_type.full_name
-            if full_name in wellknown.READERS or full_name in wellknown.WRAPPERS:
+            if full_name in wellknown.READERS or full_name in WRAPPERS:
                 reader = f"r_{full_name.replace('.', '_')}"
                 self._names[reader] = self.reader(field.message_type)
                 # A null Value alone cannot be told from an unset one: both are shown as null, both read as unset.
@@ -251,7 +252,7 @@ class Decoder:
             errors.append(Violation("@type", "TYPE_UNKNOWN", "Give the address of a known type."))
             return
         inner = GetMessageClass(descriptor)()
-        special = descriptor.full_name in wellknown.READERS or descriptor.full_name in wellknown.WRAPPERS
+        special = descriptor.full_name in wellknown.READERS or descriptor.full_name in WRAPPERS
         rest = given.get("value") if special else {key: item for key, item in given.items() if key != "@type"}
         self.into(rest, inner, errors)
         message.type_url, message.value = url, inner.SerializeToString()

@@ -8,7 +8,7 @@ from google.api import field_behavior_pb2
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 
 from tercet.options.v1 import options_pb2
-from tercet_gateway.edge.codec.encoder import map_entry
+from tercet_chassis.json_encoder import map_entry
 from tercet_gateway.edge.schema.comments import Comments
 from tercet_gateway.edge.schema.rules import keywords, rules_of
 

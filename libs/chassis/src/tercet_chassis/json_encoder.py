@@ -14,7 +14,8 @@ from google.api import field_behavior_pb2
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message_factory import GetMessageClass
 
-from tercet_gateway.edge.codec import wellknown
+from tercet_chassis import json_values
+from tercet_chassis.json_values import WRAPPERS, WRITERS
 
 _WIDE = {
     FieldDescriptor.TYPE_INT64, FieldDescriptor.TYPE_UINT64, FieldDescriptor.TYPE_SINT64,
@@ -27,7 +28,7 @@ class Encoder:
 
     def __init__(self) -> None:
         self._names: dict[str, Any] = {
-            "double": wellknown.double_json, "float32": wellknown.float_json, "base64": wellknown.bytes_text,
+            "double": json_values.double_json, "float32": json_values.float_json, "base64": json_values.bytes_text,
             "any_": self._any,
         }  # fmt: skip
         self._function_of: dict[str, str] = {}
@@ -42,11 +43,11 @@ class Encoder:
         if known is not None:
             return known
         name = self._function_of[descriptor.full_name] = f"e{len(self._function_of)}"
-        if descriptor.full_name in wellknown.WRITERS:
-            self._names[name] = wellknown.WRITERS[descriptor.full_name]
+        if descriptor.full_name in WRITERS:
+            self._names[name] = WRITERS[descriptor.full_name]
         elif descriptor.full_name == "google.protobuf.Any":
             self._names[name] = self._any
-        elif descriptor.full_name in wellknown.WRAPPERS:
+        elif descriptor.full_name in WRAPPERS:
             self._compile(name, f"return {self._one(descriptor.fields_by_name['value'], 'm.value')}")
         else:
             shown = (field for field in descriptor.fields if not input_only(field))
@@ -107,7 +108,7 @@ class Encoder:
         if inner is None:
             return {"@type": message.type_url} if message.type_url else {}
         value = self.of(inner.DESCRIPTOR)(inner)
-        special = inner.DESCRIPTOR.full_name in wellknown.WRITERS or inner.DESCRIPTOR.full_name in wellknown.WRAPPERS
+        special = inner.DESCRIPTOR.full_name in WRITERS or inner.DESCRIPTOR.full_name in WRAPPERS
         return {"@type": message.type_url, "value": value} if special else {"@type": message.type_url, **value}
 
 
