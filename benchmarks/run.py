@@ -7,6 +7,7 @@ import os
 import platform
 import sys
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
@@ -33,11 +34,19 @@ async def _prepare(running: system.System) -> None:
     await running.call("POST", "/v1/sources", json={"code": "website", "display_name": "Website", "kind": "WEBSITE"})
 
 
-async def _create(running: system.System, seconds: float) -> load.Result:
+def _ticket(number: int) -> bytes:
+    points = [{"kind": "PHONE", "value": f"139{number:08d}"}]
+    said = {"subject": f"刹车异响 {number}", "description": "低速时前轮有异响，已行驶三万公里。", "arrival": "PHONE"}
+    return orjson.dumps({**said, "requester_name": f"王芳{number}", "contact_points": points})
+
+
+async def _create(
+    running: system.System, seconds: float, path: str = "/v1/leads", body: Callable[[int], bytes] = _lead
+) -> load.Result:
     async def run(begin: int, seconds: float) -> load.Result:
         return await load.run(
             running.address,
-            lambda number: ("POST", "/v1/leads", _lead(begin + number)),
+            lambda number: ("POST", path, body(begin + number)),
             seconds=seconds,
             headers=running.headers,
         )
@@ -155,6 +164,9 @@ async def _measure(floor: dict[str, load.Result], seconds: float) -> None:
         ratio("create a lead over REST", await _create(running, seconds), "insert", 0.35)
         lead = (await running.call("GET", "/v1/leads?page_size=1"))["leads"][0]["id"]
         ratio("read a lead over REST", await _get(running, f"/v1/leads/{lead}", seconds), "grpc", 0.50)
+        await _settled(running)
+        tickets = await _create(running, seconds, "/v1/tickets", _ticket)
+        ratio("create a ticket over REST", tickets, "insert", 0.35)
         await _settled(running)
         p99 = await _lag(running, 150, 2 * seconds)
         _show("commit to handled, 150 leads/s", f"p99 {p99:.0f} ms", "", "<= 500 ms")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,23 +12,36 @@ from tercet.servicedesk.v1.ticket_service_pb2 import Ticket as TicketMessage
 from tercet_chassis import Tx, new_id
 from tercet_service_desk.tickets.jobs import watch
 from tercet_service_desk.tickets.model import Ticket, TicketEntry
-from tercet_service_desk.tickets.promises import check_kept, check_type, check_way, promises_of
+from tercet_service_desk.tickets.promises import check_kept, check_type, check_way, promises_of, promises_of_all
 from tercet_service_desk.tickets.rules import number_of
 from tercet_service_desk.types.store import machines
 
 
 async def open_ticket(tx: Tx, message: TicketMessage) -> Ticket:
     """Opens a ticket with its number, its requester and what it is promised."""
+    (ticket,) = await open_tickets(tx, [message])
+    return ticket
+
+
+async def open_tickets(tx: Tx, messages: Sequence[TicketMessage]) -> list[Ticket]:
+    """Opens tickets that came in together; their rows are written together, and what is promised is looked up once."""
+    tickets = [await _begun(tx, message) for message in messages]
+    # What levels ask for may be a default, or follow from who is asking: it is there once the rows are.
+    await tx.flush()
+    for ticket, promises in zip(tickets, await promises_of_all(tx, tickets), strict=True):
+        check_type(promises)
+        watch(tx, promises)
+        tx.emit(events.TicketOpened, ticket)
+    return tickets
+
+
+async def _begun(tx: Tx, message: TicketMessage) -> Ticket:
     ticket = await tx.create(Ticket, message)
     # Nobody waits to be recognised: an unknown requester is a party of its own until leads says otherwise.
     ticket.identity_id = ticket.identity_id or new_id()
     ticket.party_id = ticket.party_id or ticket.identity_id
     ticket.number = number_of(ticket.id, tx.now().astimezone(ZoneInfo(tx.principal.zone)).date())
     ticket.priority = ticket.priority if message.priority else "NORMAL"
-    promises = await promises_of(tx, ticket)
-    check_type(promises)
-    watch(tx, promises)
-    tx.emit(events.TicketOpened, ticket)
     return ticket
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -191,7 +191,14 @@ async def check_kept(tx: Tx, ticket: Ticket) -> None:
 
 async def promises_of(tx: Tx, ticket: Ticket) -> Promises:
     """The ticket's promises as they stand; called before the ticket is changed."""
-    return Promises(ticket, await book(tx), await machines(tx), tx.now())
+    (promises,) = await promises_of_all(tx, [ticket])
+    return promises
+
+
+async def promises_of_all(tx: Tx, tickets: Sequence[Ticket]) -> list[Promises]:
+    """The same of several."""
+    levels, types, now = await book(tx), await machines(tx), tx.now()
+    return [Promises(ticket, levels, types, now) for ticket in tickets]
 
 
 def _step(step: Step) -> EscalationStep:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC
 from typing import Any
 from uuid import UUID
@@ -39,7 +40,7 @@ from tercet_chassis import Handlers, Process, Tx, invariant
 from tercet_chassis.invariants import finding
 from tercet_chassis.showing import hidden_paths
 from tercet_service_desk.agents.holding import hold
-from tercet_service_desk.tickets.conversation import add_note, add_reply, open_ticket, solve
+from tercet_service_desk.tickets.conversation import add_note, add_reply, open_tickets, solve
 from tercet_service_desk.tickets.errors import TicketLinkedToItself, TicketsNotLinked
 from tercet_service_desk.tickets.explaining import explained
 from tercet_service_desk.tickets.jobs import clocks_astray, recalculate, watch
@@ -63,8 +64,9 @@ Finding = CheckInvariantsResponse.Finding
 class TicketService(Handlers):
     """Serves tercet.servicedesk.v1.TicketService."""
 
-    async def CreateTicket(self, request: CreateTicketRequest, tx: Tx) -> Ticket:
-        return await open_ticket(tx, request.ticket)
+    async def CreateTicket(self, requests: Sequence[CreateTicketRequest], tx: Tx) -> list[Ticket]:
+        """Opens a ticket, and others that arrived with it."""
+        return await open_tickets(tx, [request.ticket for request in requests])
 
     async def UpdateTicket(self, request: UpdateTicketRequest, tx: Tx) -> Ticket:
         ticket = await tx.get(Ticket, request.ticket.id, etag=request.ticket.etag)
