@@ -10,9 +10,10 @@ from zoneinfo import ZoneInfo
 from tercet.servicedesk.v1 import events_pb2 as events
 from tercet.servicedesk.v1.ticket_service_pb2 import Ticket as TicketMessage
 from tercet_chassis import Tx, new_id
+from tercet_service_desk.levels.store import book
 from tercet_service_desk.tickets.jobs import watch
 from tercet_service_desk.tickets.model import Ticket, TicketEntry
-from tercet_service_desk.tickets.promises import check_kept, check_type, check_way, promises_of, promises_of_all
+from tercet_service_desk.tickets.promises import Promises, check_kept, check_type, check_way, promises_of
 from tercet_service_desk.tickets.rules import number_of
 from tercet_service_desk.types.store import machines
 
@@ -25,10 +26,14 @@ async def open_ticket(tx: Tx, message: TicketMessage) -> Ticket:
 
 async def open_tickets(tx: Tx, messages: Sequence[TicketMessage]) -> list[Ticket]:
     """Opens tickets that came in together; their rows are written together, and what is promised is looked up once."""
+    # Read first: a query would write the rows as they are, and once more with what is promised.
+    levels, types = await book(tx), await machines(tx)
     tickets = [await _begun(tx, message) for message in messages]
-    # What levels ask for may be a default, or follow from who is asking: it is there once the rows are.
-    await tx.flush()
-    for ticket, promises in zip(tickets, await promises_of_all(tx, tickets), strict=True):
+    if "party_id" in levels.paths:
+        # The requester's party may have moved, which is looked up when the rows are written.
+        await tx.flush()
+    for ticket in tickets:
+        promises = Promises(ticket, levels, types, tx.now())
         check_type(promises)
         watch(tx, promises)
         tx.emit(events.TicketOpened, ticket)

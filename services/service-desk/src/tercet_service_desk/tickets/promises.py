@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -191,14 +191,7 @@ async def check_kept(tx: Tx, ticket: Ticket) -> None:
 
 async def promises_of(tx: Tx, ticket: Ticket) -> Promises:
     """The ticket's promises as they stand; called before the ticket is changed."""
-    (promises,) = await promises_of_all(tx, [ticket])
-    return promises
-
-
-async def promises_of_all(tx: Tx, tickets: Sequence[Ticket]) -> list[Promises]:
-    """The same of several."""
-    levels, types, now = await book(tx), await machines(tx), tx.now()
-    return [Promises(ticket, levels, types, now) for ticket in tickets]
+    return Promises(ticket, await book(tx), await machines(tx), tx.now())
 
 
 def _step(step: Step) -> EscalationStep:
