@@ -186,3 +186,23 @@ def test_what_another_release_stored_goes_through_a_message() -> None:
     row[at] = [{"ruleCode": "a", "points": "5", "gone": 1}]
     (shown,) = same_as_json(binding, row)["contributions"]
     assert (shown["rule_code"], shown["points"]) == ("a", 5)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds", "nanos"),
+    [
+        ("2026-11-23T06:35:56Z", 1795415756, 0),
+        ("2026-11-23T06:35:56.019362Z", 1795415756, 19_362_000),
+        ("2026-11-23T06:35:56.019362+00:00", 1795415756, 19_362_000),
+        ("2026-11-23T14:35:56.5+08:00", 1795415756, 500_000_000),
+        ("2026-11-23T06:35:56.019362123Z", 1795415756, 19_362_123),
+    ],
+)
+def test_times_inside_json_columns_are_read_to_the_nanosecond(text: str, seconds: int, nanos: int) -> None:
+    binding = next(one for one in bindings() if one.type_name == "tercet.servicedesk.v1.Ticket")
+    row = [None] * len(binding.rendering.columns)
+    row[binding.rendering.columns.index("clocks")] = [{"kind": "SOLVE", "begin_time": text}, {"kind": "SOLVE"}]
+    first, second = binding.rendering.of_row(row).clocks
+    assert (first.begin_time.seconds, first.begin_time.nanos) == (seconds, nanos)
+    assert not second.HasField("begin_time")
+    same_as_json(binding, row)

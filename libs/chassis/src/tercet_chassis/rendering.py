@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from functools import cached_property
+from functools import cache, cached_property, partial
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -26,6 +26,8 @@ from tercet_chassis.money import Money
 # From an entity or row, the reader of nested messages, and what makes the message of plain values.
 _Render = Callable[[Any, Callable[[type[Message], Any], Any], Callable[..., Any]], Message]
 _EPOCH, _NAIVE_EPOCH = datetime(1970, 1, 1, tzinfo=UTC), datetime(1970, 1, 1)  # noqa: DTZ001
+# So long is a time to the microsecond.
+_FINEST = len("2026-01-01T00:00:00.000000")
 _DIALECT = dialect()  # type: ignore[no-untyped-call]
 # PostgreSQL's number of the type numeric: without it, SQLAlchemy does not tell how a column's type reads values.
 _NUMERIC = 1700
@@ -76,12 +78,57 @@ def _items(values: Any) -> list[Any] | None:
     return [plain_text(value) if isinstance(value, UUID | date) else value for value in values] if values else None
 
 
-def _as_it_is(_: type[Message], value: Any) -> Any:
-    return value
+def instant(text: str) -> dict[str, int]:
+    """A protobuf Timestamp's fields from its JSON form. Raises what is finer than a microsecond or without a zone."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None or len(text.removesuffix("Z").removesuffix("+00:00")) > _FINEST:
+        raise ValueError("a time in a form of its own")
+    return _time(moment) or {}
+
+
+def _fitted(make: type[Message], value: Any) -> Any:
+    """A nested message as the constructor takes it, which knows no times and no 64-bit numbers in the form of JSON."""
+    fit = _fit_of(make.DESCRIPTOR) if value else None
+    if fit is None:
+        return value
+    return [fit(item) for item in value] if isinstance(value, list) else fit(value)
+
+
+@cache
+def _fit_of(kind: Any) -> Callable[[Any], Any] | None:
+    """What makes stored JSON of this type fit; None where it does already."""
+    if kind.full_name == "google.protobuf.Timestamp":
+        return instant
+    ways: dict[str, Callable[[Any], Any]] = {}
+    for field in kind.fields:
+        # What refers to itself, and maps, are left to the parser.
+        inner = field.message_type
+        simple = inner is not None and not inner.GetOptions().map_entry and not _reaches(inner, kind)
+        way = _fit_of(inner) if simple else None
+        if way is not None:
+            ways[field.name] = _each(way) if field.is_repeated else way
+    return partial(_fit, ways) if ways else None
+
+
+def _reaches(kind: Any, wanted: Any, seen: frozenset[str] = frozenset()) -> bool:
+    if kind.full_name == wanted.full_name or kind.full_name in seen:
+        return True
+    inner = [field.message_type for field in kind.fields if field.message_type is not None]
+    return any(_reaches(one, wanted, seen | {kind.full_name}) for one in inner)
+
+
+def _each(way: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda values: [way(value) for value in values]
+
+
+def _fit(ways: Mapping[str, Callable[[Any], Any]], value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    return {key: ways[key](item) if key in ways and item is not None else item for key, item in value.items()}
 
 
 def _parsed(make: type[Message], value: Any) -> Any:
-    """A nested message by the JSON parser: 64-bit numbers, times, fields of an older contract."""
+    """A nested message by the JSON parser: whatever the constructor does not take, fields of an older contract."""
     if isinstance(value, list):
         return [json_format.ParseDict(item, make(), ignore_unknown_fields=True) for item in value]
     return None if value is None else json_format.ParseDict(value, make(), ignore_unknown_fields=True)
@@ -122,7 +169,7 @@ class Rendering:
         render, add = self._render_row, target.add
         for index, row in enumerate(rows):
             try:
-                render(row, _as_it_is, add)
+                render(row, _fitted, add)
             except (TypeError, ValueError):
                 del target[index:]
                 render(row, _parsed, add)
@@ -276,7 +323,7 @@ def _compiled(
 def _single(render: _Render, make: type[Message]) -> Callable[[Any], Message]:
     def rendered(source: Any) -> Message:
         try:
-            return render(source, _as_it_is, make)
+            return render(source, _fitted, make)
         except (TypeError, ValueError):
             # JSON that the constructor does not take: the parser does, or says what is wrong.
             return render(source, _parsed, make)

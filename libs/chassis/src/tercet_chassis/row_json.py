@@ -20,7 +20,7 @@ from google.protobuf.message import Message
 from tercet_chassis.instants import seconds_and_nanos
 from tercet_chassis.json_encoder import Encoder, input_only, map_entry
 from tercet_chassis.json_values import EXACT, double_json, instant_text
-from tercet_chassis.rendering import NAMES, Field, Rendering
+from tercet_chassis.rendering import NAMES, Field, Rendering, instant
 
 _F = FieldDescriptor
 # What stands for a scalar that is not there; types that JSON has another form for are missing.
@@ -78,6 +78,7 @@ class RowJson:
         self._names: dict[str, Any] = {
             "twin": rendering.twin,
             "when": _when,
+            "moment": _stored_moment,
             "struct": _struct,
             "double": double_json,
             "outside": _outside,
@@ -205,6 +206,8 @@ class RowJson:
 
     def _nested(self, kind: Descriptor) -> str:
         """The name of the function for a nested message of this type."""
+        if kind.full_name == "google.protobuf.Timestamp":
+            return "moment"
         if kind.full_name.startswith("google."):
             raise _Otherwise
         name = f"n_{kind.full_name.replace('.', '_')}"
@@ -252,6 +255,11 @@ def _when(value: Any) -> str | None:
         return _moment(value)
     parts = NAMES["time"](value)
     return None if parts is None else instant_text(parts["seconds"], parts["nanos"])
+
+
+def _stored_moment(text: str) -> str:
+    parts = instant(text)
+    return instant_text(parts["seconds"], parts["nanos"])
 
 
 def _external(system: str | None, id: str | None) -> dict[str, str] | None:
