@@ -307,7 +307,7 @@ async def raw_list(client: Client, **query: Any) -> bytes:
     """A page of contacts as the edge gets it."""
     together, method = client.running.together, client.running.method("ListContacts")
     metadata = [("authorization", f"Bearer {together.signer.token(client.principal)}"), ASKS]
-    invoke = together.channel(client.running.runtime).unary_unary(method.path)
+    invoke: Any = together.channel(client.running.runtime).unary_unary(method.path)
     body = pb.ListContactsRequest(**query).SerializeToString()
     answer: bytes = await invoke(body, metadata=metadata, timeout=20.0)
     return answer

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import orjson
 import pytest
-from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message_factory import GetMessageClass
 from sqlalchemy import Boolean, Date, DateTime, Float, Integer, Numeric, Text, TypeDecorator, Uuid
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, dialect
@@ -72,9 +72,9 @@ def number_of(value: Any) -> Any:
     return instants._encoded(value)[0] if isinstance(value, datetime) else value
 
 
-def full(kind: Descriptor, draw: random.Random, depth: int) -> Any:
+def full(kind: Any, draw: random.Random, depth: int) -> Any:
     """A message with most fields set."""
-    message = GetMessageClass(kind)()
+    message: Any = GetMessageClass(kind)()
     if kind.full_name == "google.protobuf.Struct":
         message.update({"a": draw.choice([5.0, 2.5, 2.0**60, "王", True, None]), "b": [1, {"c": 2}], "d": {}})
         return message
@@ -119,7 +119,8 @@ def scalar(field: FieldDescriptor, draw: random.Random) -> Any:
 
 def same_as_json(binding: Binding, row: list[Any]) -> dict[str, Any]:
     """The JSON of a row, after a look whether it is its message's, to the byte but for the order of maps."""
-    shown, expected = binding.json.show(row), ENCODER.of(binding.message.DESCRIPTOR)(binding.rendering.of_row(row))
+    message: Any = binding.rendering.of_row(row)
+    shown, expected = binding.json.show(row), ENCODER.of(message.DESCRIPTOR)(message)
     assert list(shown) == list(expected)
     assert orjson.dumps(shown, option=orjson.OPT_SORT_KEYS) == orjson.dumps(expected, option=orjson.OPT_SORT_KEYS)
     return shown
@@ -181,7 +182,7 @@ def test_json_of_a_row_is_the_json_of_its_message(binding: Binding) -> None:
 def test_what_another_release_stored_goes_through_a_message() -> None:
     """A key in the JSON form's own case, a number as text, a name that is gone: shown as a message shows it."""
     binding = next(one for one in bindings() if one.type_name == "tercet.leads.v1.Lead")
-    row = [None] * len(binding.rendering.columns)
+    row: list[Any] = [None] * len(binding.rendering.columns)
     at = binding.rendering.columns.index("contributions")
     row[at] = [{"ruleCode": "a", "points": "5", "gone": 1}]
     (shown,) = same_as_json(binding, row)["contributions"]
@@ -200,9 +201,10 @@ def test_what_another_release_stored_goes_through_a_message() -> None:
 )
 def test_times_inside_json_columns_are_read_to_the_nanosecond(text: str, seconds: int, nanos: int) -> None:
     binding = next(one for one in bindings() if one.type_name == "tercet.servicedesk.v1.Ticket")
-    row = [None] * len(binding.rendering.columns)
+    row: list[Any] = [None] * len(binding.rendering.columns)
     row[binding.rendering.columns.index("clocks")] = [{"kind": "SOLVE", "begin_time": text}, {"kind": "SOLVE"}]
-    first, second = binding.rendering.of_row(row).clocks
+    ticket: Any = binding.rendering.of_row(row)
+    first, second = ticket.clocks
     assert (first.begin_time.seconds, first.begin_time.nanos) == (seconds, nanos)
     assert not second.HasField("begin_time")
     same_as_json(binding, row)
