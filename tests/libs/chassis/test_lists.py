@@ -19,7 +19,7 @@ from support.bench.requests import activity, create, everything, names
 from tercet.chassis.v1 import custom_field_service_pb2 as fields
 from tercet.sales.v1 import activity_service_pb2 as activities
 from tercet.sales.v1 import contact_service_pb2 as pb
-from tercet_chassis import migrations
+from tercet_chassis import lists, migrations
 from tercet_chassis.entity import view
 from tercet_chassis.errors import Refusal
 from tercet_chassis.ids import new_id
@@ -321,6 +321,13 @@ async def test_a_list_as_json_says_what_the_message_says(sut: Client) -> None:
         message = await sut.ListContacts(pb.ListContactsRequest(**page))
         assert shown == Encoder().of(message.DESCRIPTOR)(message)
     assert len(orjson.loads(await raw_list(sut, page_size=2))["contacts"]) == 2
+
+
+async def test_a_page_too_long_for_json_comes_as_a_message(sut: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    await create(sut, "王芳")
+    monkeypatch.setattr(lists, "LONGEST_JSON", 100)
+    answer = pb.ListContactsResponse.FromString(await raw_list(sut))
+    assert answer == await sut.ListContacts(pb.ListContactsRequest())
 
 
 async def test_from_whom_something_is_hidden_gets_a_message_which_can_be_masked(sut: Client) -> None:

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 DEFAULT_PAGE, LARGEST_PAGE = 50, 500
 COUNTED_UP_TO = 10_000
+# Half of what the edge takes: JSON is longer than the message, and no page may become unreadable by it.
+LONGEST_JSON = 4 << 20
 # Lists whose statement is kept: people look at the same few again and again.
 _MOST_KEPT = 2_000
 _DIALECT = dialect()  # type: ignore[no-untyped-call]
@@ -215,11 +217,17 @@ async def page(
     return answer
 
 
-async def page_as_json(reading: Reading, entity: type[Entity], request: Any, response: type[Message]) -> JsonReply:
-    """The same page as JSON; for callers from whom nothing is hidden."""
+async def page_as_json(
+    reading: Reading, entity: type[Entity], request: Any, response: type[Message]
+) -> Message | JsonReply:
+    """The same page as JSON, or as the shorter message where it is long; for callers from whom nothing is hidden."""
     answer, binding, rows = await _page(reading, entity, request, response, ())
-    show = binding.json.show
-    return page_json(answer, _resources_field(answer.DESCRIPTOR), [show(row) for row in rows])
+    show, field = binding.json.show, _resources_field(answer.DESCRIPTOR)
+    reply = page_json(answer, field, [show(row) for row in rows])
+    if len(reply.SerializeToString()) > LONGEST_JSON:
+        binding.rendering.rows_into(getattr(answer, field), rows)
+        return answer
+    return reply
 
 
 async def _page(
