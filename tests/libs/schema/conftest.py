@@ -25,7 +25,7 @@ class Database:
         return urlsplit(self.app).username or ""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 async def database(servers: Servers) -> AsyncIterator[Database]:
     name = f"t{new_id().hex}"
     superuser = await asyncpg.connect(servers.superuser_dsn.replace("+asyncpg", ""))

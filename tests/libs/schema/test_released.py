@@ -37,7 +37,8 @@ CASES: list[tuple[str, str, str]] = [
     ("ALTER TABLE orders ALTER amount TYPE numeric(20,2)", "", ""),
     ("ALTER TABLE orders ALTER state SET DEFAULT 'NEW'", "", ""),
     ("ALTER TABLE orders DROP CONSTRAINT orders_state_known", "", ""),
-    ("ALTER TABLE orders ADD ref text; COMMIT; CREATE UNIQUE INDEX CONCURRENTLY refs ON orders (tenant_id, ref)", "", ""),
+    ("ALTER TABLE orders ADD ref text; COMMIT; CREATE UNIQUE INDEX CONCURRENTLY refs ON orders (tenant_id, ref)",
+     "", ""),
     ("COMMIT; CREATE INDEX CONCURRENTLY by_note ON orders (note)", "", ""),
     ("ALTER TABLE orders ADD size int; ALTER TABLE orders ADD CONSTRAINT fits CHECK (size > 0) NOT VALID", "", ""),
     ("ALTER TABLE orders ADD shop2 uuid; ALTER TABLE orders ADD CONSTRAINT its_shop FOREIGN KEY (tenant_id, shop2)"

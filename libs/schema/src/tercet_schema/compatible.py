@@ -59,8 +59,8 @@ def _columns(table: str, before: Relation, now: Relation) -> Iterator[Finding]:
             yield Finding(
                 subject,
                 "is dropped or renamed; the released code reads and writes it",
-                f"Keep it, give it a default if it is NOT NULL, and drop it in {_LATER}; a new name is a new column that"
-                " both versions' writes fill.",
+                f"Keep it, give it a default if it is NOT NULL, and drop it in {_LATER}; a new name is a new column, and"
+                " both versions fill theirs.",
             )
             continue
         if not widens(was.type, is_.type):

@@ -129,8 +129,8 @@ class Release:
             )
             head = f'"rights": {_json(list(relation.rights))}, "fenced": {_json(relation.fenced)}'
             relations.append(
-                f' {_json(name)}: {{{head},\n  "policies": {_json(list(relation.policies))},\n  "columns": {{\n{columns}'
-                f'\n  }},\n  "rules": {{\n{rules}\n  }}}}'
+                f' {_json(name)}: {{{head},\n  "policies": {_json(list(relation.policies))},\n'
+                f'  "columns": {{\n{columns}\n  }},\n  "rules": {{\n{rules}\n  }}}}'
             )
         return "\n".join([*parts, ",\n".join(relations), "}}", ""])
 
