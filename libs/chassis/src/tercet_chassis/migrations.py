@@ -77,6 +77,8 @@ def _fence(operations: Operations, operation: FenceOp) -> None:
     operations.execute(f'DROP VIEW IF EXISTS {FENCED_SCHEMA}."{table}"')
     operations.execute(f'CREATE VIEW {FENCED_SCHEMA}."{table}" AS SELECT * FROM "{table}" WHERE {tenant}')
     operations.execute(f'GRANT SELECT, INSERT, UPDATE, DELETE ON "{table}" TO "{role}"')
+    # A view writes with its owner's rights, whom no fence holds: whatever the database grants by default is taken back.
+    operations.execute(f'REVOKE ALL ON {FENCED_SCHEMA}."{table}" FROM "{role}"')
     operations.execute(f'GRANT SELECT ON {FENCED_SCHEMA}."{table}" TO "{role}"')
 
 

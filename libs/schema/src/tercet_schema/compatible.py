@@ -59,7 +59,7 @@ def _columns(table: str, before: Relation, now: Relation) -> Iterator[Finding]:
             yield Finding(
                 subject,
                 "is dropped or renamed; the released code reads and writes it",
-                f"Keep it, give it a default if it is NOT NULL, and drop it in {_LATER}; a new name is a new column, and"
+                f"Keep it, give it a default if it is NOT NULL, and drop it in {_LATER}; a new name is a new column:"
                 " both versions fill theirs.",
             )
             continue
