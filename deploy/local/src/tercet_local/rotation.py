@@ -15,6 +15,8 @@ from tercet_local.folder import write_private
 from tercet_local.provisioning import SERVICES
 
 Values = dict[str, str]
+# Said of one moment: with it, the file could be applied once only.
+_OF_THE_CLUSTER = ("resourceVersion", "uid", "creationTimestamp", "managedFields")
 
 
 class Step(StrEnum):
@@ -36,6 +38,8 @@ def rotate(file: Path, step: Step) -> None:
     secret["stringData" if plain else "data"] = (
         moved if plain else {name: base64.b64encode(text.encode()).decode() for name, text in moved.items()}
     )
+    for name in _OF_THE_CLUSTER:
+        secret.get("metadata", {}).pop(name, None)
     write_private(file, json.dumps(document, indent=1) + "\n")
 
 
@@ -44,7 +48,7 @@ def rotated(values: Mapping[str, str], step: Step) -> Values:
     from tercet_chassis.tokens import fresh_key, public_half
 
     kept = dict(values)
-    waiting = _next(SERVICES[0]) in kept
+    waiting = bool(kept.get(_next(SERVICES[0])))
     public: list[dict[str, Any]] = json.loads(kept["jwks.json"])["keys"]
     retiring = not waiting and len(public) > len(SERVICES)
     due = Step.SIGN if waiting else Step.RETIRE if retiring else Step.ANNOUNCE
@@ -64,7 +68,9 @@ def rotated(values: Mapping[str, str], step: Step) -> Values:
     elif step is Step.SIGN:
         for service in SERVICES:
             first = _private(kept, service)[-1]
-            kept[_own(service)] = json.dumps({"keys": [json.loads(kept.pop(_next(service))), first]})
+            kept[_own(service)] = json.dumps({"keys": [json.loads(kept[_next(service)]), first]})
+            # Emptied, not left out: what is only left out of stringData stays in the cluster.
+            kept[_next(service)] = ""
         *older, newest = kept["encryption-keys"].split(",")
         kept["encryption-keys"] = ",".join([newest, *older])
     else:
