@@ -52,6 +52,7 @@ migrations: setup ## Prove that the migrations build what the models say, up, do
 	for service in $(notdir $(wildcard services/*)); do for step in "migrate" "migrate --to base" "migrate" "check-migrations"; do \
 	  $(BIN)/tercet service $$service --data $(VENV)/migration-trial $$step || { echo "$$service: $$step failed"; exit 1; }; done; done
 	rm -rf $(VENV)/migration-trial
+	$(BIN)/python -m tercet_schema check
 
 .PHONY: ci
 ci: lint breaking types migrations test ## All that must be green before a change lands
@@ -115,6 +116,10 @@ protos: $(VENV)/.installed ## Compile the protos again, in place
 migration: setup ## Write the next migration from the models (SERVICE=leads NAME="add grade")
 	$(BIN)/tercet service $(SERVICE) --data $(VENV)/migration-trial migrate
 	$(BIN)/tercet service $(SERVICE) --data $(VENV)/migration-trial new-migration "$(NAME)"
+
+.PHONY: release-schema
+release-schema: setup ## Write down what code of this version relies on in each database, for the next version to keep
+	$(BIN)/python -m tercet_schema release
 
 .PHONY: openapi
 openapi: setup ## Write docs/openapi.json anew from the protos

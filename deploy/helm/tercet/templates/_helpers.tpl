@@ -7,6 +7,15 @@
 {{/* Services in the order in which an upgrade is thought of: the gateway last. */}}
 {{- define "tercet.services" -}}leads,sales,marketing,service-desk,gateway{{- end -}}
 
+{{/* Whose events each service takes: a scaler that asks for a consumer that is not there scales nothing. */}}
+{{- define "tercet.sources" -}}
+leads: [leads, sales, gateway]
+sales: [leads, sales, service-desk, gateway]
+marketing: [leads, sales, marketing, service-desk, gateway]
+service-desk: [leads, sales, marketing, service-desk, gateway]
+gateway: [leads, sales, marketing, service-desk, gateway]
+{{- end -}}
+
 {{/* One service's settings: the defaults under its own. Call with (dict "root" $ "service" name). */}}
 {{- define "tercet.settings" -}}
 {{- $own := index .root.Values.services .service | default dict -}}

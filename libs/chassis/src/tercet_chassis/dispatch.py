@@ -83,6 +83,9 @@ class Dispatcher:
         """Makes the durable consumers, so that what is announced from now on counts as waiting."""
         for source in self.sources:
             await self._feed(source)
+        # A counter that begins with its first event shows no increase by it.
+        for consumer in self._consumers:
+            telemetry.DEAD.labels(consumer.name)
 
     async def run(self) -> None:
         """Until cancelled."""

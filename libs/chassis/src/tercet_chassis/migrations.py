@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,7 +21,7 @@ from alembic.config import Config
 from alembic.operations import MigrateOperation, Operations
 from alembic.operations.ops import AddColumnOp, AlterColumnOp, CreateTableOp, DropColumnOp, ModifyTableOps, OpContainer
 from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
+from alembic.script import Script, ScriptDirectory
 from sqlalchemy import Connection, pool, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -77,6 +77,8 @@ def _fence(operations: Operations, operation: FenceOp) -> None:
     operations.execute(f'DROP VIEW IF EXISTS {FENCED_SCHEMA}."{table}"')
     operations.execute(f'CREATE VIEW {FENCED_SCHEMA}."{table}" AS SELECT * FROM "{table}" WHERE {tenant}')
     operations.execute(f'GRANT SELECT, INSERT, UPDATE, DELETE ON "{table}" TO "{role}"')
+    # A view writes with its owner's rights, whom no fence holds: whatever the database grants by default is taken back.
+    operations.execute(f'REVOKE ALL ON {FENCED_SCHEMA}."{table}" FROM "{role}"')
     operations.execute(f'GRANT SELECT ON {FENCED_SCHEMA}."{table}" TO "{role}"')
 
 
@@ -219,11 +221,19 @@ def _config(service: Service, app_url: str, connection: Connection) -> Config:
     return config
 
 
-def upgrade_connection(service: Service, app_url: str, connection: Connection, to: str = "head") -> None:
+def upgrade_connection(
+    service: Service,
+    app_url: str,
+    connection: Connection,
+    to: str = "head",
+    watchers: Sequence[Callable[..., None]] = (),
+) -> None:
     """Migrates on an open owner's connection; `to` may be `base` to take everything back. A database that a newer
-    version has migrated is left as it is: code runs on the next version's schema.
+    version has migrated is left as it is: code runs on the next version's schema. Watchers are called in each
+    migration's transaction, before it commits.
     """
     config = _config(service, app_url, connection)
+    config.attributes["watchers"] = tuple(watchers)
     if to != "base" and _is_newer(config, connection):
         log.info("migrations.database_is_newer", service=service.name)
         return
@@ -251,9 +261,14 @@ def differences(service: Service, app_url: str, connection: Connection) -> None:
     command.check(_config(service, app_url, connection))
 
 
+def scripts(service: Service) -> list[Script]:
+    """The migrations in the code, oldest first."""
+    return list(ScriptDirectory.from_config(_locations(service)).walk_revisions())[::-1]
+
+
 def revisions(service: Service) -> list[str]:
     """The revisions in the code, newest first."""
-    return [each.revision for each in ScriptDirectory.from_config(_locations(service)).walk_revisions()]
+    return [each.revision for each in reversed(scripts(service))]
 
 
 async def with_owner(owner_url: str, work: Callable[[Connection], object]) -> None:

@@ -134,6 +134,23 @@ def _parsed(make: type[Message], value: Any) -> Any:
     return None if value is None else json_format.ParseDict(value, make(), ignore_unknown_fields=True)
 
 
+def _knowing(message: type[Message], make: Callable[..., Any]) -> Callable[..., Any]:
+    """Makes the message with no word of an enum that this version does not know: a newer one wrote it, and shares the
+    database during an upgrade.
+    """
+    enums = {field.name: field.enum_type.values_by_name for field in message.DESCRIPTOR.fields if field.enum_type}
+
+    def made(**values: Any) -> Any:
+        for name in enums.keys() & values.keys():
+            if isinstance(values[name], str) and values[name] not in enums[name]:
+                values[name] = None
+            elif isinstance(values[name], list):
+                values[name] = [word for word in values[name] if word in enums[name]]
+        return make(**values)
+
+    return made
+
+
 def _fill_map(target: Any, values: Mapping[str, Any] | None) -> None:
     for key, value in (values or {}).items():
         json_format.ParseDict(value, target[key], ignore_unknown_fields=True)
@@ -172,7 +189,7 @@ class Rendering:
                 render(row, _fitted, add)
             except (TypeError, ValueError):
                 del target[index:]
-                render(row, _parsed, add)
+                render(row, _parsed, _knowing(self._message, add))
 
     @cached_property
     def _render_row(self) -> _Render:
@@ -326,6 +343,6 @@ def _single(render: _Render, make: type[Message]) -> Callable[[Any], Message]:
             return render(source, _fitted, make)
         except (TypeError, ValueError):
             # JSON that the constructor does not take: the parser does, or says what is wrong.
-            return render(source, _parsed, make)
+            return render(source, _parsed, _knowing(make, make))
 
     return rendered

@@ -215,17 +215,17 @@ class Runtime:
 
     async def watch(self) -> None:
         """Keeps the gauges of what waits true, until cancelled."""
+        name = self.settings.service
         while True:
-            await asyncio.sleep(10)
-            name = self.settings.service
             try:
                 waits = await self.backlog()
             except Exception as fault:
                 log.warning("backlog.unknown", cause=repr(fault))
-                continue
-            telemetry.OUTBOX_ROWS.labels(name).set(waits["unpublished_events"])
-            telemetry.CONSUMER_ROWS.labels(name).set(waits["unhandled_events"])
-            telemetry.JOBS_DUE.labels(name).set(waits["due_jobs"])
+            else:
+                telemetry.OUTBOX_ROWS.labels(name).set(waits["unpublished_events"])
+                telemetry.CONSUMER_ROWS.labels(name).set(waits["unhandled_events"])
+                telemetry.JOBS_DUE.labels(name).set(waits["due_jobs"])
+            await asyncio.sleep(10)
 
 
 def _unique_keys(entities: list[type[Entity]]) -> dict[str, tuple[str, str]]:

@@ -201,13 +201,17 @@ def _recorded_span(method: str, metadata: Mapping[str, Any]) -> Iterator[Span]:
 
 @contextmanager
 def consumer_span(name: str, traceparents: Iterable[str]) -> Iterator[Span]:
-    """The span of one call of a handler, linked to the recorded traces that announced its events."""
-    links = []
-    for traceparent in traceparents:
-        if traceparent.endswith("1"):
-            origin = trace.get_current_span(propagate.extract({"traceparent": traceparent})).get_span_context()
-            links.append(trace.Link(origin))
-    with _tracer.start_as_current_span(name, kind=SpanKind.CONSUMER, links=links, **_SILENT) as span:
+    """The span of one call of a handler, in the recorded trace that announced its first event and linked to those of
+    the others.
+    """
+    recorded = [
+        trace.get_current_span(propagate.extract({"traceparent": traceparent})).get_span_context()
+        for traceparent in traceparents
+        if traceparent.endswith("1")
+    ]
+    above = trace.set_span_in_context(NonRecordingSpan(recorded[0])) if recorded else None
+    links = [trace.Link(other) for other in recorded[1:]]
+    with _tracer.start_as_current_span(name, above, SpanKind.CONSUMER, links=links, **_SILENT) as span:
         try:
             yield span
         except Exception as fault:

@@ -8,8 +8,9 @@ import json
 import os
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from joserfc import jwt
 from joserfc.errors import JoseError
@@ -29,13 +30,16 @@ class Signer:
 
     def __init__(self, service: str, keys_dir: Path) -> None:
         self.service = service
-        self._key = OKPKey.import_key(json.loads((keys_dir / f"{service}.private.jwk").read_text(encoding="utf-8")))
+        keys = _private_keys(keys_dir / f"{service}.private.jwk")
+        self._key, self._first = keys[0], keys[-1]
         self._cache: OrderedDict[Principal, tuple[float, str]] = OrderedDict()
 
     @property
     def secret(self) -> str:
-        """Private material from which other secrets of this service are derived; never shown."""
-        return str(self._key.as_dict(private=True)["d"])
+        """Private material from which other secrets of this service are derived; never shown. Links that customers
+        have and pages that callers turn outlive the key that signs, so it is that of the first key there was.
+        """
+        return str(self._first.as_dict(private=True)["d"])
 
     def token(self, principal: Principal) -> str:
         """An internal token that says who the principal is."""
@@ -96,6 +100,22 @@ class Verifier:
         return claims
 
 
+def fresh_key(kid: str) -> dict[str, object]:
+    """A new private key that signs under this id."""
+    return dict(OKPKey.generate_key("Ed25519", {"kid": kid, "use": "sig"}, private=True).as_dict(private=True))
+
+
+def public_half(key: Mapping[str, Any]) -> dict[str, object]:
+    """What others may know of a private key."""
+    return dict(OKPKey.import_key(dict(key)).as_dict(private=False))
+
+
+def _private_keys(path: Path) -> list[OKPKey]:
+    """A service's one key, or after a rotation the one that signs and the first there was."""
+    told = json.loads(path.read_text(encoding="utf-8"))
+    return [OKPKey.import_key(key) for key in told.get("keys", [told])]
+
+
 def make_keys(services: Sequence[str], folder: Path) -> None:
     """Writes the Ed25519 keys that are missing, `<service>.private.jwk` readable by its owner alone with the key id
     `<service>-1`, and all public halves to `jwks.json`; existing keys stay.
@@ -104,12 +124,9 @@ def make_keys(services: Sequence[str], folder: Path) -> None:
     public = []
     for service in services:
         path = folder / f"{service}.private.jwk"
-        if path.exists():
-            key = OKPKey.import_key(json.loads(path.read_text(encoding="utf-8")))
-        else:
-            key = OKPKey.generate_key("Ed25519", {"kid": f"{service}-1", "use": "sig"}, private=True)
-            _write_private(path, json.dumps(key.as_dict(private=True)))
-        public.append(key.as_dict(private=False))
+        if not path.exists():
+            _write_private(path, json.dumps(fresh_key(f"{service}-1")))
+        public.append(_private_keys(path)[0].as_dict(private=False))
     _write_private(folder / "jwks.json", json.dumps({"keys": public}, indent=2))
 
 

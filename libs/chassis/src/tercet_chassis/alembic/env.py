@@ -45,6 +45,7 @@ def run(connection: Connection) -> None:
         process_revision_directives=add_fences,
         transaction_per_migration=True,
         app_role=context.config.attributes["app_role"],
+        on_version_apply=context.config.attributes.get("watchers", ()),
     )
     connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": _LOCK})
     connection.execute(text("SET lock_timeout = '5s'"))
