@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from tercet_local.cli import check, demo, events, export, imports, local, secrets, service, session, tenant
+from tercet_local.cli import backup, check, demo, events, export, imports, local, secrets, service, session, tenant
 from tercet_local.cli.output import fail
 from tercet_local.errors import LocalError
 
@@ -18,7 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (local, demo, tenant, session, check, imports, export, events, service, secrets):
+for group in (local, backup, demo, tenant, session, check, imports, export, events, service, secrets):
     group.register(app)
 
 
