@@ -21,6 +21,8 @@ from tercet_backup.errors import CommitsNotHeld
 from tercet_chassis.database import COMMIT_GATE
 
 Connections = Mapping[str, "asyncpg.Connection[Any]"]
+_SHUT = f"SELECT pg_advisory_lock({COMMIT_GATE})"
+_OPEN = f"SELECT pg_advisory_unlock({COMMIT_GATE})"
 _ATTEMPTS = 5
 _PAUSE_SECONDS = 1.0
 # Longer than this nobody's commit waits: for the gates to shut, and for us when we are cut off while they are.
@@ -45,9 +47,7 @@ async def cut(gates: Connections, readers: Connections) -> Cut:
         times = await _each({name: reader.fetchval("SELECT clock_timestamp()") for name, reader in readers.items()})
     finally:
         # Whoever cannot say that the gate was shut until now has lost it in between.
-        held = await _each(
-            {name: gate.fetchval(f"SELECT pg_advisory_unlock({COMMIT_GATE})") for name, gate in gates.items()}
-        )
+        held = await _each({name: gate.fetchval(_OPEN) for name, gate in gates.items()})
     if not all(held.values()):
         raise CommitsNotHeld("a gate opened by itself")
     return Cut(max(times.values()), time.monotonic() - began)
@@ -58,7 +58,7 @@ async def _shut(gates: Connections) -> float:
     for _ in range(_ATTEMPTS):
         began = time.monotonic()
         try:
-            await _each({name: gate.execute(f"SELECT pg_advisory_lock({COMMIT_GATE})") for name, gate in gates.items()})
+            await _each({name: gate.execute(_SHUT) for name, gate in gates.items()})
             return began
         except asyncpg.LockNotAvailableError as busy:
             cause = str(busy)

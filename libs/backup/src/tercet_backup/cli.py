@@ -9,9 +9,10 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, TypeVar
 from uuid import UUID
 
 import asyncpg
@@ -27,6 +28,7 @@ from tercet_backup.restore import restore
 from tercet_chassis.ids import new_id
 from tercet_chassis.settings import Settings
 
+T = TypeVar("T")
 log = structlog.get_logger(__name__)
 _NAMED = re.compile(r"tercet-\d{8}T\d{6}Z\.tar")
 
@@ -35,8 +37,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Runs a command; a refusal is printed and ends with exit code 1."""
     options = _parser().parse_args(arguments)
     try:
-        with asyncio.Runner() as runner:
-            runner.run(_until_told_to_end(options))
+        if options.command == "dump":
+            _dump(options.out, options.keep)
+        elif options.command == "verify":
+            _say(_verified(options.archive).manifest)
+        else:
+            _restore(options)
     except BackupRefused as refusal:
         sys.exit(str(refusal))
     except (KeyboardInterrupt, asyncio.CancelledError):
@@ -62,28 +68,21 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-async def _until_told_to_end(options: argparse.Namespace) -> None:
-    task = asyncio.current_task()
-    if task is not None:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    if options.command == "dump":
-        await _dump(options.out, options.keep)
-    elif options.command == "verify":
-        archive = await asyncio.to_thread(Archive, options.archive)
-        await asyncio.to_thread(archive.verify)
-        _say(archive.manifest)
-    else:
-        await _restore(options)
+async def _until_told_to_end(work: Coroutine[Any, Any, T]) -> T:
+    """SIGTERM ends the work as Ctrl-C does: what it began is taken back."""
+    task = asyncio.ensure_future(work)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await task
 
 
-async def _dump(out: Path, keep: int) -> None:
-    began = datetime.now(UTC)
+def _dump(out: Path, keep: int) -> None:
     in_folder = out.is_dir()
-    file = out / f"tercet-{began:%Y%m%dT%H%M%SZ}.tar" if in_folder else out
+    file = out / f"tercet-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.tar" if in_folder else out
     backup_id = new_id()
     settings = _surroundings()
     prints = prints_of(settings.keys_dir, settings.encryption_keys, str(backup_id))
-    manifest = await dump(_databases(os.environ), file, prints, UUID(str(backup_id)))
+    work = dump(_databases(os.environ), file, prints, UUID(str(backup_id)))
+    manifest = asyncio.run(_until_told_to_end(work))
     log.info("backup.written", file=str(file), bytes=file.stat().st_size)
     _say(manifest)
     if in_folder and keep > 0:
@@ -92,30 +91,34 @@ async def _dump(out: Path, keep: int) -> None:
             log.info("backup.removed", file=str(old))
 
 
-async def _restore(options: argparse.Namespace) -> None:
+def _verified(path: Path) -> Archive:
+    archive = Archive(path)
+    archive.verify()
+    return archive
+
+
+def _restore(options: argparse.Namespace) -> None:
     settings = _surroundings()
-    archive = await asyncio.to_thread(Archive, options.archive)
-    if not options.verified:
-        await asyncio.to_thread(archive.verify)
+    archive = Archive(options.archive) if options.verified else _verified(options.archive)
 
     def told(table: str, count: int) -> None:
         if options.progress:
             print(json.dumps({"table": table, "bytes": count}), flush=True)  # noqa: T201
 
+    work = restore(
+        archive,
+        settings,
+        replace=options.replace,
+        accept_other_keys=options.accept_other_keys,
+        streams=not options.without_streams,
+        told=told,
+    )
     try:
-        done = await restore(
-            archive,
-            settings,
-            replace=options.replace,
-            accept_other_keys=options.accept_other_keys,
-            streams=not options.without_streams,
-            told=told,
-        )
+        done = asyncio.run(_until_told_to_end(work))
     except (OSError, DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError) as lost:
         raise DatabaseLost(f"{type(lost).__name__}: {lost}") from lost
-    log.info(
-        "restore.done" if done else "restore.done_before", service=settings.service, backup=archive.manifest.backup_id
-    )
+    said = "restore.done" if done else "restore.done_before"
+    log.info(said, service=settings.service, backup=archive.manifest.backup_id)
 
 
 def _surroundings() -> Settings:

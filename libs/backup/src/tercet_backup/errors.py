@@ -89,8 +89,8 @@ class ServiceMissing(BackupRefused):
 class NotEmpty(BackupRefused):
     def __init__(self, service: str, table: str) -> None:
         super().__init__(
-            f"The database of {service} holds data already (in {table}). Restore into an empty system, or say --replace "
-            "to throw away what is there."
+            f"The database of {service} holds data already (in {table}). Restore into an empty system, or say "
+            "--replace to throw away what is there."
         )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 from nats.errors import Error as NatsError
 from nats.js.errors import NotFoundError
-from sqlalchemy import pool, text
+from sqlalchemy import Connection, pool, text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from tercet_backup.archive import Archive
@@ -37,6 +37,7 @@ from tercet_chassis.service import Service
 from tercet_chassis.settings import Settings
 
 log = structlog.get_logger(__name__)
+_ALONE = text("SELECT pg_try_advisory_xact_lock(:lock)")
 _NATS_SECONDS = 30.0
 Told = Callable[[str, int], None]
 
@@ -73,22 +74,22 @@ async def restore(
     service = service_of(name)
     if part.revision not in migrations.revisions(service):
         raise ArchiveOfNewerVersion(name, part.revision, manifest.version)
+
+    def migrated(connection: Connection, to: str) -> None:
+        migrations.upgrade_within(service, settings.database_url, connection, to)
+
     engine = create_async_engine(async_url(settings.database_owner_url), poolclass=pool.NullPool)
     try:
         async with engine.connect() as connection:
             # As the service itself would hold it: whoever has it first keeps the other out.
-            if not (
-                await connection.execute(text("SELECT pg_try_advisory_xact_lock(:lock)"), {"lock": RELAY_LOCK})
-            ).scalar():
+            if not (await connection.execute(_ALONE, {"lock": RELAY_LOCK})).scalar():
                 raise ServiceRuns(name)
             if not await _make_room(connection, manifest, name, replace=replace):
                 return False
-            await connection.run_sync(
-                lambda c: migrations.upgrade_within(service, settings.database_url, c, part.revision)
-            )
+            await connection.run_sync(migrated, part.revision)
             await _fill(connection, archive, name, part, told)
             await settle(connection, manifest)
-            await connection.run_sync(lambda c: migrations.upgrade_within(service, settings.database_url, c))
+            await connection.run_sync(migrated, "head")
             if streams:
                 await _empty_stream(settings)
             await connection.commit()

@@ -12,7 +12,8 @@ from tercet_backup.manifest import Manifest
 _RECENT = "10 minutes"
 _STATEMENTS = (
     # Streams are not in a backup. All events that are kept are published once more; whoever has one's mark skips it.
-    f"UPDATE outbox SET publish_time = NULL, bulk = bulk OR publish_time < CAST(:position AS timestamptz) - interval '{_RECENT}'"
+    "UPDATE outbox SET publish_time = NULL,"
+    f" bulk = bulk OR publish_time < CAST(:position AS timestamptz) - interval '{_RECENT}'"
     " WHERE publish_time IS NOT NULL",
     # Marks are forgotten after thirty days, events that are published now are kept for fourteen: the marks of events
     # that are told once more must outlive them, however old the backup is.

@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import shutil
-import subprocess
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
 import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from tercet_backup import Archive, BackupRefused, Manifest, dump, prints_of
-from tercet_chassis.ids import new_id
 from tercet_local.cli.local import Data
 from tercet_local.cli.output import AsJson, console, errors, show_json
 from tercet_local.cli.service import surroundings_of
 from tercet_local.errors import LocalError
 from tercet_local.folder import DEFAULT, DataFolder
 from tercet_local.provisioning import SERVICES
-from tercet_local.services import ALL, Surroundings
+from tercet_local.restoring import restore_all
 
-_ALREADY = ("--verified", "--without-streams", "--progress")
+if TYPE_CHECKING:
+    from tercet_backup.manifest import Manifest
+
 _COLUMNS = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
 
 
@@ -45,6 +40,13 @@ def backup(
 
     Keys are not in it: keep `keys` and `secrets` of the data folder apart from backups. Ctrl-C leaves nothing behind.
     """
+    if not (data / "keys").exists():
+        raise LocalError(f"There is no system in {data}; name its folder with --data.")
+    # A second of imports, which no other command needs to wait for.
+    from tercet_backup.dump import dump
+    from tercet_backup.keys import prints_of
+    from tercet_chassis.ids import new_id
+
     with _told_plainly(), surroundings_of(data) as around, _progress() as progress:
         backup_id = new_id()
         prints = prints_of(around.folder.keys, around.encryption_keys, str(backup_id))
@@ -83,66 +85,22 @@ def restore(
             f"{folder.path} has no keys. Put `keys` and `secrets` there, which you keep apart from backups, or say "
             "--accept-other-keys when they are lost for good."
         )
+    from tercet_backup.archive import Archive
+
     options = [*(["--replace"] if replace else []), *(["--accept-other-keys"] if accept_other_keys else [])]
     with _told_plainly(), _progress() as progress:
         archive = Archive(file)
         manifest = archive.manifest
         bar = progress.add_task("verifying", total=manifest.size)
         archive.verify(lambda _, __, count: progress.advance(bar, count))
-        progress.remove_task(bar)
         archive.close()
+        progress.remove_task(bar)
         with surroundings_of(data) as around:
-            _restore_all(around, file, manifest, options, progress)
+            bars = {name: progress.add_task(name, total=part.size) for name, part in manifest.services.items()}
+            restore_all(
+                around, file, manifest.backup_id, options, lambda name, count: progress.advance(bars[name], count)
+            )
     _show(manifest, file, as_json)
-
-
-def _restore_all(
-    around: Surroundings, file: Path, manifest: Manifest, options: Sequence[str], progress: Progress
-) -> None:
-    folder = around.folder
-    begun_before = folder.restoring
-    # Until all five are done nothing may start on them.
-    folder.begin_restore(manifest.backup_id)
-    changed = False
-    try:
-        for service in ALL:
-            bar = progress.add_task(service.name, total=manifest.services[service.name].size)
-            _restore_one(service.name, around, file, options, partial(progress.advance, bar))
-            changed = True
-        # Streams hold events of another past; what consumers have not taken is published again from the outboxes.
-        shutil.rmtree(folder.nats, ignore_errors=True)
-        folder.end_restore()
-    except BaseException:
-        if not changed and begun_before is None:
-            folder.end_restore()
-        raise
-
-
-def _restore_one(
-    service: str, around: Surroundings, file: Path, options: Sequence[str], advance: Callable[[int], None]
-) -> None:
-    """Runs the restore in a process of its own, which knows the service's migrations as this one does not."""
-    command = [sys.executable, "-m", "tercet_backup", "restore", str(file.absolute()), *_ALREADY, *options]
-    child = subprocess.Popen(
-        command,
-        env=around.migrating_environment(service),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert child.stdout is not None
-        for line in child.stdout:
-            if line.startswith("{"):
-                advance(int(json.loads(line)["bytes"]))
-        _, said = child.communicate()
-    except BaseException:
-        # What it had begun PostgreSQL takes back.
-        child.kill()
-        child.wait()
-        raise
-    if child.returncode != 0:
-        raise LocalError(said.strip() or f"The restore of {service} ended with exit code {child.returncode}.")
 
 
 def _show(manifest: Manifest, file: Path, as_json: bool) -> None:
@@ -165,6 +123,8 @@ def _show(manifest: Manifest, file: Path, as_json: bool) -> None:
 
 @contextmanager
 def _told_plainly() -> Iterator[None]:
+    from tercet_backup.errors import BackupRefused
+
     try:
         yield
     except BackupRefused as refusal:
