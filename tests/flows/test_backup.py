@@ -130,8 +130,6 @@ async def told_of_leads(system: System, company: Company) -> float:
     counts = []
     for service, table in (("marketing", "facts WHERE kind = 'touch' AND"), ("leads", "leads WHERE")):
         connection = await asyncpg.connect(info.owner_dsn(service))
-        counts.append(
-            await connection.fetchval(f"SELECT count(*) FROM {table} tenant_id = $1", company.tenant_id)
-        )
+        counts.append(await connection.fetchval(f"SELECT count(*) FROM {table} tenant_id = $1", company.tenant_id))
         await connection.close()
     return counts[0] / counts[1]
