@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import asyncpg
 
@@ -27,3 +31,27 @@ async def back_up(servers: Servers, keys: Path, out: Path) -> Manifest:
     backup_id = new_id()
     databases = {service.name: servers.owner_dsn(service.name) for service in ALL}
     return await dump(databases, out, prints_of(keys, {}, str(backup_id)), backup_id)
+
+
+@dataclass(frozen=True)
+class Scratch:
+    """A database of the test's own, with the roles of a service."""
+
+    owner: str
+    app: str
+
+
+@asynccontextmanager
+async def scratch(servers: Servers, service: str) -> AsyncIterator[Scratch]:
+    """An empty database as a service is given one."""
+    name = f"t{new_id().hex}"
+    superuser = await asyncpg.connect(servers.superuser_dsn)
+    owner, app = (urlsplit(dsn) for dsn in (servers.owner_dsn(service), servers.app_dsn(service)))
+    await superuser.execute(f'CREATE DATABASE "{name}" OWNER "{owner.username}"')
+    inside = await asyncpg.connect(servers.superuser_dsn, database=name)
+    await inside.execute("CREATE EXTENSION pg_trgm; CREATE EXTENSION btree_gin")
+    await inside.execute(f'ALTER SCHEMA public OWNER TO "{owner.username}"')
+    await inside.close()
+    yield Scratch(owner._replace(path=f"/{name}").geturl(), app._replace(path=f"/{name}").geturl())
+    await superuser.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    await superuser.close()

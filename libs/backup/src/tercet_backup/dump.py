@@ -19,9 +19,9 @@ from tercet_backup.errors import ArchiveNotWritten, BackupRuns, DatabaseLost, Da
 from tercet_backup.keys import KeyPrints
 from tercet_backup.manifest import Manifest, ServicePart, TablePart
 
-_ONE_BACKUP = 7_300_006
+ONE_BACKUP = 7_300_006
 # How text looks must not depend on how a database is set.
-_SETTINGS = {
+SETTINGS = {
     "application_name": "tercet-backup",
     "timezone": "UTC",
     "datestyle": "ISO",
@@ -34,7 +34,7 @@ _SETTINGS = {
 }
 REVISION_TABLE = "alembic_version"
 TABLES = """
-SELECT c.relname AS name, pg_table_size(c.oid) AS size, array_agg(a.attname::text ORDER BY a.attnum) AS columns
+SELECT c.relname AS name, array_agg(a.attname::text ORDER BY a.attnum) AS columns
 FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
 WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
   AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
@@ -50,8 +50,8 @@ SELECT (SELECT version_num FROM alembic_version) AS revision, current_setting('s
   (SELECT count(*) FROM outbox WHERE publish_time IS NULL) AS outbox_unpublished_count,
   (SELECT count(*) FROM inbox) AS inbox_count
 """
-# Told of each table: service, table, bytes that it takes in the database, bytes of text so far.
-Told = Callable[[str, str, int, int], None]
+# Told of each table: service, table, bytes of text so far.
+Told = Callable[[str, str, int], None]
 Tables = dict[str, list[str]]
 
 
@@ -74,16 +74,16 @@ async def dump(
 async def _dump(databases: Mapping[str, str], out: Path, prints: KeyPrints, backup_id: UUID, told: Told) -> Manifest:
     async with AsyncExitStack() as stack:
         readers, tables = {}, {}
-        first = await stack.enter_async_context(_connected(next(iter(databases)), databases, _SETTINGS))
-        if not await first.fetchval("SELECT pg_try_advisory_lock($1::bigint)", _ONE_BACKUP):
+        first = await stack.enter_async_context(_connected(next(iter(databases)), databases, SETTINGS))
+        if not await first.fetchval("SELECT pg_try_advisory_lock($1::bigint)", ONE_BACKUP):
             raise BackupRuns
         archive = stack.enter_context(ArchiveWriter(out))
         for service in databases:
-            readers[service] = await stack.enter_async_context(_connected(service, databases, _SETTINGS))
+            readers[service] = await stack.enter_async_context(_connected(service, databases, SETTINGS))
             tables[service] = await _begin(service, readers[service])
         async with AsyncExitStack() as shut:
             gates = {
-                service: await shut.enter_async_context(_connected(service, databases, _SETTINGS | GATE_SETTINGS))
+                service: await shut.enter_async_context(_connected(service, databases, SETTINGS | GATE_SETTINGS))
                 for service in databases
             }
             moment = await cut(gates, readers)
@@ -92,12 +92,11 @@ async def _dump(databases: Mapping[str, str], out: Path, prints: KeyPrints, back
             if await _tables(reader) != tables[service]:
                 raise SchemaMoved(service)
             parts[service] = await _part(reader)
-        sizes = {service: await _sizes(reader) for service, reader in readers.items()}
         tenants = max([await reader.fetchval("SELECT count(*) FROM known_tenants") for reader in readers.values()])
         for service, reader in readers.items():
             for table, columns in tables[service].items():
                 if table != REVISION_TABLE:
-                    on = partial(told, service, table, sizes[service][table])
+                    on = partial(told, service, table)
                     writer = TableWriter(archive, service, table)
                     parts[service].tables[table] = await _table(reader, table, columns, writer, on)
             await reader.execute("COMMIT")
@@ -146,10 +145,6 @@ async def _begin(service: str, reader: asyncpg.Connection[Any]) -> Tables:
 
 async def _tables(reader: asyncpg.Connection[Any]) -> Tables:
     return {row["name"]: list(row["columns"]) for row in await reader.fetch(TABLES)}
-
-
-async def _sizes(reader: asyncpg.Connection[Any]) -> dict[str, int]:
-    return {row["name"]: int(row["size"]) for row in await reader.fetch(TABLES)}
 
 
 async def _part(reader: asyncpg.Connection[Any]) -> ServicePart:

@@ -54,7 +54,7 @@ def backup(
         bars = {service: progress.add_task(service, total=None) for service in SERVICES}
         done: dict[tuple[str, str], int] = {}
 
-        def told(service: str, table: str, _: int, count: int) -> None:
+        def told(service: str, table: str, count: int) -> None:
             progress.advance(bars[service], count - done.get((service, table), 0))
             done[service, table] = count
 
