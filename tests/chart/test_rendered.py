@@ -173,7 +173,12 @@ def test_network_policies_deny_all_but_calls_between_services(examples: dict[str
     assert allowed == {(caller, called) for caller in SERVICES for called in SERVICES if caller != called}
     stores = {name: policies[f"tercet-{name}"]["ingress"] for name in ("nats",)}
     (clients, *_) = stores["nats"]
-    assert set(clients["from"][0]["podSelector"]["matchExpressions"][0]["values"]) == {*SERVICES, "migrations"}
+    assert set(clients["from"][0]["podSelector"]["matchExpressions"][0]["values"]) == {
+        *SERVICES,
+        "migrations",
+        "backup",
+        "restore",
+    }
 
 
 def test_autoscaling_leaves_the_number_of_pods_alone() -> None:
