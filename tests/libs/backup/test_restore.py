@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -232,3 +234,37 @@ async def test_a_migration_and_a_backup_do_not_mix(
         with pytest.raises(SchemaMoved):
             await written(filled, tmp_path / "a.tar", keys)
         await connection.execute("ROLLBACK")
+
+
+async def test_a_job_writes_an_archive_and_keeps_the_newest(filled: Scratch, keys: Path, tmp_path: Path) -> None:
+    databases, out = tmp_path / "databases", tmp_path / "out"
+    for folder in (databases, out):
+        folder.mkdir()
+    (databases / "gateway").write_text(filled.owner + "\n")
+    for name in ("tercet-20200101T000000Z.tar", "mine.tar"):
+        (out / name).touch()
+    given = {
+        "TERCET_BACKUP_DATABASES_DIR": str(databases),
+        "TERCET_KEYS_DIR": str(keys),
+        "TERCET_ENCRYPTION_KEYS": "first=" + KEYS["first"],
+    }
+
+    async def ran(*arguments: str, **environment: str) -> tuple[int, str]:
+        child = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "tercet_backup", *arguments),
+            env={**os.environ, **environment},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        said, _ = await child.communicate()
+        return child.returncode or 0, said.decode()
+
+    code, said = await ran("dump", str(out), "--keep", "1", **given)
+    assert code == 0, said
+    (made,) = {file.name for file in out.iterdir()} - {"mine.tar"}
+    assert made > "tercet-20200101T000000Z.tar"
+    assert set(Archive(out / made).manifest.services) == {"gateway"}
+    code, said = await ran("dump", str(out), TERCET_KEYS_DIR=str(keys))
+    assert (code, "TERCET_BACKUP_DATABASES_DIR" in said) == (1, True)
+    code, said = await ran("verify", str(out / "mine.tar"))
+    assert (code, "no whole backup" in said) == (1, True)
