@@ -24,7 +24,6 @@ from tercet_backup.dump import dump
 from tercet_backup.errors import BackupRefused, DatabaseLost, NothingToDump
 from tercet_backup.keys import prints_of
 from tercet_backup.manifest import Manifest
-from tercet_backup.restore import restore
 from tercet_chassis.ids import new_id
 from tercet_chassis.settings import Settings
 
@@ -98,6 +97,9 @@ def _verified(path: Path) -> Archive:
 
 
 def _restore(options: argparse.Namespace) -> None:
+    # Half a second of imports, which only this command needs.
+    from tercet_backup.restore import restore
+
     settings = _surroundings()
     archive = Archive(options.archive) if options.verified else _verified(options.archive)
 
