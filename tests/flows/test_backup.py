@@ -14,9 +14,9 @@ import asyncpg
 import httpx2
 
 from support.backup import back_up
-from support.gateway import Company
+from support.gateway import PASSWORD, Company
 from support.leads import mobile, person
-from support.rest import PASSWORD, Person, signed_in
+from support.rest import Person, signed_in
 from support.servers import Servers
 from support.system import System
 from tercet_chassis.testing import Together, eventually
@@ -132,4 +132,4 @@ async def told_of_leads(system: System, company: Company) -> float:
         connection = await asyncpg.connect(info.owner_dsn(service))
         counts.append(await connection.fetchval(f"SELECT count(*) FROM {table} tenant_id = $1", company.tenant_id))
         await connection.close()
-    return counts[0] / counts[1]
+    return float(counts[0] / counts[1])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -42,6 +43,10 @@ async def connections(servers: Servers, **settings: str) -> Connections:
     return {name: await asyncpg.connect(servers.owner_dsn(name), server_settings=settings) for name in ROUND}
 
 
+def longer_than(done: list[int], count: int) -> bool:
+    return len(done) > count
+
+
 async def ended(*groups: Connections) -> None:
     for group in groups:
         for connection in group.values():
@@ -67,7 +72,7 @@ async def test_no_effect_is_without_its_cause(houses: dict[str, Database], serve
     try:
         for _ in range(20):
             count = len(done)
-            await eventually(lambda count=count: len(done) > count)
+            await eventually(partial(longer_than, done, count))
             for reader in readers.values():
                 await reader.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             acknowledged = set(done)
