@@ -39,6 +39,8 @@ def pods(found: list[Manifest]) -> Iterator[tuple[str, dict[str, Any]]]:
             yield name, each["spec"]
         elif each["kind"] in ("Deployment", "StatefulSet", "Job"):
             yield name, each["spec"]["template"]["spec"]
+        elif each["kind"] == "CronJob":
+            yield name, each["spec"]["jobTemplate"]["spec"]["template"]["spec"]
 
 
 def containers(found: list[Manifest]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -169,7 +171,12 @@ def test_network_policies_deny_all_but_calls_between_services(examples: dict[str
     assert allowed == {(caller, called) for caller in SERVICES for called in SERVICES if caller != called}
     stores = {name: policies[f"tercet-{name}"]["ingress"] for name in ("nats",)}
     (clients, *_) = stores["nats"]
-    assert set(clients["from"][0]["podSelector"]["matchExpressions"][0]["values"]) == {*SERVICES, "migrations"}
+    assert set(clients["from"][0]["podSelector"]["matchExpressions"][0]["values"]) == {
+        *SERVICES,
+        "migrations",
+        "backup",
+        "restore",
+    }
 
 
 def test_autoscaling_leaves_the_number_of_pods_alone() -> None:
@@ -231,3 +238,40 @@ def test_every_value_is_told_of() -> None:
     told = (CHART / "README.md").read_text(encoding="utf-8")
     for name in yaml.safe_load((CHART / "values.yaml").read_text(encoding="utf-8")):
         assert f"`{name}" in told, name
+
+
+def test_backups_and_restores_have_what_they_need_and_nothing_runs_meanwhile() -> None:
+    assert not [each for each in manifests() if each["kind"] in ("CronJob", "PersistentVolumeClaim")], "asked for"
+    by_night = manifests("--set", "backup.enabled=true,backup.keep=3")
+    (claim,) = of_kind(by_night, "PersistentVolumeClaim")
+    assert claim["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
+    (cron,) = of_kind(by_night, "CronJob")
+    assert (cron["spec"]["concurrencyPolicy"], cron["spec"]["suspend"]) == ("Forbid", False)
+    (container,) = cron["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    assert container["args"] == ["dump", "/backups", "--keep", "3"]
+    own = manifests("--set", "backup.enabled=true,backup.existingClaim=kept")
+    assert not of_kind(own, "PersistentVolumeClaim")
+
+    restoring = manifests(
+        *("--set", "restore.archive=tercet-20260101T020000Z.tar,restore.replace=true"),
+        *("--set", "defaults.autoscaling.mode=hpa,backup.enabled=true"),
+    )
+    assert {each["spec"]["replicas"] for each in of_kind(restoring, "Deployment")} == {0}
+    assert not of_kind(restoring, "HorizontalPodAutoscaler")
+    (job,) = of_kind(restoring, "Job")
+    assert of_kind(restoring, "CronJob")[0]["spec"]["suspend"] is True
+    pod = job["spec"]["template"]["spec"]
+    steps = [*pod["initContainers"], *pod["containers"]]
+    assert [step["name"] for step in steps] == [step["image"].partition("tercet-")[2].split(":")[0] for step in steps]
+    assert {step["name"] for step in steps} == set(SERVICES)
+    assert {step["args"][1] for step in steps} == {"/backups/tercet-20260101T020000Z.tar"}
+    assert all("--replace" in step["args"] for step in steps)
+    assert ["--verified" in step["args"] for step in steps] == [False, True, True, True, True]
+    allowed = of_kind(restoring, "NetworkPolicy")
+    assert {"tercet-backup", "tercet-restore"} <= {each["metadata"]["name"] for each in allowed}
+    for found in (by_night, own, restoring):
+        for each in found:
+            if each["apiVersion"].partition("/")[0] not in OPTIONAL:
+                kubernetes_validate.validate(each, "1.34", strict=True)
+    refusal = helm("template", "tercet", str(CHART), "--set", "restore.archive=../etc/passwd")
+    assert refusal.returncode != 0

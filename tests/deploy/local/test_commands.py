@@ -70,3 +70,18 @@ def test_a_folder_without_rights_is_refused_in_one_line() -> None:
     assert said.returncode == 1
     assert said.stderr.startswith("error:")
     assert "Traceback" not in said.stderr
+
+
+def test_a_restore_asks_for_keys_and_a_half_one_is_not_started(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    said = tercet("restore", str(tmp_path / "none.tar"), "--data", str(folder))
+    assert (said.returncode, "Put `keys` and `secrets` there" in said.stderr) == (1, True)
+    (folder / "keys").mkdir(parents=True)
+    (folder / "keys" / "jwks.json").touch()
+    said = tercet("restore", str(tmp_path / "none.tar"), "--data", str(folder))
+    assert (said.returncode, "is no whole backup" in said.stderr) == (1, True)
+    (folder / "restoring").touch()
+    said = tercet("up", "--data", str(folder))
+    assert (said.returncode, "Run the same `tercet restore` again" in said.stderr) == (1, True)
+    said = tercet("backup", str(tmp_path / "a.tar"), "--data", str(tmp_path / "nothing"))
+    assert (said.returncode, "There is no system in" in said.stderr) == (1, True)

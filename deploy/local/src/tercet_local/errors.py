@@ -18,6 +18,14 @@ class AlreadyRunning(LocalError):
         self.pid = pid
 
 
+class RestoreUnfinished(LocalError):
+    def __init__(self, folder: Path) -> None:
+        super().__init__(
+            f"A restore into {folder} has not come to its end, so not all services hold the same moment. Run the same "
+            f"`tercet restore` again; it goes on where it stopped."
+        )
+
+
 class PortTaken(LocalError):
     def __init__(self, port: int, wanted_by: str) -> None:
         super().__init__(

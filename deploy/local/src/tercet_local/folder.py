@@ -66,6 +66,20 @@ class DataFolder:
         except FileNotFoundError:
             return write_private(path, secrets.token_urlsafe(24)).strip()
 
+    @property
+    def restoring(self) -> str | None:
+        """The backup whose restore has begun and not ended."""
+        path = self.path / "restoring"
+        return path.read_text().strip() if path.exists() else None
+
+    def begin_restore(self, backup_id: str) -> None:
+        """Nothing may start on the folder until the restore has ended."""
+        write_private(self.path / "restoring", backup_id + "\n")
+
+    def end_restore(self) -> None:
+        """The folder is whole again."""
+        (self.path / "restoring").unlink(missing_ok=True)
+
     def lock(self) -> None:
         """Take the folder for this process until it ends. Refused while another process holds it."""
         descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -64,6 +64,11 @@ class Surroundings:
     names: Sequence[str]
     log_level: str = "INFO"
 
+    @property
+    def encryption_keys(self) -> dict[str, str]:
+        """What seals secrets at rest."""
+        return {"local-1": self.folder.secret("encryption")}
+
     def grpc_address(self, service: str) -> str:
         return f"{ports.HOST}:{self.ports[service]}"
 
@@ -87,7 +92,7 @@ class Surroundings:
             "TERCET_LOG_LEVEL": self.log_level,
         }
         if service in ("gateway", "marketing"):
-            environment["TERCET_ENCRYPTION_KEYS"] = f"local-1={self.folder.secret('encryption')}"
+            environment["TERCET_ENCRYPTION_KEYS"] = ",".join("=".join(pair) for pair in self.encryption_keys.items())
         if service in ("marketing", "service-desk"):
             environment.setdefault("TERCET_PUBLIC_URL", f"http://{ports.HOST}:{self.ports['http']}")
         if service == "gateway":

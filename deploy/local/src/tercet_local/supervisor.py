@@ -10,7 +10,7 @@ import subprocess
 import time
 from collections.abc import Callable, Sequence
 
-from tercet_local.errors import LocalError, MigrationFailed, StartFailed
+from tercet_local.errors import LocalError, MigrationFailed, RestoreUnfinished, StartFailed
 from tercet_local.folder import DataFolder
 from tercet_local.keys import ensure_keys
 from tercet_local.logs import LogFile
@@ -71,6 +71,8 @@ class Supervisor:
         for service in self._services:
             service.check_installed()
         self._folder.prepare()
+        if self._folder.restoring is not None:
+            raise RestoreUnfinished(self._folder.path)
         self._folder.lock()
         try:
             await self._start()

@@ -33,6 +33,7 @@ from tercet_chassis.service import Service
 
 log = structlog.get_logger(__name__)
 _FIRST = "0001"
+LOCK = 7_300_003
 
 
 @Operations.register_operation("fence")
@@ -238,9 +239,22 @@ def upgrade_connection(
         log.info("migrations.database_is_newer", service=service.name)
         return
     (command.downgrade if to == "base" else command.upgrade)(config, to)
-    # Serving pods look whether they may begin, with their own role.
     if to != "base":
-        connection.exec_driver_sql(f'GRANT SELECT ON alembic_version TO "{config.attributes["app_role"]}"')
+        _show_revision(config, connection)
+
+
+def upgrade_within(service: Service, app_url: str, connection: Connection, to: str = "head") -> None:
+    """Migrates in the caller's transaction, which keeps all of it or nothing."""
+    connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+    config = _config(service, app_url, connection)
+    config.attributes["within"] = True
+    command.upgrade(config, to)
+    _show_revision(config, connection)
+
+
+def _show_revision(config: Config, connection: Connection) -> None:
+    # Serving pods look whether they may begin, with their own role.
+    connection.exec_driver_sql(f'GRANT SELECT ON alembic_version TO "{config.attributes["app_role"]}"')
 
 
 def _is_newer(config: Config, connection: Connection) -> bool:

@@ -29,7 +29,7 @@ POLL = 0.25
 KEEP = timedelta(days=7)
 # JetStream acknowledges before it has synced to disk: after it was away, what it took last is published once more.
 UNSURE = timedelta(minutes=2)
-_LOCK = 7_300_001
+RELAY_LOCK = 7_300_001
 # Commits that follow each other so closely are published together; one after a pause waits for nobody.
 GATHER = 0.02
 # After each batch of what was told in bulk the next one waits so many seconds: while more is being written, and after.
@@ -76,7 +76,7 @@ class Relay:
         # lead for a moment, the stream drops what it has already.
         async with self._runtime.database.engine.connect() as raw:
             connection = await raw.execution_options(isolation_level="AUTOCOMMIT")
-            while not (await connection.execute(select(func.pg_try_advisory_lock(_LOCK)))).scalar():
+            while not (await connection.execute(select(func.pg_try_advisory_lock(RELAY_LOCK)))).scalar():
                 await asyncio.sleep(1.0)
             try:
                 await self._runtime.broker.ensure_stream(self._runtime.settings.service)

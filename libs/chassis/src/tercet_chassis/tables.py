@@ -276,6 +276,15 @@ business_clock = Table(
     "business_clock", metadata, Column("id", Integer, primary_key=True), _time("virtual_time", nullable=True)
 )
 
+# The backups that this database was made from.
+restores = Table(
+    "restores",
+    metadata,
+    Column("backup_id", UUID, primary_key=True),
+    _time("position_time"),
+    _time("restore_time", default=True),
+)
+
 # Who an identity is held to be must not change between a row's insert and its commit. Both sides take a lock of the
 # identity's bucket, the mover alone and the others together, and only then look: each statement of such a function sees
 # what was committed before it.

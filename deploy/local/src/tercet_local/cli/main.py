@@ -6,7 +6,20 @@ import sys
 
 import typer
 
-from tercet_local.cli import check, demo, events, export, imports, local, rotation, secrets, service, session, tenant
+from tercet_local.cli import (
+    backup,
+    check,
+    demo,
+    events,
+    export,
+    imports,
+    local,
+    rotation,
+    secrets,
+    service,
+    session,
+    tenant,
+)
 from tercet_local.cli.output import fail
 from tercet_local.errors import LocalError
 
@@ -18,7 +31,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (local, demo, tenant, session, check, imports, export, events, service, secrets, rotation):
+from tercet_local.cli import (
+    backup,
+    check,
+    demo,
+    events,
+    export,
+    imports,
+    local,
+    rotation,
+    secrets,
+    service,
+    session,
+    tenant,
+)
     group.register(app)
 
 

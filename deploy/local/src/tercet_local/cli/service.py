@@ -40,14 +40,15 @@ def service(
     if found is None:
         raise LocalError(f"There is no service {name!r}; there are {', '.join(SERVICES)}.")
     found.check_installed()
-    with _surroundings(data) as surroundings:
+    with surroundings_of(data) as surroundings:
         line = [*found.command(command), *context.args]
         done = subprocess.run(line, env=surroundings.migrating_environment(name), check=False)
     raise typer.Exit(done.returncode)
 
 
 @contextmanager
-def _surroundings(data: Path) -> Iterator[Surroundings]:
+def surroundings_of(data: Path) -> Iterator[Surroundings]:
+    """PostgreSQL and what services are told, of the system that runs on the folder, or else started for the block."""
     folder = DataFolder(data)
     folder.prepare()
     ports = Ports(folder.path / "ports.json")

@@ -10,9 +10,7 @@ from sqlalchemy.types import TypeDecorator
 
 from tercet_chassis import tables
 from tercet_chassis.entity import SearchTokens
-from tercet_chassis.migrations import add_fences
-
-_LOCK = 7_300_003
+from tercet_chassis.migrations import LOCK, add_fences
 
 
 def _ours(thing: Any, name: str | None, kind: str, reflected: bool, compare_to: Any) -> bool:
@@ -47,9 +45,10 @@ def run(connection: Connection) -> None:
         app_role=context.config.attributes["app_role"],
         on_version_apply=context.config.attributes.get("watchers", ()),
     )
-    connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": _LOCK})
-    connection.execute(text("SET lock_timeout = '5s'"))
-    connection.commit()
+    if not context.config.attributes.get("within"):
+        connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": LOCK})
+        connection.execute(text("SET lock_timeout = '5s'"))
+        connection.commit()
     with context.begin_transaction():
         context.run_migrations()
 

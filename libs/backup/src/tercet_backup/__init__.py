@@ -1,0 +1,1 @@
+"""Backup and restore: five databases, one moment, one file."""
