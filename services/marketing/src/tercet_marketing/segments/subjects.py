@@ -146,7 +146,7 @@ def subjects() -> Mapping[str, Subject]:
 
 
 def load(entries: Iterable[EntryPoint]) -> dict[str, Subject]:
-    """The subjects that entry points name. Raises SubjectBroken, naming the entry point, for one that cannot be used."""
+    """The subjects that entry points name. Raises SubjectBroken, naming the entry point of one that cannot be used."""
     found: dict[str, Subject] = {}
     for entry in sorted(entries, key=lambda entry: (entry.name, entry.value)):
         if entry.name in found:
