@@ -47,7 +47,9 @@ async def personal_paths(tx: Reading, entity: type[Entity]) -> frozenset[str]:
 
 
 async def _personal(tx: Reading, entity: type[Entity]) -> dict[str, str]:
-    found = dict(tx.runtime.bindings.of(entity).personal_fields())
+    # What has no message of its own is shown to nobody and holds nothing personal.
+    binding = tx.runtime.bindings.find(entity)
+    found = {} if binding is None else dict(binding.personal_fields())
     if issubclass(entity, Custom):
         own = custom_fields.personal(await custom_fields.definitions(tx, entity.__tablename__))
         found |= {f"custom.{key}": personal for key, personal in own.items()}

@@ -404,6 +404,41 @@ def upgrade() -> None:
     op.create_index('in_app_messages_by_identity', 'in_app_messages', ['tenant_id', 'identity_id', 'create_time'], unique=False, postgresql_where=None)
     op.create_index('in_app_messages_by_party', 'in_app_messages', ['tenant_id', 'party_id', 'create_time'], unique=False, postgresql_where=None)
     op.create_index('in_app_messages_by_unit', 'in_app_messages', ['tenant_id', 'unit_id', 'create_time'], unique=False, postgresql_where=None)
+    op.create_table('lead_subjects',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('owner_id', sa.Uuid(), nullable=True),
+    sa.Column('unit_id', sa.Uuid(), nullable=True),
+    sa.Column('partner_party_id', sa.Uuid(), nullable=True),
+    sa.Column('identity_id', sa.Uuid(), nullable=False),
+    sa.Column('party_id', sa.Uuid(), nullable=False),
+    sa.Column('kind', sa.Text(), nullable=True),
+    sa.Column('state', sa.Text(), nullable=False),
+    sa.Column('source_code', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('last_source_code', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('campaign_id', sa.Uuid(), nullable=True),
+    sa.Column('pool_code', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('province', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('city', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('interests', postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'"), nullable=False),
+    sa.Column('score', sa.Integer(), server_default=sa.text('0'), nullable=False),
+    sa.Column('grade', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('touch_count', sa.Integer(), server_default=sa.text('0'), nullable=False),
+    sa.Column('last_touch_time', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('first_contact_time', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('last_contact_time', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('next_contact_time', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('qualify_time', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('convert_time', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('existing_customer', sa.Boolean(), server_default=sa.text('false'), nullable=False),
+    sa.Column('create_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('update_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('row_version', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('lead_subjects_pk'))
+    )
+    op.fence('lead_subjects')
+    op.create_index('lead_subjects_by_identity', 'lead_subjects', ['tenant_id', 'identity_id'], unique=False, postgresql_where=None)
+    op.create_index('lead_subjects_by_party', 'lead_subjects', ['tenant_id', 'party_id'], unique=False, postgresql_where=None)
     op.create_table('ledger_accounts',
     sa.Column('tenant_id', sa.Uuid(), nullable=False),
     sa.Column('id', sa.Uuid(), nullable=False),
@@ -624,6 +659,40 @@ def upgrade() -> None:
     op.create_index('memberships_by_party', 'memberships', ['tenant_id', 'party_id', 'programme_code'], unique=False, postgresql_where=None)
     op.create_index('memberships_by_tier', 'memberships', ['tenant_id', 'programme_code', 'tier_code'], unique=False, postgresql_where=None)
     op.create_index('memberships_due', 'memberships', ['tenant_id', 'review_time'], unique=False, postgresql_where=sa.text('review_time IS NOT NULL'))
+    op.create_table('opportunity_subjects',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('owner_id', sa.Uuid(), nullable=True),
+    sa.Column('unit_id', sa.Uuid(), nullable=True),
+    sa.Column('partner_party_id', sa.Uuid(), nullable=True),
+    sa.Column('identity_id', sa.Uuid(), nullable=False),
+    sa.Column('party_id', sa.Uuid(), nullable=False),
+    sa.Column('state', sa.Text(), nullable=False),
+    sa.Column('direction', sa.Text(), nullable=False),
+    sa.Column('pipeline_code', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('stage_code', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('stage_time', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('probability', sa.Integer(), server_default=sa.text('0'), nullable=False),
+    sa.Column('certainty_code', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('expected_amount', sa.Numeric(precision=19, scale=4), nullable=True),
+    sa.Column('currency_code', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('expected_close_date', sa.Date(), nullable=True),
+    sa.Column('next_step_date', sa.Date(), nullable=True),
+    sa.Column('intent_level', sa.Integer(), nullable=True),
+    sa.Column('product_codes', postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'"), nullable=False),
+    sa.Column('campaign_id', sa.Uuid(), nullable=True),
+    sa.Column('source_code', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('last_activity_time', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('close_time', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('lost_reason_code', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('create_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('update_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('row_version', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('opportunity_subjects_pk'))
+    )
+    op.fence('opportunity_subjects')
+    op.create_index('opportunity_subjects_by_identity', 'opportunity_subjects', ['tenant_id', 'identity_id'], unique=False, postgresql_where=None)
+    op.create_index('opportunity_subjects_by_party', 'opportunity_subjects', ['tenant_id', 'party_id'], unique=False, postgresql_where=None)
     op.create_table('plans',
     sa.Column('tenant_id', sa.Uuid(), nullable=False),
     sa.Column('id', sa.Uuid(), nullable=False),
@@ -1343,6 +1412,10 @@ def downgrade() -> None:
     op.drop_index('plans_by_state', table_name='plans', postgresql_where=None)
     op.unfence('plans')
     op.drop_table('plans')
+    op.drop_index('opportunity_subjects_by_party', table_name='opportunity_subjects', postgresql_where=None)
+    op.drop_index('opportunity_subjects_by_identity', table_name='opportunity_subjects', postgresql_where=None)
+    op.unfence('opportunity_subjects')
+    op.drop_table('opportunity_subjects')
     op.drop_index('memberships_due', table_name='memberships', postgresql_where=sa.text('review_time IS NOT NULL'))
     op.drop_index('memberships_by_tier', table_name='memberships', postgresql_where=None)
     op.drop_index('memberships_by_party', table_name='memberships', postgresql_where=None)
@@ -1383,6 +1456,10 @@ def downgrade() -> None:
     op.drop_index('ledger_accounts_of_holder', table_name='ledger_accounts', postgresql_where=None)
     op.unfence('ledger_accounts')
     op.drop_table('ledger_accounts')
+    op.drop_index('lead_subjects_by_party', table_name='lead_subjects', postgresql_where=None)
+    op.drop_index('lead_subjects_by_identity', table_name='lead_subjects', postgresql_where=None)
+    op.unfence('lead_subjects')
+    op.drop_table('lead_subjects')
     op.drop_index('in_app_messages_by_unit', table_name='in_app_messages', postgresql_where=None)
     op.drop_index('in_app_messages_by_party', table_name='in_app_messages', postgresql_where=None)
     op.drop_index('in_app_messages_by_identity', table_name='in_app_messages', postgresql_where=None)

@@ -7,8 +7,8 @@ from tercet_chassis import Service
 service = Service(
     "marketing",
     slices=[
-        "profiles", "facts", "segments", "lifecycle", "ledgers", "budgets", "loyalty", "tools", "policies", "grants",
-        "till", "channels", "consent", "templates", "sends", "intake", "actions", "campaigns", "strategies",
+        "profiles", "facts", "segments", "prospects", "lifecycle", "ledgers", "budgets", "loyalty", "tools", "policies",
+        "grants", "till", "channels", "consent", "templates", "sends", "intake", "actions", "campaigns", "strategies",
         "plans", "effect",
     ],
 )  # fmt: skip

@@ -11,14 +11,16 @@ from tercet.marketing.v1 import events_pb2 as marketing
 from tercet_chassis import Event, Tx, effect, projection
 from tercet_marketing.segments import store
 from tercet_marketing.segments.judge import judge
-from tercet_marketing.segments.subjects import PROFILE, subjects
+from tercet_marketing.segments.subjects import subjects
 from tercet_marketing.segments.tagging import carry
 
 
-@projection(marketing.ProfileUpdated, marketing.TagAdded, marketing.TagRemoved, marketing.ConsentChanged)
-async def follow_profile(events: Sequence[Event[Any]], tx: Tx) -> None:
-    """A profile that is new or has changed is judged by every live segment."""
-    await judge(tx, PROFILE, [UUID(event.message.profile.id) for event in events])
+@projection(*{event: None for subject in subjects().values() for event in subject.told_by})
+async def follow_subjects(events: Sequence[Event[Any]], tx: Tx) -> None:
+    """What is new or has changed is judged by every live segment of its subject."""
+    for subject in subjects().values():
+        told = [event.message for event in events if type(event.message) in subject.told_by]
+        await judge(tx, subject, [UUID(getattr(message, message.DESCRIPTOR.fields[0].name).id) for message in told])
 
 
 @projection(marketing.FactRecorded)

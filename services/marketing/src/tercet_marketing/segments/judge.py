@@ -91,6 +91,13 @@ async def release(tx: Tx, segment_id: UUID, ids: Sequence[UUID]) -> Judged:
     return await changes.write(tx, len(ids))
 
 
+async def forget(tx: Tx, ids: Sequence[UUID]) -> None:
+    """Takes subjects that are no more out of all segments."""
+    await tx.hold("segments", ids)
+    for segment_id in sorted({row.segment_id for row in await store.standings(tx, ids)}):
+        await release(tx, segment_id, ids)
+
+
 async def _plan(
     tx: Tx, subject: Subject, codes: Collection[str] | None, kinds: Collection[str] | None
 ) -> list[tuple[Live, Judgement]]:

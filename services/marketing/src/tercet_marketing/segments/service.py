@@ -9,6 +9,7 @@ from uuid import UUID
 
 from google.protobuf import json_format
 from google.protobuf.message import Message
+from sqlalchemy import or_
 
 from tercet.marketing.v1 import events_pb2 as events
 from tercet.marketing.v1 import segment_service_pb2 as pb
@@ -154,8 +155,8 @@ class SegmentService(Handlers):
         """Lists who is in, or what a party is and was in, of those whom the caller may see."""
         if request.party_id:
             mine = view(SegmentMember).c.party_id == UUID(request.party_id)
-            seen = [mine, store.visible_members(tx, PROFILE)]
-            return await tx.page(SegmentMember, request, response=pb.ListSegmentMembersResponse, where=seen)
+            seen = or_(*(store.visible_members(tx, subject) for subject in subjects().values()))
+            return await tx.page(SegmentMember, request, response=pb.ListSegmentMembersResponse, where=[mine, seen])
         segment = await tx.get(Segment, request.segment_id)
         members = view(SegmentMember).c
         where = [

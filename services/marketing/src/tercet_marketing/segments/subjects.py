@@ -1,30 +1,40 @@
-"""What can be a member of a segment. Profiles are built in; other packages add theirs by entry point.
+"""What can be a member of a segment, found by entry points. What cannot be used stops the start and is named.
 
-A subject is an entity of this service about a party, the fields and lists that conditions may ask, and the permission
-that says who sees it. Whoever adds one calls `judge.judge` when one of its rows has changed; facts and time are
-followed here.
+A subject is an entity of this service about a party, the fields and lists that conditions may ask, the permission that
+says who sees it, and the events that tell of its rows. Changes of its rows, facts, party moves and time are followed
+here; whoever keeps rows that no event tells of calls `judge.judge` and `judge.forget`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from tercet_chassis.entity import Custom, Entity, view
+from google.protobuf.message import Message
+
+from tercet.marketing.v1 import events_pb2 as events
+from tercet_chassis.entity import Custom, Entity, Linked, view
 from tercet_conditions import Field, FieldType, Schema, SqlColumn
 from tercet_marketing.profiles.model import Profile
 
-ENTRY_POINTS = "tercet.marketing.segment_subjects"
+GROUP = "tercet.marketing.segment_subjects"
 CUSTOM = "custom."
+_CODE = re.compile(r"^[a-z][a-z0-9_]{0,59}$")
+
+
+class SubjectBroken(SystemExit):
+    """A subject that is installed cannot be used."""
 
 
 @dataclass(frozen=True)
 class Subject:
     """One kind of member. `entity` is owned and linked; a dotted path lies in the JSON column before the dot; `lists`
-    are JSON columns with lists of objects and what each entry has.
+    are JSON columns with lists of objects and what each entry has; `told_by` are events of this service whose first
+    field is the row, each of which has it judged.
     """
 
     code: str
@@ -32,6 +42,7 @@ class Subject:
     permission: str
     fields: Mapping[str, Field]
     lists: Mapping[str, Schema]
+    told_by: tuple[type[Message], ...] = ()
 
     @cached_property
     def table(self) -> Any:
@@ -83,6 +94,7 @@ PROFILE = Subject(
     code="profile",
     entity=Profile,
     permission="marketing.profile.read",
+    told_by=(events.ProfileUpdated, events.TagAdded, events.TagRemoved, events.ConsentChanged),
     fields={
         "kind": Field(FieldType.ENUM, values=("PERSON", "COMPANY")),
         "display_name": Field(FieldType.TEXT),
@@ -129,11 +141,37 @@ PROFILE = Subject(
 
 @cache
 def subjects() -> Mapping[str, Subject]:
-    """All subjects by code. Refuses (ValueError) to start with two of one code, and raises what a plugin raises."""
-    known = {PROFILE.code: PROFILE}
-    for point in entry_points(group=ENTRY_POINTS):
-        found: Subject = point.load()
-        if found.code in known:
-            raise ValueError(f"there are two segment subjects {found.code}: rename the one of {point.value}")
-        known[found.code] = found
-    return known
+    """All subjects by code."""
+    return load(entry_points(group=GROUP))
+
+
+def load(entries: Iterable[EntryPoint]) -> dict[str, Subject]:
+    """The subjects that entry points name. Raises SubjectBroken, naming the entry point of one that cannot be used."""
+    found: dict[str, Subject] = {}
+    for entry in sorted(entries, key=lambda entry: (entry.name, entry.value)):
+        if entry.name in found:
+            raise _broken(entry, "another distribution brings a subject of the same code")
+        found[entry.name] = _loaded(entry)
+    return found
+
+
+def _loaded(entry: EntryPoint) -> Subject:
+    try:
+        subject = entry.load()
+    # A plugin may fail in any way while it is imported; none is skipped.
+    except Exception as fault:
+        raise _broken(entry, f"it cannot be loaded: {fault!r}") from fault
+    if not isinstance(subject, Subject):
+        raise _broken(entry, "it is no Subject of tercet_marketing.segments.subjects")
+    if subject.code != entry.name or not _CODE.match(subject.code):
+        raise _broken(entry, f"its code {subject.code!r} must be the entry point's name, in small letters")
+    if not issubclass(subject.entity, Linked):
+        raise _broken(entry, f"{subject.entity.__name__} is not Linked: nobody knows whom its rows are about")
+    missing = sorted(set(subject.columns) - set(subject.table.c.keys()))
+    if missing:
+        raise _broken(entry, f"{subject.entity.__name__} has no {', '.join(missing)}")
+    return subject
+
+
+def _broken(entry: EntryPoint, cause: str) -> SubjectBroken:
+    return SubjectBroken(f"The segment subject {entry.name} ({entry.value}) cannot be used: {cause}.")

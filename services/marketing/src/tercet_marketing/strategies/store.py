@@ -116,12 +116,13 @@ async def open_segments(tx: Tx, codes: Collection[str]) -> set[str]:
 
 
 async def members_after(tx: Tx, segment_code: str, after: UUID | None, most: int) -> list[UUID]:
-    """The next members of a segment in the order of their profiles' ids."""
+    """The profiles that the next members of a segment are or are about, each once, in the order of their ids."""
     member = SegmentMember
-    query = select(member.subject_id).where(member.segment_code == segment_code, member.state == "IN")
+    inside = select(member.identity_id).where(member.segment_code == segment_code, member.state == "IN")
+    query = select(Profile.id).where(Profile.identity_id.in_(inside))
     if after is not None:
-        query = query.where(member.subject_id > after)
-    return list((await tx.session.scalars(query.order_by(member.subject_id).limit(most))).all())
+        query = query.where(Profile.id > after)
+    return list((await tx.session.scalars(query.order_by(Profile.id).limit(most))).all())
 
 
 async def waiting(tx: Tx, parties: Collection[UUID], now: datetime) -> Sequence[StrategyDecision]:
