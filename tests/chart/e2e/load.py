@@ -1,4 +1,4 @@
-"""Load from inside the cluster: creates, reads and lists leads until /tmp/stop is there, then prints what became of them.
+"""Load from inside the cluster: creates, reads and lists leads until /tmp/stop is there, then prints what came of it.
 Nothing but the standard library, since it runs in the gateway's image.
 """
 

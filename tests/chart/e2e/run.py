@@ -203,7 +203,7 @@ class Trial:
         if len(nodes) < 2:
             step.saw("left out: the cluster has one node")
             return
-        others = "app.kubernetes.io/component notin (postgres,nats,tests)"
+        others = f"app.kubernetes.io/instance={RELEASE},app.kubernetes.io/component notin (postgres,nats,tests)"
         self.cluster.kubectl(
             "drain", nodes[0], "--ignore-daemonsets", "--delete-emptydir-data", f"--pod-selector={others}",
             "--timeout=300s",

@@ -112,6 +112,8 @@ class Library(grpc.GenericRpcHandler):
             request = sample(kind).FromString(body)
             self.calls.append((name, dict(context.invocation_metadata()), request))
             self.remaining.append(context.time_remaining())
+            if request.DESCRIPTOR.name == "CreateBookRequest" and self.goes(request.book.title):
+                await context.abort(grpc.StatusCode.CANCELLED)
             try:
                 reply = await getattr(self, name)(request)
             except Refusal as refusal:
@@ -121,6 +123,11 @@ class Library(grpc.GenericRpcHandler):
             return bytes(reply.SerializeToString())
 
         return answer
+
+    def goes(self, title: str) -> bool:
+        """Whether the service ends in the middle of this call: always, or the first time only."""
+        seen = sum(1 for name, _, request in self.calls if name == "CreateBook" and request.book.title == title)
+        return title == "gone" or (title == "goes once" and seen == 1)
 
     async def CreateBook(self, request: Any) -> Any:
         if request.book.title in REFUSALS:

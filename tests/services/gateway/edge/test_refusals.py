@@ -89,6 +89,13 @@ async def test_unavailable_says_when_to_come_back(client: httpx2.AsyncClient) ->
     assert (answer.status_code, answer.headers["retry-after"], answer.json()["reason"]) == (503, "7", "CLOSED")
 
 
+async def test_a_service_that_goes_in_the_middle_of_a_call_is_asked_again(client: httpx2.AsyncClient) -> None:
+    again = await client.post("/v1/books", json={"title": "goes once"})
+    assert (again.status_code, again.json()["title"]) == (201, "goes once")
+    away = await client.post("/v1/books", json={"title": "gone"})
+    assert (away.status_code, away.headers["retry-after"], away.json()["reason"]) == (503, "1", "UNAVAILABLE")
+
+
 async def test_path_and_method_that_are_not_there(client: httpx2.AsyncClient) -> None:
     missing = await client.get("/v1/nothing")
     assert (missing.status_code, missing.json()["reason"]) == (404, "PATH_NOT_FOUND")

@@ -31,20 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-from tercet_local.cli import (
-    backup,
-    check,
-    demo,
-    events,
-    export,
-    imports,
-    local,
-    rotation,
-    secrets,
-    service,
-    session,
-    tenant,
-)
+for group in (local, backup, demo, tenant, session, check, imports, export, events, service, secrets, rotation):
     group.register(app)
 
 

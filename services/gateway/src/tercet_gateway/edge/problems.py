@@ -20,7 +20,7 @@ _STATUS = {
     code_pb2.INVALID_ARGUMENT: 422, code_pb2.OUT_OF_RANGE: 422, code_pb2.UNAUTHENTICATED: 401,
     code_pb2.PERMISSION_DENIED: 403, code_pb2.NOT_FOUND: 404, code_pb2.ALREADY_EXISTS: 409, code_pb2.ABORTED: 409,
     code_pb2.FAILED_PRECONDITION: 409, code_pb2.RESOURCE_EXHAUSTED: 429, code_pb2.UNAVAILABLE: 503,
-    code_pb2.UNIMPLEMENTED: 503, code_pb2.DEADLINE_EXCEEDED: 504, code_pb2.CANCELLED: 499,
+    code_pb2.UNIMPLEMENTED: 503, code_pb2.DEADLINE_EXCEEDED: 504, code_pb2.CANCELLED: 409,
 }  # fmt: skip
 _OPAQUE = "Something went wrong on our side. Tell us the trace id and we will find it."
 # Texts of the transport name hosts and ports of ours, so callers get our own.
@@ -28,7 +28,6 @@ _TRANSPORT = {
     code_pb2.UNAVAILABLE: "The service does not answer just now; repeat the request in a moment.",
     code_pb2.UNIMPLEMENTED: "The service does not offer this method yet, as in an upgrade; repeat it in a moment.",
     code_pb2.DEADLINE_EXCEEDED: "The time given for this request ran out; repeat it with the same Idempotency-Key.",
-    code_pb2.CANCELLED: "The request was cancelled.",
     code_pb2.RESOURCE_EXHAUSTED: "The service is busy; repeat the request in a moment.",
 }
 _RETRY_SECONDS = 1
@@ -91,6 +90,8 @@ def of_rpc_error(error: grpc.aio.AioRpcError) -> Problem:
     if rich is not None:
         return of_status(rich)
     code = int(error.code().value[0])
+    if code == code_pb2.CANCELLED:
+        code = code_pb2.UNAVAILABLE  # the service went while it worked on the call
     return of_status(status_pb2.Status(code=code, message=_TRANSPORT.get(code, error.details() or "")))
 
 

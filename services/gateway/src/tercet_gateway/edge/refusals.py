@@ -115,4 +115,5 @@ class RateLimited(ResourceExhausted):
 class ClientGone(Refusal):
     """The caller hung up."""
 
+    http_status = 499
     text = "The caller closed the connection."
