@@ -45,8 +45,8 @@ def main() -> None:
         trial = Trial(cluster, Builds(options.registry, options.base_image), report, Path(place))
         try:
             trial.prepare()
-            trial.install()
             trial.validate()
+            trial.install()
             trial.work(options.leads)
             trial.change_under_load(options.workers, options.seed)
             if not options.keep:
@@ -77,7 +77,7 @@ class Trial:
                 self.builds.load(tag)
 
     def install(self) -> None:
-        """The trial values with images of our own, in a namespace that admits restricted pods only."""
+        """The trial values with images of our own."""
         server = {"runAsUser": 10001}
         values = {
             "imageRegistry": self.builds.registry,
@@ -86,10 +86,7 @@ class Trial:
             "nats": {"image": {"repository": "tercet-nats", "tag": THIS}, **server},
         }
         self.values.write_text(json.dumps(values))
-        label = "pod-security.kubernetes.io/enforce=restricted"
         with self.report.step("install") as step:
-            run(["kubectl", "create", "namespace", self.cluster.namespace])
-            run(["kubectl", "label", "namespace", self.cluster.namespace, label])
             self.story.tercet(
                 "secrets", "--out", str(self.keys), "--postgres", "embedded", "--nats-replicas", "1",
                 "--namespace", self.cluster.namespace,
@@ -103,8 +100,13 @@ class Trial:
             step.saw("signed in, created a lead, marketing heard of it")
 
     def validate(self) -> None:
-        """What the examples render, judged by the API server, as far as it knows the kinds."""
+        """What the examples render, judged by the API server, as far as it knows the kinds; in a new namespace that
+        admits restricted pods only.
+        """
+        label = "pod-security.kubernetes.io/enforce=restricted"
         with self.report.step("the API server takes the examples") as step:
+            run(["kubectl", "create", "namespace", self.cluster.namespace])
+            run(["kubectl", "label", "namespace", self.cluster.namespace, label])
             for example in EXAMPLES:
                 rendered = self.cluster.helm(
                     "template", RELEASE, str(CHART), "--values", str(CHART / "ci" / f"{example}-values.yaml")
