@@ -49,6 +49,7 @@ def main() -> None:
             trial.install()
             trial.work(options.leads)
             trial.change_under_load(options.workers, options.seed)
+            trial.restore()
             if not options.keep:
                 trial.uninstall()
         except Failed as failed:
@@ -68,6 +69,8 @@ class Trial:
         self.keys = place / "secrets.json"
         self.values = place / "values.json"
         self.story = Story(cluster, self.keys, place)
+        self.archive = ""
+        self.backed_up: set[str] = set()
 
     def prepare(self) -> None:
         """Both versions' images on the nodes."""
@@ -84,6 +87,7 @@ class Trial:
             "image": {"tag": THIS},
             "postgres": {"embedded": {"image": {"repository": "tercet-postgres", "tag": THIS}, **server}},
             "nats": {"image": {"repository": "tercet-nats", "tag": THIS}, **server},
+            "backup": {"enabled": True, "storage": {"size": "2Gi"}},
         }
         self.values.write_text(json.dumps(values))
         with self.report.step("install") as step:
@@ -166,8 +170,44 @@ class Trial:
             self._drain(step)
             traffic.wait_for_more(50)
             step.saw(traffic.progress())
+        with self.report.step("backup while requests come in") as step:
+            self.archive = self._backup(step)
+            step.saw(traffic.progress())
         with self.report.step("load ends") as step:
             self._judge(traffic.stop(), before, step)
+
+    def restore(self) -> None:
+        """Back to the backup's moment, over what came after it."""
+        with self.report.step("restore") as step:
+            now = self.story.leads()
+            arguments = ("--set", f"image.tag={THIS}", "--set", f"restore.archive={self.archive}")
+            self.cluster.helm(
+                "upgrade", RELEASE, str(CHART), *self._arguments(), *arguments, "--set", "restore.replace=true"
+            )
+            chosen = ("job", "--selector", "app.kubernetes.io/component=restore")
+            self.cluster.kubectl("wait", *chosen, "--for=condition=complete", "--timeout=600s", timeout=630)
+            self._upgrade(THIS)
+            after = self.story.leads()
+            lost = self.backed_up - after
+            step.saw(
+                f"{len(after)} leads, all {len(self.backed_up)} that were there before the backup; {len(now)} before"
+            )
+            if lost or not after <= now:
+                raise Failed(f"lost by the restore: {sorted(lost)[:5]}")
+            for tenant, email in (("helm-test", "helm-test@tercet.example"), ("sample", "admin@galaxy.example")):
+                step.saw(f"{tenant}: {self.story.check(tenant, email)}")
+
+    def _backup(self, step: Step) -> str:
+        """The archive that a Job of the CronJob writes."""
+        self.backed_up = self.story.leads()
+        self.cluster.kubectl("create", "job", "--from=cronjob/tercet-backup", "backup-now")
+        self.cluster.kubectl("wait", "job/backup-now", "--for=condition=complete", "--timeout=600s", timeout=630)
+        told = self.cluster.kubectl("logs", "job/backup-now").strip()
+        found = re.search(r"tercet-[\w.-]+\.tar", told)
+        if found is None:
+            raise Failed(f"the backup names no archive: {told[-500:]}")
+        step.saw(told.splitlines()[-1])
+        return found.group()
 
     def uninstall(self) -> None:
         """Nothing of the release may be left."""
@@ -178,8 +218,9 @@ class Trial:
                 "horizontalpodautoscaler,role,rolebinding,ingress"
             )
             chosen = ("--selector", f"app.kubernetes.io/instance={RELEASE}", "--output", "name")
-            wait_until("nothing left", lambda: not self.cluster.kubectl("get", kinds, *chosen).strip(), 120)
-            step.saw("no object of the release is left; the Secret, made before it, goes with the namespace")
+            kept = ["persistentvolumeclaim/tercet-backups"]
+            wait_until("nothing left", lambda: self.cluster.kubectl("get", kinds, *chosen).split() == kept, 120)
+            step.saw("nothing of the release is left but the claim with its backups, which stays")
             run(["kubectl", "delete", "namespace", self.cluster.namespace, "--timeout=180s"])
 
     def _judge(self, result: Result, before: set[str], step: Step) -> None:
