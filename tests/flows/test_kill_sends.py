@@ -1,10 +1,12 @@
-"""Marketing is killed between sending and marking, and between fetching and taking, at moments drawn from a seed:
-nobody gets a message twice, no mail is lost or taken twice, and what cannot be known stays visible.
+"""Marketing is killed between sending and marking, between fetching and taking, and while a strategy gives and tells,
+at moments drawn from a seed: nobody gets a message or a benefit twice, no mail is lost or taken twice, no budget is
+overspent, and what cannot be known stays visible.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import random
 import signal
@@ -15,7 +17,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import asyncpg
@@ -23,6 +25,8 @@ import grpc
 import pytest
 from google.protobuf.message import Message
 
+from support import benefits, strategies
+from support.deals import cny
 from support.mailboxes import PASSWORD, mail, mailbox, relay
 from support.providers import HttpProvider, http_provider
 from support.sending import SERVICE, message, phone
@@ -30,11 +34,14 @@ from support.servers import Servers, running_servers
 from tercet.chassis.v1.maintenance_service_pb2 import CheckInvariantsRequest
 from tercet.marketing.v1 import channel_service_pb2 as channels
 from tercet.marketing.v1 import intake_service_pb2 as intake
+from tercet.marketing.v1 import segment_service_pb2 as segments
+from tercet.marketing.v1.budget_service_pb2 import GetBudgetRequest
+from tercet.marketing.v1.strategy_service_pb2 import Strategy
 from tercet_chassis import migrations
 from tercet_chassis.contract import methods_of
 from tercet_chassis.ids import new_id
 from tercet_chassis.service import SERVICES
-from tercet_chassis.testing import admin, eventually
+from tercet_chassis.testing import Client, admin, eventually
 from tercet_chassis.tokens import Signer, make_keys
 from tercet_marketing.app import service
 from tercet_marketing.sends.delivering import AT_ONCE_EACH
@@ -42,6 +49,8 @@ from tercet_marketing.sends.delivering import AT_ONCE_EACH
 SENDS = 120
 BLOWS = 4
 MAILS = 60
+# A strategy's customers, and for how many of them its budget is enough: 10.00 a coupon, 0.07 held a message.
+MEMBERS, PAID_FOR, BUDGET = 60, 39, "400.00"
 
 
 class SlowProvider(HttpProvider):
@@ -93,6 +102,16 @@ class Sender:
             )
             metadata = [("authorization", f"Bearer {token}")]
             return await call(request, metadata=metadata, wait_for_ready=True, timeout=60)
+
+
+class Wire:
+    """RPCs as methods, as builders of tests call them."""
+
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
+
+    def __getattr__(self, rpc: str) -> Any:
+        return lambda request: self._sender.call(rpc, request)
 
 
 @pytest.fixture(scope="module")
@@ -258,3 +277,93 @@ async def test_killed_between_fetching_and_taking_every_mail_comes_once(sender: 
         print(f"{len(before)} of {MAILS} were taken when the blow fell")  # noqa: T201
         assert standing.quarantined_count == 0
         assert sorted(await arrived(sender)) == sorted(f"<{number}@example.org>" for number in range(MAILS))
+
+
+async def members(sender: Sender) -> list[str]:
+    """Customers with a phone, as marketing knows them; gives the ids of their profiles."""
+    columns = (
+        "tenant_id, id, identity_id, party_id, display_name, contact_points, create_time, update_time, row_version"
+    )
+    rows = [
+        (sender.tenant_id, new_id(), identity, identity, f"客户{number}", phone_point(number))
+        for number, identity in enumerate(new_id() for _ in range(MEMBERS))
+    ]
+    async with database(sender) as connection:
+        await connection.executemany(
+            f"INSERT INTO profiles ({columns}, search) VALUES ($1, $2, $3, $4, $5, $6, now(), now(), 1, '')", rows
+        )
+    return [str(row[1]) for row in rows]
+
+
+def phone_point(number: int) -> str:
+    return json.dumps([{"kind": "PHONE", "value": f"+8613900{number:06}", "platform": ""}])
+
+
+async def test_killed_while_a_strategy_runs_everybody_gets_it_once_and_no_cent_too_much(sender: Sender) -> None:
+    draw, marketing = drawn(), cast(Client, Wire(sender))
+    async with http_provider(SlowProvider()) as provider:
+        made = channels.ChannelAccount(code="gifts", channel_code="sms", provider=channels.ChannelAccount.LIVE)
+        made.settings.update({"url": f"{provider.url}/send", "status_url": f"{provider.url}/s/{{id}}"})
+        made.message_cost.CopyFrom(cny("0.07"))
+        await marketing.CreateChannelAccount(channels.CreateChannelAccountRequest(channel_account=made))
+        spring = await benefits.budget(marketing, "spring", BUDGET)
+        await strategies.template(marketing)
+        await strategies.action(marketing, channel_codes=["sms"], template_code="gift")
+        vip = segments.Segment(code="vip", display_name="VIP", kind=segments.Segment.STATIC)
+        segment = await marketing.CreateSegment(segments.CreateSegmentRequest(segment=vip))
+        await marketing.ActivateSegment(segments.ActivateSegmentRequest(id=segment.id))
+        await strategies.running(
+            marketing,
+            strategies.draft(
+                "vip", trigger=Strategy.SEGMENT_ENTERED, event_name="", segment_code="vip", purpose=Strategy.SERVICE,
+                budget_code="spring",
+            ),
+        )  # fmt: skip
+        people = await members(sender)
+        await marketing.AddSegmentMembers(segments.AddSegmentMembersRequest(id=segment.id, profile_ids=people))
+
+        async def decided() -> Counter[str]:
+            async with database(sender) as connection:
+                rows = await connection.fetch("SELECT outcome FROM strategy_decisions")
+            return Counter(row["outcome"] for row in rows)
+
+        async def over() -> bool:
+            await look_for_the_lost(sender)
+            outcomes = await decided()
+            sent = set((await states(sender)).values()) & {"QUEUED", "SENDING"}
+            return not sent and sum(outcomes.values()) == MEMBERS and not outcomes["WAITING"]
+
+        for _ in range(2):
+            # The blow falls when some more are decided or told, whichever is first.
+            before = sum((await decided()).values()) + len(provider.taken)
+            wanted = before + draw.randrange(1, 30)
+
+            async def reached() -> bool:
+                return sum((await decided()).values()) + len(provider.taken) >= wanted or await over()  # noqa: B023
+
+            await eventually(reached, 60, "the strategy neither went on nor ended")
+            sender.kill()
+            await let_leases_run_out(sender)
+            sender.start()
+        await eventually(over, 60, "the strategy never ended")
+        outcomes = await decided()
+        print(outcomes, len(provider.taken))  # noqa: T201
+        async with database(sender) as connection:
+            grants = await connection.fetch("SELECT identity_id FROM grants WHERE strategy_code = 'vip'")
+        taken = Counter(told["client_id"] for told in provider.taken)
+        assert (outcomes["CHOSEN"], outcomes["WITHHELD"]) == (PAID_FOR, MEMBERS - PAID_FOR)
+        assert len(grants) == len({row["identity_id"] for row in grants}) == PAID_FOR, "everybody got it once"
+        assert len(taken) == PAID_FOR
+        assert max(taken.values()) == 1, "somebody was told twice"
+
+        async def settled() -> bool:
+            # The provider asks 0.045 a message, which the budget pays to the cent.
+            left = await marketing.GetBudget(GetBudgetRequest(id=spring.id))
+            return (left.spent.amount, left.held.amount, left.balance.amount) == ("391.95", "0.00", "8.05")
+
+        await eventually(settled, 60, "the budget never came to what was given and told")
+        checked = await marketing.CheckInvariants(CheckInvariantsRequest())
+        rooms = ("ledgers.", "grants.", "strategies.", "sends.")
+        own = [finding for finding in checked.findings if finding.invariant.startswith(rooms)]
+        assert own
+        assert [finding for finding in own if not finding.holds] == []
