@@ -29,7 +29,7 @@ setup: $(VENV)/.installed proto/gen/.compiled ## Make .venv with all packages an
 ##@ Check
 .PHONY: test
 test: setup ## Run every test against real servers (TESTS=path, WORKERS=n)
-	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(TESTS)
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS)
 
 .PHONY: lint
 lint: setup ## Style, import rules and proto rules

@@ -3,12 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from support.servers import Servers, running_servers
 
 pytest_plugins = ["support.services"]
+
+# What takes half a minute and more, the longest first. Files go to workers in this order, the rest behind them: a long
+# one that began last would leave the other workers idle for as long as it takes.
+_LONGEST = (
+    "flows/test_kill.py",
+    "flows/test_rest_never_fails.py",
+    "flows/test_import_killed.py",
+    "flows/test_kill_sends.py",
+    "services/marketing/till/test_till.py",
+    "services/service_desk/routing/test_routing.py",
+    "services/sales/orders/test_benefits.py",
+    "flows/test_bad_input.py",
+    "deploy/local/test_supervisor.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first."""
+    here = Path(__file__).parent
+    ranks = {here / name: rank for rank, name in enumerate(_LONGEST)}
+    items.sort(key=lambda item: ranks.get(item.path, len(ranks)))
 
 
 @pytest.fixture(scope="session")

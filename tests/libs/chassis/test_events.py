@@ -253,6 +253,8 @@ async def test_nothing_is_lost_when_the_broker_is_killed(
     assert nats.process is not None
     nats.process.kill()
     nats.process.wait()
+    with refused("BROKER_AWAY"):
+        await sut.GetBacklog(maintenance.GetBacklogRequest())
     await some(20)
     nats.start()
     await some(40)

@@ -20,6 +20,7 @@ from tercet.chassis.v1 import maintenance_service_pb2 as maintenance
 from tercet_chassis.runtime import Runtime
 from tercet_chassis.tables import jobs
 from tercet_chassis.testing import Client, eventually, refused
+from tercet_local import ports
 
 
 @pytest.fixture
@@ -143,6 +144,13 @@ async def test_refused_job_is_given_up_where_people_see_it(sut: Client) -> None:
     finding = next(one for one in found.findings if one.invariant == "jobs.none_given_up")
     assert (finding.holds, finding.broken_count) == (False, 1)
     await sut.settled()
+
+
+async def test_backlog_is_refused_while_the_database_is_away(sut: Client) -> None:
+    nowhere = f"postgresql://nobody@127.0.0.1:{ports.pick()}/nothing"
+    away = Runtime(bench(), replace(sut.running.runtime.settings, database_url=nowhere))
+    with refused("DATABASE_AWAY"):
+        await away.backlog()
 
 
 async def test_job_of_a_newer_version_is_left_to_it(sut: Client) -> None:

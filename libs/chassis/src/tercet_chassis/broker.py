@@ -27,6 +27,7 @@ from nats.js.api import (
 )
 from nats.js.errors import NotFoundError
 
+from tercet_chassis.errors import Unavailable
 from tercet_chassis.waiting import woken
 
 log = structlog.get_logger(__name__)
@@ -40,6 +41,12 @@ _TAKEN_WITHIN = 10.0
 # How long the server keeps a request for messages open, and how much later we take it for lost.
 _ASKED_FOR, _LOST_AFTER = 5.0, 1.0
 _ENDED = frozenset({"404", "408"})
+
+
+class BrokerAway(Unavailable):
+    """NATS does not answer."""
+
+    text = "The service cannot reach its events just now; try again in a moment."
 
 
 def stream_name(service: str) -> str:
@@ -162,8 +169,11 @@ class Broker:
         return Feed(self, f"$JS.API.CONSUMER.MSG.NEXT.{stream_name(source)}.{durable}")
 
     async def pending(self, source: str, durable: str) -> int:
-        """Messages that the durable consumer has not finished with."""
-        info = await self.jetstream.consumer_info(stream_name(source), durable)
+        """Messages that the durable consumer has not finished with. Refuses while the broker is away."""
+        try:
+            info = await self.jetstream.consumer_info(stream_name(source), durable)
+        except nats.errors.Error as away:
+            raise BrokerAway(retry_after=1.0) from away
         return int(info.num_pending or 0) + int(info.num_ack_pending or 0)
 
     async def close(self) -> None:

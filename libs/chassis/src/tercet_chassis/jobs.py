@@ -166,16 +166,6 @@ class JobRunner:
             mine = (jobs.c.id == row.id) & (jobs.c.attempts == row.attempts)
             await connection.execute(update(jobs).where(mine).values(**values))
 
-    async def due(self) -> int:
-        """Jobs that should have run by now and have not."""
-        async with self._runtime.database.connection() as connection:
-            query = (
-                select(func.count())
-                .select_from(jobs)
-                .where(jobs.c.state == "WAITING", jobs.c.due_time <= self._runtime.clock.now())
-            )
-            return int((await connection.execute(query)).scalar_one())
-
     async def arm(self, tenant_id: UUID | None = None) -> None:
         """Puts what runs by the clock on the list of one tenant, or of all known ones; what lies further ahead than its
         period, as when the clock was put back, comes after one.

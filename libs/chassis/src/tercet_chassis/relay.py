@@ -144,12 +144,6 @@ class Relay:
         log.info("relay.doubted", events=again.rowcount)
         return int(again.rowcount)
 
-    async def pending(self) -> int:
-        """Events that wait to be published."""
-        async with self._runtime.database.connection() as connection:
-            query = select(func.count()).select_from(outbox).where(outbox.c.publish_time.is_(None))
-            return int((await connection.execute(query)).scalar_one())
-
     async def forget(self) -> None:
         """Removes published events older than a week."""
         async with self._runtime.database.connection() as connection:

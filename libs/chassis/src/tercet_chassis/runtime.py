@@ -49,6 +49,11 @@ _SWEEPS = (
     "DELETE FROM file_chunks c WHERE create_time < now() - interval '1 day'"
     " AND NOT EXISTS (SELECT 1 FROM files f WHERE f.tenant_id = c.tenant_id AND f.id = c.file_id)",
 )
+_WAITING = (
+    "SELECT (SELECT count(*) FROM outbox WHERE publish_time IS NULL),"
+    " (SELECT count(*) FROM jobs WHERE state = 'WAITING' AND due_time <= $1),"
+    " (SELECT count(*) FROM processes WHERE state = 'RUNNING')"
+)
 
 
 class TrigramsBlind(SystemExit):
@@ -201,16 +206,17 @@ class Runtime:
                 log.warning("housekeeping.interrupted", cause=repr(fault))
 
     async def backlog(self) -> dict[str, int]:
-        """What waits: unpublished events, unhandled ones, due jobs, running processes."""
-        async with self.database.connection() as connection:
-            running = (
-                await connection.execute(text("SELECT count(*) FROM processes WHERE state = 'RUNNING'"))
-            ).scalar_one()
+        """What waits: unpublished events, unhandled ones, due jobs, running processes. Refuses while the database or
+        the broker is away.
+        """
+        with as_refusals(self.unique_keys):
+            async with self.database.begun() as statements:
+                ((events, due, running),) = await statements.fetch(_WAITING, self.clock.now())
         return {
-            "unpublished_events": await self.relay.pending(),
+            "unpublished_events": events,
             "unhandled_events": await self.dispatcher.pending(),
-            "due_jobs": await self.jobs.due(),
-            "running_processes": int(running),
+            "due_jobs": due,
+            "running_processes": running,
         }
 
     async def watch(self) -> None:

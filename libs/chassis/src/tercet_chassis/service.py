@@ -4,6 +4,7 @@ registered by hand.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import importlib.util
 from collections.abc import Callable, Mapping, Sequence
@@ -68,6 +69,17 @@ class Service:
         """
         if self.methods:
             return self
+        # All that is made here stays; to look for what may go again and again took a third of a service's start.
+        collected = gc.isenabled()
+        gc.disable()
+        try:
+            self._assemble()
+        finally:
+            if collected:
+                gc.enable()
+        return self
+
+    def _assemble(self) -> None:
         handlers: dict[str, Handlers] = {}
         for slice_name in self.slices:
             for part in _PARTS:
@@ -79,7 +91,6 @@ class Service:
         for entity in self.entities:
             self.bindings.bind(entity)
         self._bind_methods(handlers)
-        return self
 
     def _read(self, slice_name: str, part: str, module: ModuleType, handlers: dict[str, Handlers]) -> None:
         if part == "model":

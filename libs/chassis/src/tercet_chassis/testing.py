@@ -273,11 +273,15 @@ class Together:
         """Waits until no running service has anything waiting, twice in a row, since one's end may be another's
         beginning.
         """
+        asked = list(self.running.values())
 
         async def idle() -> bool:
             for _ in range(2):
-                for running in self.running.values():
+                for running in asked:
                     if any((await running.runtime.backlog()).values()):
+                        # Asked first the next time, so that whoever works is not held up by questions to the others.
+                        asked.remove(running)
+                        asked.insert(0, running)
                         return False
             return True
 
