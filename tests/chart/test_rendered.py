@@ -249,8 +249,12 @@ def test_backups_and_restores_have_what_they_need_and_nothing_runs_meanwhile() -
     assert (cron["spec"]["concurrencyPolicy"], cron["spec"]["suspend"]) == ("Forbid", False)
     (container,) = cron["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"]
     assert container["args"] == ["dump", "/backups", "--keep", "3"]
+    volumes = [each["spec"]["template"]["spec"].get("volumes") for each in of_kind(by_night, "Job")]
+    first_use = [{"name": "backups", "persistentVolumeClaim": {"claimName": claim["metadata"]["name"]}}]
+    assert first_use in volumes, "or `--wait` waits for a volume that nobody asks for"
     own = manifests("--set", "backup.enabled=true,backup.existingClaim=kept")
     assert not of_kind(own, "PersistentVolumeClaim")
+    assert len(of_kind(own, "Job")) == len(volumes) - 1
 
     restoring = manifests(
         *("--set", "restore.archive=tercet-20260101T020000Z.tar,restore.replace=true"),

@@ -268,3 +268,5 @@ async def test_a_job_writes_an_archive_and_keeps_the_newest(filled: Scratch, key
     assert (code, "TERCET_BACKUP_DATABASES_DIR" in said) == (1, True)
     code, said = await ran("verify", str(out / "mine.tar"))
     assert (code, "no whole backup" in said) == (1, True)
+    code, said = await ran("list", str(out))
+    assert (code, made in said, "mine.tar" in said) == (0, True, False)

@@ -38,6 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         if options.command == "dump":
             _dump(options.out, options.keep)
+        elif options.command == "list":
+            _list(options.folder)
         elif options.command == "verify":
             _say(_verified(options.archive).manifest)
         else:
@@ -54,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     dumping = commands.add_parser("dump", help="write all databases at one moment into one archive")
     dumping.add_argument("out", type=Path, help="a file, or a folder for one named after the time")
     dumping.add_argument("--keep", type=int, default=0, help="in a folder: remove all but so many of the newest")
+    commands.add_parser("list", help="tell which archives a folder holds").add_argument("folder", type=Path)
     commands.add_parser("verify", help="read an archive and compare it with its manifest").add_argument(
         "archive", type=Path
     )
@@ -85,9 +88,19 @@ def _dump(out: Path, keep: int) -> None:
     log.info("backup.written", file=str(file), bytes=file.stat().st_size)
     _say(manifest)
     if in_folder and keep > 0:
-        for old in sorted(each for each in out.iterdir() if _NAMED.fullmatch(each.name))[:-keep]:
+        for old in _archives(out)[:-keep]:
             old.unlink()
             log.info("backup.removed", file=str(old))
+
+
+def _archives(folder: Path) -> list[Path]:
+    """The archives named after their time, the oldest first."""
+    return sorted(each for each in folder.iterdir() if _NAMED.fullmatch(each.name))
+
+
+def _list(folder: Path) -> None:
+    for file in _archives(folder):
+        log.info("backup.found", file=str(file), bytes=file.stat().st_size)
 
 
 def _verified(path: Path) -> Archive:
