@@ -31,7 +31,6 @@ def asked(examples: dict[str, list[Manifest]], kind: str) -> list[Manifest]:
     return [each for each in examples["production"] if (each["apiVersion"], each["kind"]) == (VERSION, kind)]
 
 
-
 def test_the_operator_knows_every_field(examples: dict[str, list[Manifest]]) -> None:
     found = [*asked(examples, "Cluster"), *asked(examples, "Database")]
     assert len(found) == 6
