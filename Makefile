@@ -70,6 +70,10 @@ bench-identity: setup ## Measure who-is-who on a labelled set (DATA=folder with 
 bench-knowledge: setup ## Measure search and suggestions in the knowledge base (ARTICLES=10000 SECONDS=5)
 	PYTHONPATH=.:tests $(BIN)/python -m benchmarks.knowledge --articles $(or $(ARTICLES),10000) --seconds $(or $(SECONDS),5)
 
+.PHONY: bench-sizes
+bench-sizes: setup ## Measure what persons take of disk and memory (PERSONS=50000)
+	PYTHONPATH=. $(BIN)/python -m benchmarks.sizes $(or $(PERSONS),50000)
+
 .PHONY: bench-segments
 bench-segments: setup ## Measure counts over profiles and events to membership (PROFILES=1000000 SECONDS=30)
 	PYTHONPATH=.:tests $(BIN)/python -m benchmarks.segments --profiles $(or $(PROFILES),1000000) --seconds $(or $(SECONDS),30)

@@ -65,9 +65,8 @@ async def _settled(running: system.System) -> None:
         await asyncio.sleep(0.1)
 
 
-async def _import(running: system.System) -> tuple[float, float, int]:
+async def import_file(running: system.System, content: bytes) -> tuple[float, float, int]:
     """Rows a second to the commit in leads, seconds until all consumers had handled all, and the rows."""
-    content = _SAMPLE.read_bytes()
     file = await running.call(
         "POST", "/v1/leads/files", params={"name": "leads.csv"}, content=content, headers={"content-type": "text/csv"}
     )
@@ -170,7 +169,7 @@ async def _measure(floor: dict[str, load.Result], seconds: float) -> None:
         await _settled(running)
         p99 = await _lag(running, 150, 2 * seconds)
         _show("commit to handled, 150 leads/s", f"p99 {p99:.0f} ms", "", "<= 500 ms")
-        rate, lag, count = await _import(running)
+        rate, lag, count = await import_file(running, _SAMPLE.read_bytes())
         _show(f"import of {count} rows", f"{rate:.0f} rows/s", f"consumers {lag:.1f} s behind", ">= 4000 rows/s")
         await _fill(running)
         listed = await _get(running, _LIST, seconds)
