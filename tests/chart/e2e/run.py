@@ -14,6 +14,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from chart.e2e.builds import ROOT, Builds
@@ -25,6 +26,7 @@ from chart.e2e.traffic import Result, Traffic
 
 EXAMPLES = ("trial", "production", "airgapped")
 THIS, NEXT = "e2e-a", "e2e-b"
+KEYS_LINGER = 90
 LEADS = ROOT / "examples" / "leads.csv"
 
 
@@ -170,6 +172,10 @@ class Trial:
             self._drain(step)
             traffic.wait_for_more(50)
             step.saw(traffic.progress())
+        with self.report.step("keys exchanged in three steps") as step:
+            self._rotate_keys()
+            traffic.wait_for_more(50)
+            step.saw(traffic.progress())
         with self.report.step("backup while requests come in") as step:
             self.archive = self._backup(step)
             step.saw(traffic.progress())
@@ -196,6 +202,16 @@ class Trial:
                 raise Failed(f"lost by the restore: {sorted(lost)[:5]}")
             for tenant, email in (("helm-test", "helm-test@tercet.example"), ("sample", "admin@galaxy.example")):
                 step.saw(f"{tenant}: {self.story.check(tenant, email)}")
+
+    def _rotate_keys(self) -> None:
+        """As docs/operations.md says; what was signed with the old keys has died before they go."""
+        for step in ("announce", "sign", "retire"):
+            if step == "retire":
+                time.sleep(KEYS_LINGER)
+            self.story.tercet("rotate-keys", str(self.keys), "--step", step)
+            self.cluster.kubectl("apply", "--filename", str(self.keys))
+            self.cluster.kubectl("rollout", "restart", "deployment", "--selector", "app.kubernetes.io/part-of=tercet")
+            self.cluster.settle()
 
     def _backup(self, step: Step) -> str:
         """The archive that a Job of the CronJob writes."""

@@ -32,7 +32,7 @@ def call(method: str, path: str, body: Any = None, token: str = "") -> Any:
 
 
 def say(*words: object) -> None:
-    """One line of what `helm test --logs` shows."""
+    """One line of what the pod's log shows."""
     sys.stdout.write(" ".join(map(str, words)) + "\n")
 
 
