@@ -39,12 +39,15 @@ def main() -> None:
     parser.add_argument("--leads", type=Path, default=LEADS)
     parser.add_argument("--workers", type=int, default=6, help="connections of the load")
     parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
+    parser.add_argument(
+        "--nats-replicas", type=int, choices=(1, 3), default=1, help="NATS servers, and copies of streams"
+    )
     parser.add_argument("--keep", action="store_true", help="leave the release where it is")
     options = parser.parse_args()
     report = Report()
     cluster = Cluster(options.namespace)
     with tempfile.TemporaryDirectory() as place:
-        trial = Trial(cluster, Builds(options.registry, options.base_image), report, Path(place))
+        trial = Trial(cluster, Builds(options.registry, options.base_image), report, Path(place), options.nats_replicas)
         try:
             trial.prepare()
             trial.validate()
@@ -64,10 +67,11 @@ def main() -> None:
 class Trial:
     """One installation, from its images to its end."""
 
-    def __init__(self, cluster: Cluster, builds: Builds, report: Report, place: Path) -> None:
+    def __init__(self, cluster: Cluster, builds: Builds, report: Report, place: Path, nats_replicas: int) -> None:
         self.cluster = cluster
         self.builds = builds
         self.report = report
+        self.nats_replicas = nats_replicas
         self.keys = place / "secrets.json"
         self.values = place / "values.json"
         self.story = Story(cluster, self.keys, place)
@@ -88,14 +92,19 @@ class Trial:
             "imageRegistry": self.builds.registry,
             "image": {"tag": THIS},
             "postgres": {"embedded": {"image": {"repository": "tercet-postgres", "tag": THIS}, **server}},
-            "nats": {"image": {"repository": "tercet-nats", "tag": THIS}, **server},
+            "nats": {
+                "image": {"repository": "tercet-nats", "tag": THIS},
+                "replicas": self.nats_replicas,
+                "streamReplicas": self.nats_replicas,
+                **server,
+            },
             "backup": {"enabled": True, "storage": {"size": "2Gi"}},
         }
         self.values.write_text(json.dumps(values))
         with self.report.step("install") as step:
             self.story.tercet(
-                "secrets", "--out", str(self.keys), "--postgres", "embedded", "--nats-replicas", "1",
-                "--namespace", self.cluster.namespace,
+                "secrets", "--out", str(self.keys), "--postgres", "embedded",
+                "--nats-replicas", str(self.nats_replicas), "--namespace", self.cluster.namespace,
             )  # fmt: skip
             self.cluster.kubectl("apply", "--filename", str(self.keys))
             self.cluster.helm("install", RELEASE, str(CHART), *self._arguments(), "--wait", "--timeout", "5m")
