@@ -96,6 +96,8 @@ def work(number: int, tally: Tally) -> None:
     caller, token, signed_in, turn = Caller(tally), "", 0.0, number
     mine: list[str] = []
     who = {"tenant": secret("tenant"), "email": secret("email"), "password": secret("password"), "client": "load"}
+    # All at once at one account would look like somebody who guesses.
+    time.sleep(number)
     while not STOP.exists():
         began = time.monotonic()
         what, created = "sign-in", ""
