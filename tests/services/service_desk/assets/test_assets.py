@@ -158,6 +158,19 @@ async def test_reliability_follows_from_downtimes(service_desk: Client) -> None:
     assert (found.uptime_hours, found.availability) == (88.0, 0.88)
 
 
+async def test_ticket_is_about_an_asset_that_there_is(service_desk: Client) -> None:
+    asset = await added(service_desk)
+    wanted = tickets.Ticket(subject="门关不上", asset_id=str(new_id()))
+    with refused("TICKET_ASSET_UNKNOWN", "ticket.asset_id"):
+        await service_desk.CreateTicket(tickets.CreateTicketRequest(ticket=wanted))
+    wanted.asset_id = asset.id
+    made = await service_desk.CreateTicket(tickets.CreateTicketRequest(ticket=wanted))
+    assert made.asset_id == asset.id
+    with refused("TICKET_ASSET_UNKNOWN", "ticket.asset_id"):
+        moved = tickets.Ticket(id=made.id, asset_id=str(new_id()))
+        await service_desk.UpdateTicket(tickets.UpdateTicketRequest(ticket=moved, update_mask={"paths": ["asset_id"]}))
+
+
 async def test_anybody_reports_a_fault_by_the_code_and_nobody_floods_the_desk(service_desk: Client) -> None:
     asset = await added(
         service_desk, warranty_start_date="2020-01-01", warranty_end_date="2099-12-31", unit_id=str(new_id())

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from tercet.servicedesk.v1 import events_pb2 as events
 from tercet.servicedesk.v1.ticket_service_pb2 import Ticket as TicketMessage
 from tercet_chassis import Tx, new_id
 from tercet_service_desk.levels.store import book
+from tercet_service_desk.tickets.errors import TicketAssetUnknown
 from tercet_service_desk.tickets.jobs import watch
 from tercet_service_desk.tickets.model import Ticket, TicketEntry
 from tercet_service_desk.tickets.promises import Promises, check_kept, check_type, check_way, promises_of
 from tercet_service_desk.tickets.rules import number_of
+from tercet_service_desk.tickets.store import unknown_asset
 from tercet_service_desk.types.store import machines
 
 
@@ -25,7 +28,10 @@ async def open_ticket(tx: Tx, message: TicketMessage) -> Ticket:
 
 
 async def open_tickets(tx: Tx, messages: Sequence[TicketMessage]) -> list[Ticket]:
-    """Opens tickets that came in together; their rows are written together, and what is promised is looked up once."""
+    """Opens tickets that came in together; their rows are written together, and what is promised is looked up once.
+    Refuses one about an asset that there is not.
+    """
+    await check_assets(tx, {UUID(message.asset_id) for message in messages if message.asset_id})
     # Read first: a query would write the rows as they are, and once more with what is promised.
     levels, types = await book(tx), await machines(tx)
     tickets = [await _begun(tx, message) for message in messages]
@@ -38,6 +44,13 @@ async def open_tickets(tx: Tx, messages: Sequence[TicketMessage]) -> list[Ticket
         watch(tx, promises)
         tx.emit(events.TicketOpened, ticket)
     return tickets
+
+
+async def check_assets(tx: Tx, asset_ids: Collection[UUID]) -> None:
+    """Refuses assets that there are not."""
+    unknown = await unknown_asset(tx, asset_ids)
+    if unknown is not None:
+        raise TicketAssetUnknown(asset_id=unknown)
 
 
 async def _begun(tx: Tx, message: TicketMessage) -> Ticket:

@@ -5,6 +5,13 @@ from __future__ import annotations
 from tercet_chassis.errors import FailedPrecondition, InvalidArgument, NotFound
 
 
+class TicketAssetUnknown(InvalidArgument):
+    """A ticket was to be about an asset that there is not."""
+
+    text = "There is no asset {asset_id}; name another, or none."
+    field = "ticket.asset_id"
+
+
 class TicketClosed(FailedPrecondition):
     """A closed ticket was to be changed."""
 

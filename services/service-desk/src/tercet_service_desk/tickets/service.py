@@ -40,7 +40,7 @@ from tercet_chassis import Handlers, Process, Tx, invariant
 from tercet_chassis.invariants import finding
 from tercet_chassis.showing import hidden_paths
 from tercet_service_desk.agents.holding import hold
-from tercet_service_desk.tickets.conversation import add_note, add_reply, open_tickets, solve
+from tercet_service_desk.tickets.conversation import add_note, add_reply, check_assets, open_tickets, solve
 from tercet_service_desk.tickets.errors import TicketLinkedToItself, TicketsNotLinked
 from tercet_service_desk.tickets.explaining import explained
 from tercet_service_desk.tickets.jobs import clocks_astray, recalculate, watch
@@ -71,10 +71,12 @@ class TicketService(Handlers):
     async def UpdateTicket(self, request: UpdateTicketRequest, tx: Tx) -> Ticket:
         ticket = await tx.get(Ticket, request.ticket.id, etag=request.ticket.etag)
         ticket.changeable()
-        promises, type_code = await promises_of(tx, ticket), ticket.type_code
+        promises, type_code, asset_id = await promises_of(tx, ticket), ticket.type_code, ticket.asset_id
         await tx.patch(ticket, request.ticket, request.update_mask if request.HasField("update_mask") else None)
         if ticket.type_code != type_code:
             check_type(promises)
+        if ticket.asset_id is not None and ticket.asset_id != asset_id:
+            await check_assets(tx, [ticket.asset_id])
         watch(tx, promises)
         tx.emit(events.TicketUpdated, ticket)
         return ticket

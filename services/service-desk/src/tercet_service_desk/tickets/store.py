@@ -22,6 +22,15 @@ _PARTS = (
     " UNION SELECT t.id FROM fenced.tickets t JOIN parts p ON t.merged_into_id = p.id) SELECT id FROM parts"
 )
 
+# By the table's name: assets are a room above this one, and open tickets.
+_ASSETS = "SELECT id FROM fenced.assets WHERE id = ANY($1::uuid[])"
+
+
+async def unknown_asset(tx: Tx, asset_ids: Collection[UUID]) -> UUID | None:
+    """One of the assets that the tenant has not; None when it has them all."""
+    known = {row["id"] for row in await tx.fetch(_ASSETS, list(asset_ids))} if asset_ids else set()
+    return next((id for id in asset_ids if id not in known), None)
+
 
 async def entries_of(tx: Tx, ticket_id: UUID) -> ColumnElement[bool]:
     """The conversation of one ticket and of those merged into it, as a condition on the entries' view."""
