@@ -129,9 +129,11 @@ class Known:
         """What is known of a file, whoever brought it. Refuses with NOT_FOUND."""
         return await stored_files.stored(self._tx, str(id))
 
-    async def callers_file(self, id: UUID) -> File:
-        """What the caller may know of a file. Refuses with NOT_FOUND one that somebody else brought."""
-        return await stored_files.readable(self._tx, str(id))
+    async def callers_file(self, id: UUID, owner: UUID | None = None) -> File:
+        """What the caller may know of a file, or the owner for whom a service acts. Refuses with NOT_FOUND one that
+        somebody else brought.
+        """
+        return await stored_files.readable(self._tx, str(id), owner)
 
     async def file_piece(self, id: UUID, sequence: int) -> bytes | None:
         """One piece of a file, from 0; None after the last."""

@@ -21,10 +21,13 @@ if TYPE_CHECKING:
 CHUNK = 1 << 20
 
 
-async def readable(tx: Writing, id: str) -> File:
+async def readable(tx: Writing, id: str, owner: UUID | None = None) -> File:
     """What the caller may know of a file: people see the files that they brought; services and whoever may read every
-    file and has nothing masked see all, since a file's bytes cannot be masked.
+    file and has nothing masked see all, since a file's bytes cannot be masked. A service that acts for an owner sees
+    what that one brought.
     """
+    if owner is not None and tx.principal.is_system:
+        return await stored(tx, id, owner=str(owner))
     everything = "all" in tx.principal.scopes("chassis.file.read") and not tx.principal.masks
     seen = tx.principal.is_system or everything
     return await stored(tx, id, owner=None if seen else tx.principal.subject)

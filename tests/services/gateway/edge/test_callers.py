@@ -16,7 +16,7 @@ async def test_a_credential_is_looked_up_again_within_seconds() -> None:
     server = await start(library)
     passed = [0.0]
     async with grpc.aio.insecure_channel(f"127.0.0.1:{library.port}") as channel:
-        callers = Callers(lambda: channel, lambda: "system", lambda: time.time() + passed[0])
+        callers = Callers(lambda: channel, lambda _: "system", lambda: time.time() + passed[0])
         for seconds, asked in ((0.0, 1), (10.0, 1), (16.0, 2), (20.0, 2), (40.0, 3)):
             passed[0] = seconds
             await callers.resolve("access_token", "good")

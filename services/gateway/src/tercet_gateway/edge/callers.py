@@ -8,6 +8,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from uuid import UUID
 
 import grpc
 
@@ -21,6 +22,9 @@ _MARGIN = 10.0  # a call that begins now must still find the token alive
 _FRESH = 15.0  # who was disabled or lost a role is out by then
 _MOST = 50_000
 _SECONDS = 5.0
+
+# The gateway's own token, for a tenant or for none.
+SystemToken = Callable[[UUID | None], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,7 @@ class Callers:
     def __init__(
         self,
         channel: Callable[[], grpc.aio.Channel],
-        system_token: Callable[[], str],
+        system_token: SystemToken,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._channel, self._system_token, self._clock = channel, system_token, clock
@@ -75,7 +79,9 @@ class Callers:
             response_deserializer=messages.ResolvePrincipalResponse.FromString,
         )
         request = messages.ResolvePrincipalRequest(**{kind: credential})
-        answer = await call(request, metadata=(("authorization", f"Bearer {self._system_token()}"),), timeout=_SECONDS)
+        answer = await call(
+            request, metadata=(("authorization", f"Bearer {self._system_token(None)}"),), timeout=_SECONDS
+        )
         caller = Caller(
             token=answer.internal_token,
             tenant_id=answer.tenant_id,

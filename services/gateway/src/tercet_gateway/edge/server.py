@@ -22,7 +22,7 @@ from tercet_chassis.principal import Principal
 from tercet_chassis.tokens import Signer
 from tercet_gateway.edge import problems
 from tercet_gateway.edge.backend import Backend
-from tercet_gateway.edge.callers import Callers
+from tercet_gateway.edge.callers import Callers, SystemToken
 from tercet_gateway.edge.contract import Contract
 from tercet_gateway.edge.cors import Cors
 from tercet_gateway.edge.exchange import SECURITY, Exchange, Receive, Scope, Send, problem_of
@@ -53,7 +53,7 @@ class Edge:
     """The application: derived routes by one look-up, everything else by FastAPI."""
 
     def __init__(
-        self, settings: EdgeSettings, contract: Contract | None = None, system_token: Callable[[], str] | None = None
+        self, settings: EdgeSettings, contract: Contract | None = None, system_token: SystemToken | None = None
     ) -> None:
         contract = contract or Contract.of_tercet()
         token = system_token or _system_token(settings)
@@ -66,7 +66,7 @@ class Edge:
         for route in self.router.routes():
             self.transcoder.binder(route)  # an annotation that fits no request stops the start-up, not a caller
         self._cors = Cors(settings.cors_origins)
-        tools = Tools(settings, gate, backend, self.channels, self.transcoder.encoder)
+        tools = Tools(settings, gate, backend, self.channels, self.transcoder.encoder, token)
         self._pages = self._framework(contract, Health(settings.service, settings.peers, self.channels), tools)
 
     def _framework(self, contract: Contract, health: Health, tools: Tools) -> FastAPI:
@@ -248,6 +248,6 @@ class _Server(uvicorn.Server):
             raise RuntimeError("the HTTP server stopped before it listened")
 
 
-def _system_token(settings: EdgeSettings) -> Callable[[], str]:
+def _system_token(settings: EdgeSettings) -> SystemToken:
     signer = Signer(settings.service, settings.keys_dir)
-    return lambda: signer.token(Principal.system(settings.service, None))
+    return lambda tenant_id: signer.token(Principal.system(settings.service, tenant_id))

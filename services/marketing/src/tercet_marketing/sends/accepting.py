@@ -17,7 +17,7 @@ from tercet_marketing.profiles.deciding import check_point
 from tercet_marketing.profiles.model import Profile
 from tercet_marketing.profiles.rules import point_digest
 from tercet_marketing.sends import store
-from tercet_marketing.sends.attaching import checked_files, files_of
+from tercet_marketing.sends.attaching import Wanted, checked_files, files_of
 from tercet_marketing.sends.errors import ContentMissing, RecipientMissing, RecipientOutOfReach, SendKeyReused
 from tercet_marketing.sends.model import Send
 from tercet_marketing.sends.owners import owner_of
@@ -51,7 +51,7 @@ class Draft:
     ticket_id: UUID | None = None
     order_id: UUID | None = None
     in_reply_to: str = ""
-    file_ids: Sequence[UUID] = ()
+    files: Sequence[Wanted] = ()
 
     def digest(self) -> str:
         """What tells whether two drafts are the same."""
@@ -69,7 +69,7 @@ class _Known:
     identities: dict[str, tuple[UUID, UUID]]
     profiles: dict[UUID, Profile]
     reachable: set[UUID] | None
-    files: dict[UUID, Json | Refusal]
+    files: dict[Wanted, Json | Refusal]
 
 
 async def accept(tx: Tx, drafts: Sequence[Draft]) -> list[Send | Refusal]:
@@ -118,7 +118,7 @@ async def _known(tx: Tx, drafts: Sequence[Draft]) -> _Known:
         identities=identities,
         profiles=profiles,
         reachable=None if seen_all else await store.reachable(tx, profiles),
-        files=await files_of(tx, {id for draft in drafts for id in draft.file_ids}),
+        files=await files_of(tx, {each for draft in drafts for each in draft.files}),
     )
 
 
@@ -146,7 +146,7 @@ def _queued(tx: Tx, draft: Draft, known: _Known) -> Send:
         template_version=version,
         not_before=draft.not_before,
         next_time=max(draft.not_before or tx.now(), tx.now()),
-        files=checked_files(draft.file_ids, draft.channel_codes, known.files, known.carriers),
+        files=checked_files(draft.files, draft.channel_codes, known.files, known.carriers),
         **{name: getattr(draft, name) for name in _COPIED},
     )
     # Nobody else's than the customer's own people: a service that sends owns nothing.

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from uuid import UUID
 
+from google.protobuf.json_format import ParseDict
+
+from tercet.marketing.v1 import send_service_pb2 as pb
 from tercet_chassis import Refusal, Tx
+from tercet_chassis.errors import ResourceNotFound
 from tercet_marketing.channels.accounts import Carriers
 from tercet_marketing.channels.contract import Ability, Attachment
 from tercet_marketing.sends.errors import FilesNotCarried, FilesTooLarge
@@ -16,16 +20,20 @@ from tercet_marketing.sends.rules import Json
 LARGEST = 18 << 20
 
 
-async def files_of(tx: Tx, ids: Iterable[UUID]) -> dict[UUID, Json | Refusal]:
-    """What is known of files, or why the caller may not send one."""
-    found: dict[UUID, Json | Refusal] = {}
-    for id in sorted(ids):
+# A file, and the user who brought it where a service sends for one.
+Wanted = tuple[UUID, UUID | None]
+
+
+async def files_of(tx: Tx, wanted: Iterable[Wanted]) -> dict[Wanted, Json | Refusal]:
+    """What is known of files, or why one may not be sent."""
+    found: dict[Wanted, Json | Refusal] = {}
+    for id, owner in sorted(set(wanted), key=str):
         try:
-            file = await tx.known.callers_file(id)
+            file = await tx.known.callers_file(id, owner)
         except Refusal as refusal:
-            found[id] = refusal
+            found[id, owner] = refusal
             continue
-        found[id] = message_file(file.name, file.media_type, int(file.size), id)
+        found[id, owner] = message_file(file.name, file.media_type, int(file.size), id)
     return found
 
 
@@ -36,12 +44,12 @@ def message_file(name: str, content_type: str, byte_count: int, id: UUID | None)
 
 
 def checked_files(
-    ids: Sequence[UUID], channel_codes: Sequence[str], known: Mapping[UUID, Json | Refusal], carriers: Carriers
+    wanted: Sequence[Wanted], channel_codes: Sequence[str], known: Mapping[Wanted, Json | Refusal], carriers: Carriers
 ) -> list[Json]:
     """The files of a message. Refuses those that are not there, are too large together, or that no channel carries."""
     files = []
-    for id in ids:
-        file = known[id]
+    for each in wanted:
+        file = known[each]
         if isinstance(file, Refusal):
             raise file
         files.append(file)
@@ -50,6 +58,14 @@ def checked_files(
     if sum(file["byte_count"] for file in files) > LARGEST:
         raise FilesTooLarge(limit=LARGEST >> 20)
     return files
+
+
+def file_named(tx: Tx, files: Sequence[Json] | None, id: str) -> pb.MessageFile:
+    """One of a message's files. Refuses others, and callers to whom something is masked: bytes cannot be."""
+    named = [] if tx.principal.masks else [file for file in files or () if file.get("file_id") == id]
+    if not named:
+        raise ResourceNotFound(type="MessageFile", id=id)
+    return ParseDict(named[0], pb.MessageFile())
 
 
 def attachments(send: Send) -> tuple[Attachment, ...]:

@@ -22,9 +22,10 @@ from tercet_marketing.channels.errors import AccountUnknown
 from tercet_marketing.channels.house import TenantsHouse
 from tercet_marketing.sends import store
 from tercet_marketing.sends.accepting import Draft, accept
+from tercet_marketing.sends.attaching import file_named
 from tercet_marketing.sends.errors import ReportNotGenuine
 from tercet_marketing.sends.jobs import wake
-from tercet_marketing.sends.model import FrequencyCap, QuietHours, Send
+from tercet_marketing.sends.model import FrequencyCap, QuietHours, ReceivedMessage, Send
 from tercet_marketing.sends.receiving import take_report
 
 Finding = CheckInvariantsResponse.Finding
@@ -59,6 +60,14 @@ class SendService(Handlers):
         send.resolve(tx.now(), arrived=request.arrived)
         tx.emit(events.MessageDelivered if request.arrived else events.MessageFailed, send)
         return send
+
+    async def GetSendFile(self, request: pb.GetSendFileRequest, tx: Tx) -> pb.MessageFile:
+        """Tells of a file that goes with a message. Refuses other files, and whoever has something masked."""
+        return file_named(tx, (await tx.get(Send, request.id)).files, request.file_id)
+
+    async def GetReceivedMessageFile(self, request: pb.GetReceivedMessageFileRequest, tx: Tx) -> pb.MessageFile:
+        """Tells of a file that came with a message. Refuses other files, and whoever has something masked."""
+        return file_named(tx, (await tx.get(ReceivedMessage, request.id)).files, request.file_id)
 
     async def ReceiveFromChannel(self, request: pb.ReceiveFromChannelRequest, tx: Tx) -> pb.ReceiveFromChannelResponse:
         """Takes a provider's report. Refuses an account that is not there, and a report that is not its provider's."""
@@ -127,7 +136,7 @@ def _draft(request: pb.SendMessageRequest) -> Draft:
         ticket_id=_uuid(request.ticket_id),
         order_id=_uuid(request.order_id),
         in_reply_to=request.in_reply_to,
-        file_ids=tuple(UUID(id) for id in request.file_ids),
+        files=tuple((UUID(id), _uuid(request.file_owner_id)) for id in request.file_ids),
     )
 
 

@@ -11,7 +11,7 @@ from tercet.marketing.v1.send_service_pb2 import SendMessageRequest
 from tercet_chassis import Refusal, Tx, job
 from tercet_service_desk.satisfaction.model import Survey
 from tercet_service_desk.satisfaction.rules import invitation, signed
-from tercet_service_desk.sending.handing import LEASE, hand_over, later
+from tercet_service_desk.sending.handing import LEASE, Outcome, hand_over, later
 from tercet_service_desk.tickets.model import Ticket
 
 
@@ -33,22 +33,22 @@ async def send_invitation(tx: Tx, survey_id: str) -> None:
     survey.send_attempts += 1
     tx.schedule(send_invitation, due=tx.now() + LEASE, key=survey_id, survey_id=survey_id)
 
-    async def record(after: Tx, refusal: Refusal | None) -> None:
-        await _handed_over(after, survey_id, refusal)
+    async def record(after: Tx, outcome: Outcome) -> None:
+        await _handed_over(after, survey_id, outcome)
 
     hand_over(tx, await _request(tx, survey), record)
 
 
-async def _handed_over(tx: Tx, survey_id: str, refusal: Refusal | None) -> None:
+async def _handed_over(tx: Tx, survey_id: str, outcome: Outcome) -> None:
     survey = await tx.find(Survey, survey_id, lock=True)
     if survey is None or not survey.to_hand_over:
         return
-    if refusal is None:
+    if not isinstance(outcome, Refusal):
         survey.handed_over = True
-    elif refusal.passing:
+    elif outcome.passing:
         tx.schedule(send_invitation, due=tx.now() + later(survey.send_attempts), key=survey_id, survey_id=survey_id)
     else:
-        survey.refused(refusal.reason, refusal.message)
+        survey.refused(outcome.reason, outcome.message)
 
 
 async def _request(tx: Tx, survey: Survey) -> SendMessageRequest:

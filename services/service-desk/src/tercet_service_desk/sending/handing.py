@@ -12,7 +12,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from tercet.marketing.v1.send_service_pb2 import SendMessageRequest
+from tercet.marketing.v1.send_service_pb2 import Send, SendMessageRequest
 from tercet_chassis import Calls, Refusal, Tx
 from tercet_chassis.context import Context
 from tercet_chassis.principal import Principal
@@ -26,14 +26,14 @@ _LONGEST_WAIT = 600
 # The words of a send that is there were others: it went out as it was handed over first.
 _THERE_ALREADY = "SEND_KEY_REUSED"
 
-Record = Callable[[Tx, Refusal | None], Awaitable[None]]
+# What marketing made of it: its send, or why it will not; None when it had it from an earlier try.
+Outcome = Send | Refusal | None
+Record = Callable[[Tx, Outcome], Awaitable[None]]
 _running: set[asyncio.Task[None]] = set()
 
 
 def hand_over(tx: Tx, request: SendMessageRequest, record: Record) -> None:
-    """Asks marketing to send once this transaction is committed; `record` gets the refusal, None when it was
-    taken.
-    """
+    """Asks marketing to send once this transaction is committed; `record` gets the outcome."""
     tx.after_commit(lambda: _launch(tx.runtime, tx.tenant_id, request, record))
 
 
@@ -51,14 +51,14 @@ def _launch(runtime: Running, tenant_id: UUID, request: SendMessageRequest, reco
 async def _hand_over(runtime: Running, tenant_id: UUID, request: SendMessageRequest, record: Record) -> None:
     principal = Principal.system(runtime.settings.service, tenant_id)
     context = Context(principal=principal, method="service-desk.sending")
-    refusal: Refusal | None = None
+    outcome: Outcome = None
     try:
-        await Calls(runtime, context)("marketing", "SendMessage", request)
+        outcome = await Calls(runtime, context)("marketing", "SendMessage", request)
     except Refusal as refused:
-        refusal = None if refused.reason == _THERE_ALREADY else refused
+        outcome = None if refused.reason == _THERE_ALREADY else refused
     try:
         async with runtime.transaction(context) as tx:
-            await record(tx, refusal)
+            await record(tx, outcome)
     except (Refusal, SQLAlchemyError, OSError) as fault:
         # The second look after the lease hands it over again.
         log.warning("sending.outcome_lost", send_id=request.id, cause=type(fault).__name__)

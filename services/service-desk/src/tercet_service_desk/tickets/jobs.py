@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
+from google.protobuf.json_format import MessageToDict
+
 from tercet.servicedesk.v1 import events_pb2 as events
 from tercet_chassis import Refusal, Tx, every, job
 from tercet_service_desk.levels.store import book
-from tercet_service_desk.sending.handing import LEASE, hand_over, later
+from tercet_service_desk.sending.handing import LEASE, Outcome, hand_over, later
 from tercet_service_desk.tickets import store
 from tercet_service_desk.tickets.model import Ticket, TicketEntry
 from tercet_service_desk.tickets.promises import DONE, Promises, promises_of
@@ -76,22 +78,24 @@ async def send_reply(tx: Tx, entry_id: str) -> None:
     entry.send_attempts += 1
     tx.schedule(send_reply, due=tx.now() + LEASE, key=entry_id, entry_id=entry_id)
 
-    async def record(after: Tx, refusal: Refusal | None) -> None:
-        await _handed_over(after, entry_id, refusal)
+    async def record(after: Tx, outcome: Outcome) -> None:
+        await _handed_over(after, entry_id, outcome)
 
     hand_over(tx, request_of(ticket, entry), record)
 
 
-async def _handed_over(tx: Tx, entry_id: str, refusal: Refusal | None) -> None:
+async def _handed_over(tx: Tx, entry_id: str, outcome: Outcome) -> None:
     entry = await tx.find(TicketEntry, entry_id, lock=True)
     if entry is None or not entry.to_hand_over:
         return
-    if refusal is None:
+    if not isinstance(outcome, Refusal):
         entry.handed_over = True
-    elif refusal.passing:
+        if outcome is not None:
+            entry.files = [MessageToDict(file, preserving_proto_field_name=True) for file in outcome.files]
+    elif outcome.passing:
         tx.schedule(send_reply, due=tx.now() + later(entry.send_attempts), key=entry_id, entry_id=entry_id)
     else:
-        entry.refused(refusal.reason, refusal.message)
+        entry.refused(outcome.reason, outcome.message)
         await tell_fate(tx, entry)
 
 

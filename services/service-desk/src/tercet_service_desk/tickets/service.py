@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from google.protobuf.empty_pb2 import Empty
+from google.protobuf.json_format import ParseDict
 
 from tercet.chassis.v1.maintenance_service_pb2 import CheckInvariantsResponse
 from tercet.servicedesk.v1 import events_pb2 as events
@@ -18,6 +19,7 @@ from tercet.servicedesk.v1.ticket_service_pb2 import (
     CreateTicketRequest,
     ExplainServiceLevelRequest,
     ExplainServiceLevelResponse,
+    GetTicketFileRequest,
     LinkTicketRequest,
     ListTicketEntriesRequest,
     ListTicketEntriesResponse,
@@ -31,12 +33,14 @@ from tercet.servicedesk.v1.ticket_service_pb2 import (
     ReplyToTicketRequest,
     SolveTicketRequest,
     SplitTicketRequest,
+    TicketFile,
     UnlinkTicketRequest,
     UnmergeTicketRequest,
     UpdateTicketRequest,
 )
 from tercet.servicedesk.v1.ticket_service_pb2 import TicketLink as TicketLinkMessage
 from tercet_chassis import Handlers, Process, Tx, invariant
+from tercet_chassis.errors import ResourceNotFound
 from tercet_chassis.invariants import finding
 from tercet_chassis.showing import hidden_paths
 from tercet_service_desk.agents.holding import hold
@@ -53,6 +57,7 @@ from tercet_service_desk.tickets.store import (
     count_open,
     entries_of,
     entries_of_party,
+    file_of,
     link_between,
     links_of,
     sends_astray,
@@ -115,6 +120,15 @@ class TicketService(Handlers):
         answer = await tx.page(TicketEntry, request, response=ListTicketEntriesResponse, where=[said])
         assert isinstance(answer, ListTicketEntriesResponse)
         return answer
+
+    async def GetTicketFile(self, request: GetTicketFileRequest, tx: Tx) -> TicketFile:
+        """Tells of a file of a ticket's conversation. Refuses other files, and whoever has something masked."""
+        ticket = await tx.get(Ticket, request.id)
+        # Bytes cannot be masked.
+        file = None if tx.principal.masks else await file_of(tx, ticket.id, request.file_id)
+        if file is None:
+            raise ResourceNotFound(type="TicketFile", id=request.file_id)
+        return ParseDict(file, TicketFile())
 
     async def SolveTicket(self, request: SolveTicketRequest, tx: Tx) -> Ticket:
         ticket = await tx.get(Ticket, request.id, etag=request.etag)

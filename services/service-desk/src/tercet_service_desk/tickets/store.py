@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, case, func, or_, select
@@ -36,6 +37,14 @@ async def entries_of(tx: Tx, ticket_id: UUID) -> ColumnElement[bool]:
     """The conversation of one ticket and of those merged into it, as a condition on the entries' view."""
     parts = [row["id"] for row in await tx.fetch(_PARTS, ticket_id)]
     return view(TicketEntry).c.ticket_id.in_([ticket_id, *parts])
+
+
+async def file_of(tx: Tx, ticket_id: UUID, file_id: str) -> dict[str, Any] | None:
+    """A file of the conversation of one ticket and of those merged into it."""
+    files = view(TicketEntry).c.files
+    query = select(files).where(await entries_of(tx, ticket_id), files.contains([{"file_id": file_id}])).limit(1)
+    found = (await tx.session.scalars(query)).first() or []
+    return next((file for file in found if file.get("file_id") == file_id), None)
 
 
 def entries_of_party(tx: Tx, party_id: UUID) -> ColumnElement[bool]:

@@ -22,6 +22,7 @@ def request_of(ticket: Ticket, entry: TicketEntry) -> SendMessageRequest:
         ticket_id=str(entry.ticket_id),
         in_reply_to=entry.in_reply_to,
         file_ids=[str(id) for id in entry.file_ids],
+        file_owner_id=str(entry.author_id or ""),
     )
     if entry.address:
         request.address.CopyFrom(ParseDict(entry.address, ProfileContactPoint()))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from tercet_chassis.channels import Channels
 from tercet_gateway.edge.backend import Backend
+from tercet_gateway.edge.callers import SystemToken
 from tercet_gateway.edge.codec import Encoder
 from tercet_gateway.edge.gate import Gate
 from tercet_gateway.edge.settings import EdgeSettings
@@ -20,3 +21,4 @@ class Tools:
     backend: Backend
     channels: Channels
     encoder: Encoder
+    system_token: SystemToken

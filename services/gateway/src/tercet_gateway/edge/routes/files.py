@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
+from uuid import UUID
 
 import orjson
 from fastapi import APIRouter, Request
+from google.protobuf.message import Message
 from starlette.responses import Response, StreamingResponse
 
 from tercet.chassis.v1 import file_service_pb2 as files
+from tercet.marketing.v1 import send_service_pb2 as sends
+from tercet.servicedesk.v1 import ticket_service_pb2 as tickets
 from tercet_chassis.contract import proto_package
 from tercet_chassis.errors import Violation
 from tercet_gateway.edge.backend import request_id
+from tercet_gateway.edge.callers import Caller
 from tercet_gateway.edge.contract import Access
 from tercet_gateway.edge.exchange import Exchange
 from tercet_gateway.edge.refusals import BodyNotRead, BodyTooLarge, PathNotFound
@@ -21,6 +27,30 @@ from tercet_gateway.edge.routes import Tools
 
 _PIECE = 256 << 10
 _SERVICE = "/tercet.chassis.v1.FileService"
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """Files of a resource: whoever the method tells of one may have its bytes, whoever brought them."""
+
+    path: str
+    service: str
+    method: str
+    request: type[Message]
+
+
+# Marketing keeps all of them, as they come and go through its channels.
+_KEEPER = "marketing"
+_ATTACHED = (
+    Attached("/v1/tickets", "service-desk", "TicketService/GetTicketFile", tickets.GetTicketFileRequest),
+    Attached("/v1/sends", "marketing", "SendService/GetSendFile", sends.GetSendFileRequest),
+    Attached(
+        "/v1/received-messages",
+        "marketing",
+        "SendService/GetReceivedMessageFile",
+        sends.GetReceivedMessageFileRequest,
+    ),
+)
 
 
 def file_routes(tools: Tools) -> APIRouter:
@@ -32,16 +62,39 @@ def file_routes(tools: Tools) -> APIRouter:
             raise PathNotFound(path=path)
         return service
 
-    async def metadata(exchange: Exchange, name: str, write: bool) -> list[tuple[str, str]]:
+    async def admitted(exchange: Exchange) -> Caller:
         admission = await tools.gate.admit(exchange.headers, exchange.address, Access.SIGNED_IN, "BULK")
         exchange.extra += admission.headers
-        key = request_id(exchange.headers, admission.caller, exchange.address, name) if write else ""
-        return tools.backend.metadata(exchange.headers, admission.caller, exchange.traceparent, key)
+        return admission.caller
+
+    def metadata(exchange: Exchange, caller: Caller, key: str = "") -> list[tuple[str, str]]:
+        return tools.backend.metadata(exchange.headers, caller, exchange.traceparent, key)
+
+    async def answer_of(service: str, path: str, request: Message, pairs: list[tuple[str, str]]) -> bytes:
+        channel: Any = tools.channels.to(service)
+        answer: bytes = await channel.unary_unary(path)(
+            request.SerializeToString(), metadata=pairs, timeout=tools.settings.timeout
+        )
+        return answer
+
+    async def content(service: str, id: str, pairs: list[tuple[str, str]]) -> Response:
+        about = files.GetFileRequest(service=service, id=id)
+        file = files.File.FromString(await answer_of(service, f"{_SERVICE}/GetFile", about, pairs))
+        wanted = files.DownloadFileRequest(id=id).SerializeToString()
+        chunks = tools.backend.download(service, f"{_SERVICE}/DownloadFile", wanted, pairs)
+        # Never shown in the browser under our origin: an uploaded page could act as its reader.
+        headers = {
+            "content-disposition": f"attachment; filename*=UTF-8''{quote(file.name)}",
+            "content-type": file.media_type,
+        }
+        return StreamingResponse((files.FileChunk.FromString(chunk).content async for chunk in chunks), headers=headers)
 
     @router.post("/v1/{service}/files")
     async def upload(service: str, request: Request, name: str = "") -> Response:
         exchange: Exchange = request.scope["tercet.exchange"]
-        pairs = await metadata(exchange, f"UploadFile {known(service, exchange.path)}", write=True)
+        caller = await admitted(exchange)
+        name_of_call = f"UploadFile {known(service, exchange.path)}"
+        pairs = metadata(exchange, caller, request_id(exchange.headers, caller, exchange.address, name_of_call))
         if not name or len(name) > 255:
             raise BodyNotRead(
                 violations=[
@@ -61,22 +114,23 @@ def file_routes(tools: Tools) -> APIRouter:
     @router.get("/v1/{service}/files/{id}/content")
     async def download(service: str, id: str, request: Request) -> Response:
         exchange: Exchange = request.scope["tercet.exchange"]
-        pairs = await metadata(exchange, "DownloadFile", write=False)
-        channel: Any = tools.channels.to(known(service, exchange.path))
-        about = files.GetFileRequest(service=service, id=id).SerializeToString()
-        described = await channel.unary_unary(f"{_SERVICE}/GetFile")(
-            about, metadata=pairs, timeout=tools.settings.timeout
-        )
-        file = files.File.FromString(described)
-        wanted = files.DownloadFileRequest(id=id).SerializeToString()
-        chunks = tools.backend.download(service, f"{_SERVICE}/DownloadFile", wanted, pairs)
-        # Never shown in the browser under our origin: an uploaded page could act as its reader.
-        headers = {
-            "content-disposition": f"attachment; filename*=UTF-8''{quote(file.name)}",
-            "content-type": file.media_type,
-        }
-        return StreamingResponse((files.FileChunk.FromString(chunk).content async for chunk in chunks), headers=headers)
+        caller = await admitted(exchange)
+        return await content(known(service, exchange.path), id, metadata(exchange, caller))
 
+    def attached(kind: Attached) -> None:
+        @router.get(f"{kind.path}/{{id}}/files/{{file_id}}/content")
+        async def download_attached(id: str, file_id: str, request: Request) -> Response:
+            exchange: Exchange = request.scope["tercet.exchange"]
+            caller = await admitted(exchange)
+            asked = kind.request(id=id, file_id=file_id)
+            path = f"/{proto_package(kind.service)}.{kind.method}"
+            await answer_of(kind.service, path, asked, metadata(exchange, caller))
+            # The service has said that the caller may; the file itself is nobody's but the keeper's.
+            keeper = replace(caller, token=tools.system_token(UUID(caller.tenant_id)))
+            return await content(_KEEPER, file_id, metadata(exchange, keeper))
+
+    for kind in _ATTACHED:
+        attached(kind)
     return router
 
 

@@ -112,6 +112,30 @@ _BYTES = {"application/octet-stream": {"schema": {"type": "string", "contentMedi
 _TEXT = {"type": "string"}
 
 
+_ATTACHED = {
+    "/v1/tickets/{id}/files/{file_id}/content": ("service-desk", "Ticket", "a ticket's conversation"),
+    "/v1/sends/{id}/files/{file_id}/content": ("marketing", "Send", "a message to a customer"),
+    "/v1/received-messages/{id}/files/{file_id}/content": ("marketing", "Send", "a message of a customer"),
+}
+
+
+def _attached(path: str, service: str, name: str, whose: str) -> dict[str, Any]:
+    id = {"in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}
+    return {
+        "get": {
+            "operationId": f"{service.replace('-', '_')}_Download{path.split('/')[2].title().replace('-', '')}File",
+            "tags": [f"{service} · {name}"],
+            "summary": f"Gives the bytes of a file of {whose}",
+            "description": f"Gives the bytes of a file of {whose} as an attachment, to whoever may read that.",
+            "parameters": [{"name": "id", **id}, {"name": "file_id", **id}],
+            "responses": {
+                "200": {"description": "The bytes.", "content": _BYTES},
+                "default": {"$ref": "#/components/responses/Problem"},
+            },
+        }
+    }
+
+
 def handwritten(file_schema: dict[str, Any]) -> dict[str, Any]:
     """Paths of the routes that are not derived."""
     problem = {"default": {"$ref": "#/components/responses/Problem"}}
@@ -150,6 +174,7 @@ def handwritten(file_schema: dict[str, Any]) -> dict[str, Any]:
                 "responses": {"200": {"description": "The bytes.", "content": _BYTES}, **problem},
             }
         },
+        **{path: _attached(path, *said) for path, said in _ATTACHED.items()},
         "/t/{tenant}/{code}": {
             "get": {
                 "operationId": "leads_FollowLink",
