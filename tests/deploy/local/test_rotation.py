@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import pytest
 
+from tercet_backup.keys import missing_keys, prints_of
 from tercet_chassis.errors import TokenInvalid
 from tercet_chassis.principal import Principal
 from tercet_chassis.sealing import Sealer, SecretSealedOtherwise
@@ -27,14 +28,15 @@ class Pod:
     """A pod that was started with the Secret as it was then."""
 
     def __init__(self, values: Values, folder: Path) -> None:
+        self.folder = folder
         folder.mkdir()
         for name, text in values.items():
             if name == "jwks.json" or name.endswith(".private.jwk"):
                 write_private(folder / name, text)
         self.signers = {service: Signer(service, folder) for service in SERVICES}
         self.verifier = Verifier(folder)
-        keys = dict(pair.split("=", 1) for pair in values["encryption-keys"].split(","))
-        self.sealer = Sealer(keys, b"", "webhooks")
+        self.keys = dict(pair.split("=", 1) for pair in values["encryption-keys"].split(","))
+        self.sealer = Sealer(self.keys, b"", "webhooks")
 
     def takes(self, other: Pod) -> bool:
         """Whether it takes what the other signs and seals."""
@@ -62,6 +64,10 @@ def test_pods_of_both_sides_of_a_step_take_what_the_others_sign_and_seal(first: 
     assert json.loads(states[-1]["jwks.json"])["keys"][0]["kid"] == "leads-3"
     assert len(json.loads(states[-1]["jwks.json"])["keys"]) == len(SERVICES)
     assert {name for name, text in states[-1].items() if text} == first.keys()
+    for number, pod in enumerate(pods):
+        backup = prints_of(pod.folder, pod.keys, "salt")
+        for service in ("gateway", "leads"):
+            assert not missing_keys(backup, service, pods[-1].folder, pods[-1].keys), number
 
 
 def test_after_the_last_step_what_the_old_key_signs_is_refused_and_what_it_sealed_opens(

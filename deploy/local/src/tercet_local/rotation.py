@@ -67,8 +67,9 @@ def rotated(values: Mapping[str, str], step: Step) -> Values:
         kept["encryption-keys"] = ",".join([*sealing, f"key-{len(sealing) + 1}={secrets.token_hex(32)}"])
     elif step is Step.SIGN:
         for service in SERVICES:
-            first = _private(kept, service)[-1]
-            kept[_own(service)] = json.dumps({"keys": [json.loads(kept[_next(service)]), first]})
+            # The first of all is what links are made from, those between are what backups of their time know.
+            before = _private(kept, service)
+            kept[_own(service)] = json.dumps({"keys": [json.loads(kept[_next(service)]), *before]})
             # Emptied, not left out: what is only left out of stringData stays in the cluster.
             kept[_next(service)] = ""
         *older, newest = kept["encryption-keys"].split(",")

@@ -32,11 +32,14 @@ def prints_of(keys_dir: Path, encryption_keys: Mapping[str, str], salt: str) -> 
 
 
 def missing_keys(recorded: KeyPrints, service: str, keys_dir: Path, encryption_keys: Mapping[str, str]) -> list[str]:
-    """Which keys the service would need to read what the backup holds, and has not."""
-    own = json.loads((keys_dir / f"{service}.private.jwk").read_text(encoding="utf-8"))
+    """Which keys the service would need to read what the backup holds, and has not. Keys that were exchanged since are
+    its own as well.
+    """
+    told = json.loads((keys_dir / f"{service}.private.jwk").read_text(encoding="utf-8"))
+    own = told.get("keys", [told])
     found = []
-    if _print_of_public(own) not in recorded.signing.values():
-        found.append(f"the signing key {own['kid']} is another")
+    if not {_print_of_public(key) for key in own} & set(recorded.signing.values()):
+        found.append(f"the signing key {own[0]['kid']} is another")
     if service in SEALING:
         for name, print_ in recorded.encryption.items():
             if name not in encryption_keys:
