@@ -192,16 +192,16 @@ class Trial:
             self._judge(traffic.stop(), before, step)
 
     def restore(self) -> None:
-        """Back to the backup's moment, over what came after it."""
+        """Back to the backup's moment, over what came after it, with the version whose schema the backup holds."""
         with self.report.step("restore") as step:
             now = self.story.leads()
-            arguments = ("--set", f"image.tag={THIS}", "--set", f"restore.archive={self.archive}")
+            arguments = ("--set", f"image.tag={NEXT}", "--set", f"restore.archive={self.archive}")
             self.cluster.helm(
                 "upgrade", RELEASE, str(CHART), *self._arguments(), *arguments, "--set", "restore.replace=true"
             )
             chosen = ("job", "--selector", "app.kubernetes.io/component=restore")
             self.cluster.kubectl("wait", *chosen, "--for=condition=complete", "--timeout=600s", timeout=630)
-            self._upgrade(THIS)
+            self._upgrade(NEXT)
             after = self.story.leads()
             lost = self.backed_up - after
             step.saw(

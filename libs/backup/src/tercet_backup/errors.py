@@ -69,7 +69,8 @@ class ArchiveOfNewerVersion(BackupRefused):
     def __init__(self, service: str, revision: str, version: str) -> None:
         super().__init__(
             f"The backup holds {service} at revision {revision}, which this version does not know; it was made by "
-            f"version {version}. Restore it with that version or a newer one; nothing was changed."
+            f"version {version}, on a schema that a rollback may have left newer. Restore it with the newest version "
+            "that the databases had seen, and roll back after that; nothing was changed."
         )
 
 
