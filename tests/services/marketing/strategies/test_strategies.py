@@ -173,7 +173,7 @@ async def test_a_version_that_was_approved_keeps_its_action(sales: Client, marke
     await sales.settled()
     await marketing.settled()
     (decision,) = await decisions(marketing, identity_id=customer.identity_id)
-    assert (decision.reason, decision.checks[-1].detail) == ("CHANNEL", "none of sms is open")
+    assert (decision.reason, decision.checks[-1].detail) == ("CHANNEL", "none is open: sms NO_CONSENT")
 
 
 async def test_explaining_keeps_nothing(leads: Client, marketing: Client) -> None:

@@ -19,9 +19,12 @@ from tercet_marketing.sends.rules import Json
 
 @dataclass(slots=True)
 class Openings:
-    """The channels that are open for one party, by purpose; `left_alone` for which purposes they wish for quiet."""
+    """The channels that are open for one party, by purpose, and of each other why it is not; `left_alone` for which
+    purposes they wish for quiet.
+    """
 
     channels: dict[str, set[str]] = field(default_factory=dict)
+    closed: dict[str, dict[str, str]] = field(default_factory=dict)
     left_alone: set[str] = field(default_factory=set)
 
 
@@ -32,7 +35,8 @@ async def openings(
     profiles can be reached by it. The door looks again when a message goes.
     """
     carried = await carriers(tx)
-    usable = {code: carrier for code in set(channel_codes) if (carrier := carried.carrier(code)) is not None}
+    wanted = sorted(set(channel_codes))
+    usable = {code: carrier for code in wanted if (carrier := carried.carrier(code)) is not None}
     points = {
         (profile.id, code): point
         for profile in profiles
@@ -47,13 +51,19 @@ async def openings(
             if standing.against(Ask(party_id, "", "", purpose)) == DO_NOT_DISTURB:
                 opening.left_alone.add(purpose)
         for profile in profiles:
-            for code in usable:
+            opening = found[profile.party_id]
+            why = opening.closed.setdefault(purpose, dict.fromkeys(wanted, rules.NO_ADDRESS))
+            for code in wanted:
                 digest = digests.get((profile.id, code))
+                if code not in usable:
+                    why[code] = rules.NO_ACCOUNT
                 if digest is None:
                     continue
-                ask = Ask(profile.party_id, digest, carried.channel_of(code), purpose)
-                if standing.against(ask) is None:
-                    found[profile.party_id].channels.setdefault(purpose, set()).add(code)
+                against = standing.against(Ask(profile.party_id, digest, carried.channel_of(code), purpose))
+                if against is None:
+                    opening.channels.setdefault(purpose, set()).add(code)
+                else:
+                    why[code] = against
     return found
 
 

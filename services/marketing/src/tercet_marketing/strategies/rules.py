@@ -67,13 +67,14 @@ class Past:
 @dataclass(frozen=True, slots=True)
 class Standing:
     """What is known of a customer: for which purposes they wish to be left alone, and the channels that consent and a
-    contact point open, by purpose.
+    contact point open, by purpose, and why others are closed.
     """
 
     party: str
     zone: str
     left_alone: frozenset[str] = frozenset()
     allowed: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    closed: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     segments: frozenset[str] = frozenset()
     past: tuple[Past, ...] = ()
     # Strategies that left this customer alone before, to be compared with.
@@ -197,7 +198,11 @@ def _channel(standing: Standing, wish: Wish, _: datetime) -> _Found | None:
         return None
     open_ones = standing.allowed.get(wish.purpose, frozenset())
     first = next((code for code in wish.channel_codes if code in open_ones), "")
-    return _Found(bool(first), first or f"none of {', '.join(wish.channel_codes)} is open", channel_code=first)
+    if first:
+        return _Found(True, first, channel_code=first)
+    closed = standing.closed.get(wish.purpose, {})
+    why = ", ".join(f"{code} {closed.get(code, '')}".strip() for code in wish.channel_codes)
+    return _Found(False, f"none is open: {why}")
 
 
 def _cap(standing: Standing, wish: Wish, now: datetime) -> _Found | None:
