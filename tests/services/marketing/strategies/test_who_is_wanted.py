@@ -81,6 +81,8 @@ async def test_a_party_of_two_profiles_comes_once_and_goes_when_the_last_one_doe
     fang = await somebody(marketing, "王芳")
     other = await somebody(marketing, "王小芳", party_id=fang)
     await marketing.ActivateSegment(segment_pb.ActivateSegmentRequest(id=await segment(marketing)))
+    # Whoever comes while it is filled counts as somebody who was there.
+    await marketing.settled()
     await running(marketing, "in", trigger=ENTERED, segment_code="vip")
     await running(marketing, "out", trigger=LEFT, segment_code="vip")
     await tag(marketing, fang, add="vip")
