@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, exists, func, not_, select
+from sqlalchemy import ColumnElement, and_, exists, func, literal, not_, select
 
 from tercet_chassis.entity import view
 from tercet_conditions import (
@@ -54,6 +56,22 @@ _KEYS = frozenset({"kinds", "measure", "within", "currency", "where", "op", "val
 Row = Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Share:
+    """The parties whose ids lie between two: after one, up to and with the other; None where there is no end."""
+
+    after: UUID | None = None
+    last: UUID | None = None
+
+    def of(self, party: ColumnElement[Any]) -> list[ColumnElement[bool]]:
+        """The same as conditions on a column."""
+        ends = [None if self.after is None else party > self.after, None if self.last is None else party <= self.last]
+        return [end for end in ends if end is not None]
+
+
+EVERYBODY = Share()
+
+
 @dataclass(frozen=True)
 class Behaviour(Node):
     """A measure over the facts of some kinds, in a window that ends now, compared with a value."""
@@ -65,6 +83,8 @@ class Behaviour(Node):
     """How far back; negative. None: ever."""
     currency: str | None = None
     where: Node | None = None
+    also: tuple[Behaviour, ...] = ()
+    """More tests of the same facts, all of which must hold; only `joined` puts them here."""
 
     @property
     def children(self) -> tuple[Node, ...]:
@@ -72,15 +92,18 @@ class Behaviour(Node):
 
 
 class BehaviourKind:
-    """How conditions on facts are read, compiled and told. `party` is the column with the party that did it;
-    `record` makes the words say what was read of one.
+    """How conditions on facts are read, compiled and told. `party` is the column with the party that did it; `share`
+    are the parties that are asked about at all, so that only their facts are read; `record` makes the words say what
+    was read of one.
     """
 
     key = "facts"
     node = Behaviour
 
-    def __init__(self, party: ColumnElement[Any], record: Any = None, clock: Clock | None = None) -> None:
-        self._party, self._record, self._clock = party, record, clock
+    def __init__(
+        self, party: ColumnElement[Any], record: Any = None, clock: Clock | None = None, share: Share = EVERYBODY
+    ) -> None:
+        self._party, self._record, self._clock, self._share = party, record, clock, share
 
     def parse(self, value: Any, check: Check, pointer: str) -> Behaviour | None:
         """Refuses unknown kinds and measures, a sum without its currency, and a value that is not the measure's."""
@@ -166,37 +189,26 @@ class BehaviourKind:
         """Parties are grouped over the window once: so a count over everybody reads the facts once, not once each."""
         clock = _needed(clock)
         facts = view(Fact).alias()
-        rows = [facts.c.kind.in_(node.kinds), facts.c.voided.is_(False), facts.c.fact_time <= clock.now()]
+        kind = facts.c.kind == node.kinds[0] if len(node.kinds) == 1 else facts.c.kind.in_(node.kinds)
+        rows = [kind, facts.c.voided.is_(False), facts.c.fact_time <= clock.now(), *self._share.of(facts.c.party_id)]
         if node.within is not None:
             rows.append(facts.c.fact_time > clock.moment(node.within))
-        if node.currency is not None:
-            rows += [facts.c.amount_currency == node.currency, facts.c.amount_amount.is_not(None)]
         if node.where is not None:
             names = {"amount": "amount_amount", "currency": "amount_currency"}
             rows.append(compile_sql(node.where, INSIDE, lambda path: SqlColumn(facts.c[names.get(path, path)])))
-        present = _presence(node.test, node.measure)
+        if not node.also:
+            rows += _valued(node, facts)
+        present = None if node.also else _presence(node.test, node.measure)
         if present is not None:
             # Joined, not grouped: a third of the time over everybody.
             any_such = exists(select(facts.c.id).where(facts.c.party_id == self._party, *rows))
             return any_such if present else not_(any_such)
-        amount = facts.c.amount_amount
-        measured: dict[str, ColumnElement[Any]] = {
-            "count": func.count(),
-            "sum": func.sum(amount),
-            "avg": func.sum(amount) - _number(node.test) * func.count(),
-            "max": func.max(amount),
-            "min": func.min(amount),
-            "last": func.max(facts.c.fact_time),
-            "first": func.min(facts.c.fact_time),
-        }
-        found = measured[node.measure]
-        column = SqlColumn(found, nullable=False)
-        fits = compile_sql(_exact(node), _schema(node.measure), lambda _: column, clock=clock)
-        # Who did nothing is in no group: when nothing fits the test, all are in but those whom it does not fit.
-        by_default = _holds_of_nothing(node, clock)
+        tests = (node, *node.also)
+        fits = and_(*(_fits(each, facts, clock) for each in tests))
         chosen = select(facts.c.party_id).where(and_(*rows)).group_by(facts.c.party_id)
-        if by_default:
-            return not_(self._party.in_(chosen.having(not_(fits.self_group()))))
+        # Who did nothing is in no group: when nothing fits the tests, all are in but those whom they do not fit.
+        if all(_holds_of_nothing(each, clock) for each in tests):
+            return not_(self._party.in_(chosen.having(not_(fits))))
         return self._party.in_(chosen.having(fits))
 
     def closure(self, node: Behaviour, getter: Getter, clock: Clock | None) -> Holds:
@@ -227,6 +239,22 @@ class BehaviourKind:
         return f"{node.measure} of {' or '.join(node.kinds)}{window}{read} {asked}".replace("  ", " ")
 
 
+def joined(node: Node) -> Node:
+    """The same condition, in which tests that must all hold of the same facts are one term: for SQL, which groups those
+    facts once then.
+    """
+    if not isinstance(node, And):
+        return node
+    groups: dict[Any, list[Behaviour]] = {}
+    others: list[Node] = []
+    for term in map(joined, node.children):
+        if isinstance(term, Behaviour) and _presence(term.test, term.measure) is None:
+            groups.setdefault((term.kinds, term.within, term.where), []).append(term)
+        else:
+            others.append(term)
+    return And((*(replace(first, also=tuple(more)) for first, *more in groups.values()), *others))
+
+
 def matching(node: Behaviour, clock: Clock) -> Callable[[Row], bool]:
     """Whether a fact is of those that count, whenever it was."""
     where = compile_closure(node.where or And(), INSIDE, clock=clock)
@@ -244,10 +272,18 @@ def matching(node: Behaviour, clock: Clock) -> Callable[[Row], bool]:
 def reading(node: Behaviour, clock: Clock) -> Callable[[Any], tuple[Any, Decimal, int]]:
     """The measure over a record's facts (None of nothing, but for count and sum), their total and their number."""
     counts = matching(node, clock)
+    begins: tuple[datetime | None, datetime | None] = (None, None)
+
+    def begin(now: datetime) -> datetime | None:
+        # Many are judged at one moment.
+        nonlocal begins
+        if node.within is not None and begins[0] != now:
+            begins = now, clock.moment(node.within)
+        return begins[1]
 
     def read(record: Any) -> tuple[Any, Decimal, int]:
         now = clock.now()
-        since = None if node.within is None else clock.moment(node.within)
+        since = begin(now)
         inside = [
             fact
             for fact in record.facts
@@ -271,6 +307,35 @@ def reading(node: Behaviour, clock: Clock) -> Callable[[Any], tuple[Any, Decimal
         return (max if node.measure == "max" else min)(amounts), total, len(amounts)
 
     return read
+
+
+def _valued(node: Behaviour, facts: Any) -> list[ColumnElement[bool]]:
+    """Only facts with an amount in the currency are added up."""
+    if node.currency is None:
+        return []
+    return [facts.c.amount_currency == node.currency, facts.c.amount_amount.is_not(None)]
+
+
+def _fits(node: Behaviour, facts: Any, clock: Clock) -> ColumnElement[bool]:
+    """The test of a party's facts taken together; one of which nothing counts fits as somebody does who did nothing."""
+    valued = _valued(node, facts)
+
+    def over(taken: Any) -> Any:
+        return taken.filter(*valued) if valued else taken
+
+    amount, number = facts.c.amount_amount, over(func.count())
+    measured: dict[str, Any] = {
+        "count": number,
+        "sum": over(func.sum(amount)),
+        "avg": over(func.sum(amount)) - _number(node.test) * number,
+        "max": over(func.max(amount)),
+        "min": over(func.min(amount)),
+        "last": func.max(facts.c.fact_time),
+        "first": func.min(facts.c.fact_time),
+    }
+    column = SqlColumn(measured[node.measure], nullable=False)
+    fits = compile_sql(_exact(node), _schema(node.measure), lambda _: column, clock=clock)
+    return func.coalesce(fits.self_group(), literal(_holds_of_nothing(node, clock)))
 
 
 def _exact(node: Behaviour) -> Compare:

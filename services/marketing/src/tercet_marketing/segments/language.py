@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, and_
 
 from tercet_conditions import (
     Clock,
@@ -35,7 +35,7 @@ from tercet_conditions.clock import shift
 from tercet_conditions.closure import reader
 from tercet_marketing.segments import timing
 from tercet_marketing.segments.anniversary import Anniversary, AnniversaryKind, turns
-from tercet_marketing.segments.behaviour import Behaviour, BehaviourKind, matching
+from tercet_marketing.segments.behaviour import EVERYBODY, Behaviour, BehaviourKind, Share, joined, matching
 from tercet_marketing.segments.entries import MemberOfKind, Some, SomeKind
 from tercet_marketing.segments.subjects import CUSTOM, Subject, subjects
 
@@ -71,11 +71,15 @@ def schema_of(subject: Subject, custom: Fields = (), hidden: Collection[str] = (
 
 
 def kinds_of(
-    subject: Subject, codes: Collection[str] | None = None, record: Record | None = None, clock: Clock | None = None
+    subject: Subject,
+    codes: Collection[str] | None = None,
+    record: Record | None = None,
+    clock: Clock | None = None,
+    share: Share = EVERYBODY,
 ) -> Kinds:
     """The kinds of terms beyond comparisons. `codes` are the segments that may be asked, None when all may."""
     return Kinds(
-        BehaviourKind(subject.table.c.party_id, record, clock),
+        BehaviourKind(subject.table.c.party_id, record, clock, share),
         SomeKind(subject.lists, subject.list_columns(), record, clock),
         MemberOfKind(subject.table.c.id, codes),
         AnniversaryKind(subject.date_columns(), record),
@@ -93,6 +97,9 @@ class Judgement:
         self.reads = paths(tree, kinds=kinds)
         self.holds: Holds = compile_closure(tree, schema, getter=read_value, clock=self.clock, kinds=kinds)
         self.timed = _timed(tree)
+        # Which facts count for each condition on facts, and by which "now" it compares their times: read once.
+        self._counted = {id(node): (matching(node, self.clock), _nows(node.test)) for node in _behaviours(tree)}
+        self._begins: dict[Now, datetime] = {}
 
     def _moment(self) -> datetime:
         if self._now is None:
@@ -101,7 +108,8 @@ class Judgement:
 
     def at(self, now: datetime) -> Judgement:
         """The same at a moment; whoever puts the clock judges before anybody else runs."""
-        self._now = now
+        if now != self._now:
+            self._now, self._begins = now, {}
         return self
 
     def due(self, record: Record) -> datetime | None:
@@ -110,9 +118,11 @@ class Judgement:
             return None
         return timing.earliest(self._candidates(self.tree, self.schema, read_value, record), self._moment())
 
-    def sql(self) -> ColumnElement[bool]:
-        """The same as a predicate on the subject's view, at the moment of the clock."""
-        return compile_sql(self.tree, self.schema, self.subject.resolve, clock=self.clock, kinds=kinds_of(self.subject))
+    def sql(self, share: Share = EVERYBODY) -> ColumnElement[bool]:
+        """The same as a predicate on the subject's view, at the moment of the clock, for the parties of a share."""
+        kinds = kinds_of(self.subject, share=share)
+        fits = compile_sql(joined(self.tree), self.schema, self.subject.resolve, clock=self.clock, kinds=kinds)
+        return and_(fits, *share.of(self.subject.table.c.party_id))
 
     def explained(self, record: Record) -> Explanation:
         """Why a record is in or out, with the values that were read."""
@@ -141,25 +151,40 @@ class Judgement:
 
     def _of_facts(self, node: Behaviour, record: Record) -> Iterator[datetime]:
         """Facts come into the window when they happen, go out at its far end, and the time of one may be compared."""
-        counts, now = matching(node, self.clock), self._moment()
-        since = None if node.within is None else shift(now, node.within, self.zone)
-        moved = _nows(node.test)
+        (counts, moved), now = self._counted[id(node)], self._moment()
+        over = None if node.within is None or moved else self._long_out(node.within)
         for fact in record.facts:
             when = fact["fact_time"]
             ahead = when > now
-            if not counts(fact) or (not ahead and not moved and (since is None or when < since - timing.LONGEST_JUMP)):
+            gone = not ahead and not moved and (over is None or when < over)
+            if gone or not counts(fact):
                 continue
             if ahead:
                 yield when
             if node.within is not None:
-                yield from timing.crossings(when, node.within, self.zone)
+                yield from timing.turning_points(when, node.within, self.zone)
             for by in moved:
-                yield from timing.crossings(when, by, self.zone)
+                yield from timing.turning_points(when, by, self.zone)
+
+    def _long_out(self, within: Now) -> datetime:
+        """Facts from before have left a window for good."""
+        found = self._begins.get(within)
+        if found is None:
+            found = self._begins[within] = shift(self._moment(), within, self.zone) - timing.LONGEST_JUMP
+        return found
 
 
 def _nows(term: Compare) -> list[Now]:
     values = term.value if isinstance(term.value, tuple) else (term.value,)
     return [value for value in values if isinstance(value, Now)]
+
+
+def _behaviours(node: Node) -> Iterator[Behaviour]:
+    if isinstance(node, Behaviour):
+        yield node
+    else:
+        for child in node.children:
+            yield from _behaviours(child)
 
 
 def _timed(node: Node) -> bool:
