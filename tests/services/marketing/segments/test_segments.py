@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 from google.protobuf.struct_pb2 import Struct
+from sqlalchemy import text
 
 from support.deals import catalogue, confirmed, line, new_customer, told
 from tercet.chassis.v1.operation_service_pb2 import CancelOperationRequest, GetOperationRequest, Operation
@@ -25,6 +26,7 @@ from tercet_chassis.ids import new_id
 from tercet_chassis.principal import Principal
 from tercet_chassis.testing import Client, eventually, refused
 from tercet_marketing.profiles.model import Profile as ProfileRow
+from tercet_marketing.segments import jobs
 from tercet_marketing.segments.jobs import PIECE, follow_due
 
 NO_ORDER = {"facts": {"kinds": ["order"], "within": "30d", "op": "=", "value": 0}}
@@ -105,6 +107,25 @@ async def test_time_alone_takes_members_out_of_a_window(leads: Client, marketing
             tx._now = datetime.now(UTC) + timedelta(days=days)
             await follow_due(tx)
         assert await members(marketing, segment) == inside
+
+
+async def test_a_segment_that_cannot_be_judged_holds_up_no_other(
+    leads: Client, marketing: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken, segment = await live(marketing, "broken", ACTIVE), await live(marketing, "warm", ACTIVE)
+    _, profile = await lead_and_profile(leads, marketing)
+    assert await members(marketing, segment) == await members(marketing, broken) == {profile.id}
+    monkeypatch.setattr(jobs, "DUE_AT_ONCE", 1)
+    async with marketing.transaction() as tx:
+        gone = '{"path": "custom.gone", "op": "=", "value": 1}'
+        await tx.session.execute(text("UPDATE segments SET condition = :gone WHERE code = 'broken'"), {"gone": gone})
+        sooner = "UPDATE segment_members SET due_time = due_time - interval '1 day' WHERE segment_code = 'broken'"
+        await tx.session.execute(text(sooner))
+    async with marketing.transaction() as tx:
+        tx._now = datetime.now(UTC) + timedelta(days=31)
+        await follow_due(tx)
+    assert await members(marketing, segment) == set()
+    assert await members(marketing, broken) == {profile.id}
 
 
 async def test_average_order_and_orders_a_quarter_are_asked_of_what_sales_publishes(

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from tercet_chassis import Tx, every, job
 from tercet_marketing.segments import store
-from tercet_marketing.segments.judge import Judged, judge, release
+from tercet_marketing.segments.judge import Judged, judge, judged, release
 from tercet_marketing.segments.model import Segment
 from tercet_marketing.segments.subjects import subjects
 
@@ -24,7 +24,8 @@ async def follow_time(tx: Tx) -> None:
 @job
 async def follow_due(tx: Tx) -> None:
     """Judges those whose time has come; when there are more, again at once."""
-    waiting = await store.due(tx, DUE_AT_ONCE)
+    # What cannot be judged, as it asks a field that was taken away, must not stand in the way of the rest.
+    waiting = await store.due(tx, await judged(tx, subjects().values()), DUE_AT_ONCE)
     grouped: dict[str, tuple[set[UUID], set[str]]] = defaultdict(lambda: (set(), set()))
     for subject, subject_id, code in waiting:
         ids, codes = grouped[subject]

@@ -17,7 +17,7 @@ from tercet.marketing.v1 import events_pb2 as events
 from tercet_chassis import Tx, derived_id
 from tercet_conditions import ConditionError
 from tercet_marketing.segments import rules, store
-from tercet_marketing.segments.language import Judgement, Record, judgement
+from tercet_marketing.segments.language import Fields, Judgement, Record, judgement
 from tercet_marketing.segments.model import SegmentMember
 from tercet_marketing.segments.store import Live, Standing
 from tercet_marketing.segments.subjects import Subject
@@ -115,15 +115,27 @@ async def _plan(
     if not ordered:
         return []
     own = await store.custom_fields(tx, subject)
-    plan = []
-    for code in ordered:
-        segment = dynamic[code]
-        try:
-            plan.append((segment, judgement(subject, segment.condition, segment.time_zone, own)))
-        except ConditionError as wrong:
-            # A field it asks was taken away after it was saved: its members stay as they are, the others go on.
-            log.warning("segments.condition_broken", segment=code, cause=str(wrong))
-    return plan
+    read = ((dynamic[code], _read(subject, dynamic[code], own)) for code in ordered)
+    return [(segment, judging) for segment, judging in read if judging is not None]
+
+
+async def judged(tx: Tx, subjects: Iterable[Subject]) -> list[UUID]:
+    """The live segments of these subjects that somebody can be judged by."""
+    found = []
+    for subject in subjects:
+        own = await store.custom_fields(tx, subject)
+        live = [segment for segment in await store.live_segments(tx, subject) if segment.kind == "DYNAMIC"]
+        found += [segment.id for segment in live if _read(subject, segment, own) is not None]
+    return found
+
+
+def _read(subject: Subject, segment: Live, own: Fields) -> Judgement | None:
+    try:
+        return judgement(subject, segment.condition, segment.time_zone, own)
+    except ConditionError as wrong:
+        # A field it asks was taken away after it was saved: its members stay as they are, the others go on.
+        log.warning("segments.condition_broken", segment=segment.code, cause=str(wrong))
+        return None
 
 
 class _Changes:

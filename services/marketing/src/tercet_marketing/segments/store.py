@@ -48,7 +48,7 @@ RETURNING known.*
 _DUE = (
     "SELECT member.subject_id, segment.subject, member.segment_code FROM segment_members AS member "
     "JOIN segments AS segment ON segment.tenant_id = member.tenant_id AND segment.id = member.segment_id "
-    "WHERE member.due_time <= $1 ORDER BY member.due_time LIMIT $2"
+    "WHERE member.due_time <= $1 AND segment.id = ANY($2) ORDER BY member.due_time LIMIT $3"
 )
 _TAGGING = "SELECT code, tag_code, tag_keep_days FROM segments WHERE tag_code <> '' AND state <> 'DRAFT' ORDER BY code"
 _INSIDE = (
@@ -144,9 +144,11 @@ async def move_members(tx: Tx, moves: Sequence[tuple[UUID, str, datetime | None]
     return [untracked(SegmentMember)(**row) for row in await tx.fetch(_MOVE, ids, tx.now(), states, dues)]
 
 
-async def due(tx: Tx, limit: int) -> list[tuple[str, UUID, str]]:
-    """Subject, its id and the segment's code of the standings whose time has come, longest waiting first."""
-    rows = await tx.fetch(_DUE, tx.now(), limit)
+async def due(tx: Tx, segments: Sequence[UUID], limit: int) -> list[tuple[str, UUID, str]]:
+    """Subject, its id and the segment's code of the standings in these segments whose time has come, longest waiting
+    first.
+    """
+    rows = await tx.fetch(_DUE, tx.now(), segments, limit)
     return [(row["subject"], row["subject_id"], row["segment_code"]) for row in rows]
 
 
