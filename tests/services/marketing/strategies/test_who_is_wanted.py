@@ -9,12 +9,14 @@ import pytest
 from google.protobuf.struct_pb2 import Struct
 
 from support.benefits import policy
+from support.deals import cny, new_customer
 from support.sending import profile_id, somebody
 from tercet.marketing.v1 import lifecycle_service_pb2 as lifecycle_pb
 from tercet.marketing.v1 import segment_service_pb2 as segment_pb
 from tercet.marketing.v1 import strategy_service_pb2 as pb
 from tercet.marketing.v1.action_service_pb2 import Action, CreateActionRequest
 from tercet.marketing.v1.profile_service_pb2 import AddTagRequest, RemoveTagRequest
+from tercet.sales.v1.transaction_service_pb2 import ImportReceiptsRequest, Receipt
 from tercet_chassis.testing import Client, refused
 
 ENTERED, LEFT, STAGE = pb.Strategy.SEGMENT_ENTERED, pb.Strategy.SEGMENT_LEFT, pb.Strategy.STAGE_ENTERED
@@ -95,6 +97,28 @@ async def test_a_party_of_two_profiles_comes_once_and_goes_when_the_last_one_doe
     assert await decided(marketing) == [("in", str(fang)), ("out", str(fang))]
     await tag(marketing, other, add="vip")
     assert [code for code, _ in await decided(marketing)] == ["in", "out", "in"]
+
+
+async def test_receipts_make_members_and_are_answered_when_the_till_says_that_they_are_new(
+    sales: Client, marketing: Client, gift: str
+) -> None:
+    bought = Struct()
+    bought.update({"facts": {"kinds": ["order"], "op": ">=", "value": 1}})
+    wanted = segment_pb.Segment(code="buyers", display_name="买家", condition=bought)
+    made = await marketing.CreateSegment(segment_pb.CreateSegmentRequest(segment=wanted))
+    await marketing.ActivateSegment(segment_pb.ActivateSegmentRequest(id=made.id))
+    await running(marketing, "thanks", trigger=ENTERED, segment_code="buyers")
+    old, new = await new_customer(sales, "王芳"), await new_customer(sales, "李雷")
+    for customer, automations in ((old, False), (new, True)):
+        receipt = Receipt(external_ref={"system": "till", "id": customer.id}, amount=cny("88"), customer_id=customer.id)
+        receipt.occur_time.GetCurrentTime()
+        request = ImportReceiptsRequest(receipts=[receipt], automations=automations)
+        assert (await sales.ImportReceipts(request)).imported == 1
+    await sales.settled()
+    await marketing.settled()
+    members = await marketing.ListSegmentMembers(segment_pb.ListSegmentMembersRequest(segment_id=made.id))
+    assert {one.party_id for one in members.members} == {old.party_id, new.party_id}
+    assert set(await decided(marketing)) == {("thanks", new.party_id)}
 
 
 async def test_a_strategy_waits_for_a_stage_of_a_lifecycle(marketing: Client, gift: str) -> None:

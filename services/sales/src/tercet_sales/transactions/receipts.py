@@ -36,6 +36,8 @@ class Intake:
     """What the rows of one batch share: what is known, who the customers are, what units and rates say."""
 
     tx: Tx
+    # What their events are told as: live or import.
+    origin: str
     known: dict[store.External, Transaction]
     customers: dict[str, Customer]
     left: dict[UUID, Decimal]
@@ -49,7 +51,7 @@ def _ref(message: Any) -> store.External:
     return message.system, message.id
 
 
-async def take(tx: Tx, receipts: Any, *, check_only: bool) -> ImportReceiptsResponse:
+async def take(tx: Tx, receipts: Any, *, origin: str, check_only: bool) -> ImportReceiptsResponse:
     """Takes every receipt that holds; tells of each what became of it."""
     # Two imports of one system would both find a receipt unknown.
     for system in sorted({receipt.external_ref.system for receipt in receipts}):
@@ -60,6 +62,7 @@ async def take(tx: Tx, receipts: Any, *, check_only: bool) -> ImportReceiptsResp
     known = await store.known_receipts(tx, named)
     intake = Intake(
         tx,
+        origin,
         known,
         await store.customers_by_id(tx, (receipt.customer_id for receipt in receipts)),
         await store.left_of_sales(tx, (row.sale_id for row in known.values())),
@@ -90,7 +93,7 @@ async def _take_one(intake: Intake, receipt: Any, result: ReceiptResult, *, chec
         intake.left[made.sale_id] = intake.left.get(made.sale_id, Decimal(0)) + made.amount.amount
     if not check_only:
         intake.tx.add(made)
-        intake.tx.emit(events.TransactionRecorded, made, occur_time=made.occur_time, origin="import")
+        intake.tx.emit(events.TransactionRecorded, made, occur_time=made.occur_time, origin=intake.origin)
         result.transaction_id = str(made.id)
 
 

@@ -12,6 +12,7 @@ from tercet.sales.v1.payment_service_pb2 import CreatePaymentRequest, RefundPaym
 from tercet.sales.v1.payment_service_pb2 import Refund as RefundMessage
 from tercet.sales.v1.transaction_service_pb2 import ImportReceiptsRequest, ImportReceiptsResponse
 from tercet_chassis import Handlers, Tx, invariant
+from tercet_chassis.context import IMPORT, LIVE
 from tercet_chassis.invariants import finding
 from tercet_chassis.money import Money
 from tercet_sales.orders.model import Order
@@ -93,7 +94,8 @@ class TransactionService(Handlers):
 
     async def ImportReceipts(self, request: ImportReceiptsRequest, tx: Tx) -> ImportReceiptsResponse:
         """Takes receipts of other systems; the wrong ones are told, the others are taken."""
-        return await receipts.take(tx, request.receipts, check_only=request.validate_only)
+        origin = LIVE if request.automations else IMPORT
+        return await receipts.take(tx, request.receipts, origin=origin, check_only=request.validate_only)
 
 
 @invariant
