@@ -10,6 +10,7 @@ from support.deals import told
 from tercet.leads.v1 import events_pb2 as leads_events
 from tercet.leads.v1.lead_service_pb2 import Lead
 from tercet.marketing.v1 import events_pb2 as events
+from tercet.marketing.v1.consent_service_pb2 import CreateDoNotDisturbRequest, DoNotDisturb, GetDoNotDisturbRequest
 from tercet.marketing.v1.profile_service_pb2 import AddTagRequest, ListProfilesRequest, Profile
 from tercet.sales.v1.events_pb2 import CustomerValueChanged
 from tercet_chassis import Event
@@ -135,6 +136,28 @@ async def test_a_profile_made_after_its_party_moved_belongs_to_the_new_party(mar
         event.profile.identity_id: event.profile.party_id for event in await told(marketing, events.ProfileUpdated)
     }
     assert announced == {str(moved): str(party), str(stayed): str(stayed)}
+
+
+async def test_who_was_met_before_their_party_was_told_is_one_profile_in_it_with_what_was_kept(
+    marketing: Client,
+) -> None:
+    early, other, party = new_id(), new_id(), new_id()
+    wish = DoNotDisturb(identity_id=str(early), source="phone")
+    made = await marketing.CreateDoNotDisturb(CreateDoNotDisturbRequest(do_not_disturb=wish))
+    assert made.party_id == str(early)
+    (supposed,) = (await profiles(marketing)).values()
+    lead = lead_told(marketing, early, "王芳", party_id=str(party))
+    await follow(marketing, lead, lead_told(marketing, other, "王小芳", party_id=str(party)))
+    found = await profiles(marketing)
+    assert {id: profile.party_id for id, profile in found.items()} == dict.fromkeys(
+        (str(early), str(other)), str(party)
+    )
+    assert (found[str(early)].id, found[str(early)].display_name) == (supposed.id, "王芳")
+    kept = await marketing.GetDoNotDisturb(GetDoNotDisturbRequest(id=made.id))
+    assert kept.party_id == str(party)
+    # What leads say of a party later is a move, which is told by itself.
+    await follow(marketing, lead_told(marketing, early, "王芳", party_id=str(new_id())))
+    assert (await profiles(marketing))[str(early)].party_id == str(party)
 
 
 async def test_a_profile_shows_the_value_that_was_told_before_it_was_made(marketing: Client) -> None:

@@ -58,9 +58,9 @@ class ConsentService(Handlers):
         profile = await profiles.profile_of(tx, identity_id)
         if profile is not None:
             await tx.get(Profile, profile.id)  # within the caller's reach
-        known = await tx.known.party_of(identity_id)
+        party_id = await profiles.party_of(tx, identity_id)
         wish = await tx.create(DoNotDisturb, request.do_not_disturb)
-        wish.party_id = known or (profile.party_id if profile else identity_id)
+        wish.party_id = party_id
         return wish
 
     async def MakePreferenceLink(self, request: pb.MakePreferenceLinkRequest, tx: Tx) -> pb.PreferenceLink:
@@ -76,7 +76,7 @@ class ConsentService(Handlers):
     async def SetPreferences(self, request: pb.SetPreferencesRequest, tx: Tx) -> pb.Preferences:
         """Takes what the bearer decides. Refuses a link that we did not make, and a zone that no calendar has."""
         identity_id, point = read_token(tx, request.token)
-        profile = await _held_profile(tx, identity_id)
+        profile = await profiles.held_profile(tx, identity_id)
         for choice in request.choices:
             if choice.state:
                 _decide(tx, profile, point, choice, PAGE)
@@ -94,7 +94,7 @@ class ConsentService(Handlers):
     async def Unsubscribe(self, request: pb.UnsubscribeRequest, tx: Tx) -> pb.Preferences:
         """Withdraws consent to advertising at the contact point. Refuses a link that we did not make."""
         identity_id, point = read_token(tx, request.token)
-        profile = await _held_profile(tx, identity_id)
+        profile = await profiles.held_profile(tx, identity_id)
         purpose = ConsentDecision.MARKETING
         _decide(tx, profile, point, pb.Preferences.Choice(purpose=purpose, state=ConsentDecision.DENIED), ONE_CLICK)
         await tx.flush()
@@ -105,15 +105,6 @@ def _point(message: ProfileContactPoint) -> Json:
     point: Json = json_format.MessageToDict(message, preserving_proto_field_name=True)
     check_point(point)
     return point
-
-
-async def _held_profile(tx: Tx, identity_id: UUID) -> Profile:
-    """The bearer's profile, held; made when nothing but the link is known of them, so that every opt-out counts."""
-    party_id = await tx.known.party_of(identity_id) or identity_id
-    await tx.hold("profile", [identity_id])
-    made = await profiles.profile_for(tx, identity_id, party_id)
-    await tx.flush()
-    return made
 
 
 def _decide(tx: Tx, profile: Profile, point: Json, choice: pb.Preferences.Choice, source: str) -> None:

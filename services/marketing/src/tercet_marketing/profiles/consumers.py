@@ -111,9 +111,9 @@ async def _contribute(tx: Tx, told: Sequence[tuple[Lead | Customer, Json, Event[
         if parts.contribute(identity_id, UUID(resource.id), facts):
             touched[identity_id] = None
     changed = []
-    for identity_id in touched:
+    for identity_id in {**touched, **dict.fromkeys(parts.placed)}:
         profile = parts.profile(identity_id, parties[identity_id])
-        if profile.take_facts(rules.assembled(parts.facts_of(identity_id))):
+        if profile.take_facts(rules.assembled(parts.facts_of(identity_id))) or identity_id in parts.placed:
             changed.append(profile)
     await parts.write()
     for profile in changed:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -25,12 +25,14 @@ from tercet_marketing.profiles.model import (
 )
 
 _SOURCES = "SELECT id, identity_id, facts FROM profile_sources WHERE identity_id = ANY($1)"
-_KNOWN = "SELECT identity_id FROM profiles WHERE identity_id = ANY($1)"
+_KNOWN = "SELECT identity_id, party_id FROM profiles WHERE identity_id = ANY($1) ORDER BY identity_id"
 _TOLD_ANEW = (
     "UPDATE profile_sources AS s SET facts = told.facts, update_time = $3, row_version = s.row_version + 1 "
     "FROM unnest($1::uuid[], $2::jsonb[]) AS told(id, facts) WHERE s.id = told.id"
 )
 _PARTIES = "SELECT identity, party FROM known_parties($1, $2)"
+# Every merge or split is newer than whom an identity was first said to be.
+_FIRST = 0
 _OTHERWISE = (
     "SELECT profile.id FROM profiles AS profile "
     "JOIN unnest($1::uuid[], $2::text[]) AS told(party_id, code) ON told.party_id = profile.party_id "
@@ -42,8 +44,12 @@ _VALUED = "SELECT DISTINCT party_id FROM profile_values WHERE party_id = ANY($1)
 class Parts:
     """What profiles are put together from, of many identities at once; new rows are written together."""
 
-    def __init__(self, tx: Tx, sources: Iterable[ProfileSource], profiles: Iterable[Profile]) -> None:
+    def __init__(
+        self, tx: Tx, sources: Iterable[ProfileSource], profiles: Iterable[Profile], placed: Collection[UUID] = ()
+    ) -> None:
         self._tx = tx
+        # Identities whose profile was here before anybody said which party they belong to.
+        self.placed = placed
         self._sources: dict[UUID, dict[UUID, ProfileSource]] = defaultdict(dict)
         for source in sources:
             self._sources[source.identity_id][source.id] = source
@@ -106,11 +112,25 @@ async def held_parts(tx: Tx, parties: Mapping[UUID, UUID]) -> Parts:
     await tx.hold("profile", [*parties, *parties.values()])
     given = list(parties)
     sources = [untracked(ProfileSource)(**row) for row in await tx.fetch(_SOURCES, given)]
-    known = [row["identity_id"] for row in await tx.fetch(_KNOWN, given)]
+    known = {row["identity_id"]: row["party_id"] for row in await tx.fetch(_KNOWN, given)}
     if not known:
         return Parts(tx, sources, [])
-    wanted = any_(literal(known, ARRAY(Uuid())))
-    return Parts(tx, sources, await tx.session.scalars(select(Profile).where(Profile.identity_id == wanted)))
+    placed = {id for id, party_id in known.items() if await _placed(tx, id, party_id, parties[id])}
+    wanted = any_(literal(list(known), ARRAY(Uuid())))
+    profiles = list(await tx.session.scalars(select(Profile).where(Profile.identity_id == wanted)))
+    for profile in profiles:
+        if profile.identity_id in placed:
+            await _show_values(tx, profile)
+    return Parts(tx, sources, profiles, placed)
+
+
+async def _placed(tx: Tx, identity_id: UUID, supposed: UUID, told: UUID) -> bool:
+    """Puts an identity that was met before its lead or customer was told, and taken for a party of its own until then,
+    under the party it is said to belong to, with everything that is kept about it. False for any other.
+    """
+    if supposed != identity_id or told == supposed:
+        return False
+    return await tx.known.follow_move(identity_id, told, _FIRST) == told
 
 
 async def profile_of(tx: Tx, identity_id: UUID) -> Profile | None:
@@ -119,18 +139,28 @@ async def profile_of(tx: Tx, identity_id: UUID) -> Profile | None:
 
 
 async def party_of(tx: Tx, identity_id: UUID) -> UUID:
-    """The party that an identity belongs to: by its newest move, otherwise as its profile says, otherwise its own."""
-    moved = await tx.known.party_of(identity_id)
-    if moved is None:
-        moved = await tx.session.scalar(select(Profile.party_id).where(Profile.identity_id == identity_id))
-    return moved or identity_id
+    """The party that an identity belongs to, by its newest move or its profile."""
+    return await tx.known.party_of(identity_id) or (await held_profile(tx, identity_id)).party_id
+
+
+async def held_profile(tx: Tx, identity_id: UUID) -> Profile:
+    """The identity's profile, held. Of whom nobody has told yet one is made, in a party of its own, so that what is
+    kept of them follows when a lead or customer says which party they belong to.
+    """
+    await tx.hold("profile", [identity_id])
+    made = await profile_for(tx, identity_id, await tx.known.party_of(identity_id) or identity_id)
+    await tx.flush()
+    return made
 
 
 async def profile_for(tx: Tx, identity_id: UUID, party_id: UUID) -> Profile:
-    """The identity's profile, made when there is none."""
+    """The identity's profile, made when there is none. Whoever makes one holds it or its party."""
     found = await profile_of(tx, identity_id)
     if found is None:
         found = tx.add(_empty(Profile, tx, identity_id, party_id))
+        await _show_values(tx, found)
+    elif await _placed(tx, identity_id, found.party_id, party_id):
+        await tx.session.refresh(found)
         await _show_values(tx, found)
     return found
 
