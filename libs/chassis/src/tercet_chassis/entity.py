@@ -5,7 +5,7 @@ Every service's entities share one base but not one MetaData, so that several se
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
@@ -273,9 +273,10 @@ def unique(name: str, *columns: str, field: str | None = None) -> UniqueConstrai
     return UniqueConstraint("tenant_id", *columns, name=name, info={"field": field or columns[-1]})
 
 
-def index(name: str, *columns: str, where: str | None = None) -> Index:
-    """An index that begins with the tenant."""
-    return Index(name, "tenant_id", *columns, postgresql_where=text(where) if where else None)
+def index(name: str, *columns: str, where: str | None = None, include: Sequence[str] = ()) -> Index:
+    """An index that begins with the tenant; `include` is read from it as well, not found by."""
+    kept: dict[str, Any] = {"postgresql_include": list(include)} if include else {}
+    return Index(name, "tenant_id", *columns, postgresql_where=text(where) if where else None, **kept)
 
 
 @cache

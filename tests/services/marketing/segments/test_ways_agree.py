@@ -17,9 +17,10 @@ from tercet_chassis.money import Money
 from tercet_chassis.testing import Client
 from tercet_marketing.facts.model import Fact
 from tercet_marketing.profiles.model import Profile
+from tercet_marketing.segments.behaviour import EVERYBODY, Share
 from tercet_marketing.segments.jobs import follow_due
 from tercet_marketing.segments.judge import judge
-from tercet_marketing.segments.language import judgement
+from tercet_marketing.segments.language import Judgement, judgement
 from tercet_marketing.segments.model import Segment
 from tercet_marketing.segments.subjects import PROFILE
 
@@ -112,11 +113,21 @@ class World:
         return {f"s{n}": {row["subject_id"] for row in rows if row["segment_code"] == f"s{n}"} for n in range(3)}
 
     async def by_sql(self) -> dict[str, set[UUID]]:
+        """Whole, and in two shares that nobody is in both of."""
         found = {}
         async with self.tx() as tx:
+            party = PROFILE.table.c.party_id
+            parties = sorted(await tx.session.scalars(select(party)))
+            middle = parties[len(parties) // 2]
             for code, condition in await tx.fetch("SELECT code, condition FROM segments"):
-                fits = judgement(PROFILE, condition, ZONE, ()).at(self.now).sql()
-                found[code] = set(await tx.session.scalars(select(PROFILE.table.c.id).where(fits)))
+                judging = judgement(PROFILE, condition, ZONE, ()).at(self.now)
+
+                async def fitting(share: Share, judging: Judgement = judging) -> list[UUID]:
+                    return list(await tx.session.scalars(select(PROFILE.table.c.id).where(judging.sql(share))))
+
+                found[code] = set(await fitting(EVERYBODY))
+                shared = [*await fitting(Share(last=middle)), *await fitting(Share(after=middle))]
+                assert sorted(shared) == sorted(found[code])
         return found
 
     def by_hand(self, conditions: list[dict[str, Any]]) -> dict[str, set[UUID]]:

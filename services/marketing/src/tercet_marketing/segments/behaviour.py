@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, exists, func, not_, select
 
@@ -54,6 +55,22 @@ _KEYS = frozenset({"kinds", "measure", "within", "currency", "where", "op", "val
 Row = Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Share:
+    """The parties whose ids lie between two: after one, up to and with the other; None where there is no end."""
+
+    after: UUID | None = None
+    last: UUID | None = None
+
+    def of(self, party: ColumnElement[Any]) -> list[ColumnElement[bool]]:
+        """The same as conditions on a column."""
+        ends = [None if self.after is None else party > self.after, None if self.last is None else party <= self.last]
+        return [end for end in ends if end is not None]
+
+
+EVERYBODY = Share()
+
+
 @dataclass(frozen=True)
 class Behaviour(Node):
     """A measure over the facts of some kinds, in a window that ends now, compared with a value."""
@@ -72,15 +89,18 @@ class Behaviour(Node):
 
 
 class BehaviourKind:
-    """How conditions on facts are read, compiled and told. `party` is the column with the party that did it;
-    `record` makes the words say what was read of one.
+    """How conditions on facts are read, compiled and told. `party` is the column with the party that did it; `share`
+    are the parties that are asked about at all, so that only their facts are read; `record` makes the words say what
+    was read of one.
     """
 
     key = "facts"
     node = Behaviour
 
-    def __init__(self, party: ColumnElement[Any], record: Any = None, clock: Clock | None = None) -> None:
-        self._party, self._record, self._clock = party, record, clock
+    def __init__(
+        self, party: ColumnElement[Any], record: Any = None, clock: Clock | None = None, share: Share = EVERYBODY
+    ) -> None:
+        self._party, self._record, self._clock, self._share = party, record, clock, share
 
     def parse(self, value: Any, check: Check, pointer: str) -> Behaviour | None:
         """Refuses unknown kinds and measures, a sum without its currency, and a value that is not the measure's."""
@@ -166,7 +186,8 @@ class BehaviourKind:
         """Parties are grouped over the window once: so a count over everybody reads the facts once, not once each."""
         clock = _needed(clock)
         facts = view(Fact).alias()
-        rows = [facts.c.kind.in_(node.kinds), facts.c.voided.is_(False), facts.c.fact_time <= clock.now()]
+        kind = facts.c.kind == node.kinds[0] if len(node.kinds) == 1 else facts.c.kind.in_(node.kinds)
+        rows = [kind, facts.c.voided.is_(False), facts.c.fact_time <= clock.now(), *self._share.of(facts.c.party_id)]
         if node.within is not None:
             rows.append(facts.c.fact_time > clock.moment(node.within))
         if node.currency is not None:

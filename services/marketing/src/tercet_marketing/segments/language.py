@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, and_
 
 from tercet_conditions import (
     Clock,
@@ -35,7 +35,7 @@ from tercet_conditions.clock import shift
 from tercet_conditions.closure import reader
 from tercet_marketing.segments import timing
 from tercet_marketing.segments.anniversary import Anniversary, AnniversaryKind, turns
-from tercet_marketing.segments.behaviour import Behaviour, BehaviourKind, matching
+from tercet_marketing.segments.behaviour import EVERYBODY, Behaviour, BehaviourKind, Share, matching
 from tercet_marketing.segments.entries import MemberOfKind, Some, SomeKind
 from tercet_marketing.segments.subjects import CUSTOM, Subject, subjects
 
@@ -71,11 +71,15 @@ def schema_of(subject: Subject, custom: Fields = (), hidden: Collection[str] = (
 
 
 def kinds_of(
-    subject: Subject, codes: Collection[str] | None = None, record: Record | None = None, clock: Clock | None = None
+    subject: Subject,
+    codes: Collection[str] | None = None,
+    record: Record | None = None,
+    clock: Clock | None = None,
+    share: Share = EVERYBODY,
 ) -> Kinds:
     """The kinds of terms beyond comparisons. `codes` are the segments that may be asked, None when all may."""
     return Kinds(
-        BehaviourKind(subject.table.c.party_id, record, clock),
+        BehaviourKind(subject.table.c.party_id, record, clock, share),
         SomeKind(subject.lists, subject.list_columns(), record, clock),
         MemberOfKind(subject.table.c.id, codes),
         AnniversaryKind(subject.date_columns(), record),
@@ -110,9 +114,11 @@ class Judgement:
             return None
         return timing.earliest(self._candidates(self.tree, self.schema, read_value, record), self._moment())
 
-    def sql(self) -> ColumnElement[bool]:
-        """The same as a predicate on the subject's view, at the moment of the clock."""
-        return compile_sql(self.tree, self.schema, self.subject.resolve, clock=self.clock, kinds=kinds_of(self.subject))
+    def sql(self, share: Share = EVERYBODY) -> ColumnElement[bool]:
+        """The same as a predicate on the subject's view, at the moment of the clock, for the parties of a share."""
+        kinds = kinds_of(self.subject, share=share)
+        fits = compile_sql(self.tree, self.schema, self.subject.resolve, clock=self.clock, kinds=kinds)
+        return and_(fits, *share.of(self.subject.table.c.party_id))
 
     def explained(self, record: Record) -> Explanation:
         """Why a record is in or out, with the values that were read."""

@@ -114,7 +114,7 @@ class SegmentService(Handlers):
         codes = await store.reads_by_code(tx, subject.code)
         judging = await checking.judged(tx, subject, condition, request.condition_text, zone, codes, "condition")
         size = request.sample_size if subject is PROFILE else 0
-        count, sample = await store.count_and_sample(tx, subject, judging.at(tx.now()).sql(), size)
+        count, sample = await store.count_and_sample(tx, judging.at(tx.now()), size)
         answer = pb.PreviewSegmentResponse(count=count)
         rendered: Any = [tx.render(entity) for entity in sample]
         answer.sample.extend(rendered)

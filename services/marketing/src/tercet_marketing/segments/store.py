@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, func, select, union_all
 
 from tercet_chassis import Tx
 from tercet_chassis.conditions import own_fields
@@ -16,7 +17,8 @@ from tercet_chassis.entity import untracked, view
 from tercet_chassis.scopes import reach
 from tercet_marketing.profiles.model import Profile
 from tercet_marketing.segments import rules
-from tercet_marketing.segments.language import Fields, Record
+from tercet_marketing.segments.behaviour import EVERYBODY, Share
+from tercet_marketing.segments.language import Fields, Judgement, Record
 from tercet_marketing.segments.model import Segment, SegmentMember
 from tercet_marketing.segments.rules import Asking
 from tercet_marketing.segments.subjects import Subject
@@ -53,6 +55,8 @@ _INSIDE = (
     "SELECT subject_id, segment_code FROM segment_members "
     "WHERE subject_id = ANY($1) AND segment_code = ANY($2) AND state = 'IN'"
 )
+_SOME_PARTIES = "SELECT party_id FROM {} TABLESAMPLE SYSTEM (0.2)"
+_FEW, _SHARES = 100, 4
 _WIDE_MEMORY = "SELECT set_config('work_mem', '256MB', true)"
 
 
@@ -201,18 +205,36 @@ async def within_reach(tx: Tx, subject: Subject, ids: Sequence[UUID]) -> set[UUI
     return set(await tx.session.scalars(query))
 
 
-async def count_and_sample(tx: Tx, subject: Subject, fits: ColumnElement[bool], size: int) -> tuple[int, list[Any]]:
-    """How many fit exactly, within the caller's reach, and some of them."""
+async def count_and_sample(tx: Tx, judging: Judgement, size: int) -> tuple[int, list[Any]]:
+    """How many fit exactly at the moment of the judgement's clock, within the caller's reach, and some of them."""
+    subject, seen = judging.subject, visible(tx, judging.subject)
     # Facts are grouped by party in memory; on disk that would take many times as long.
     await tx.fetch(_WIDE_MEMORY)
-    where = (fits, visible(tx, subject))
-    count = await tx.session.scalar(select(func.count()).select_from(subject.table).where(*where))
+    counted = [
+        select(func.count().label("fitting")).select_from(subject.table).where(judging.sql(share), seen)
+        for share in await _shares(tx, judging)
+    ]
+    # Counted side by side: PostgreSQL gives each share to a process, where each process would group all facts.
+    together = union_all(*counted).subquery()
+    count = int(await tx.session.scalar(select(func.sum(together.c.fitting))) or 0)
     if not size:
-        return int(count or 0), []
-    chosen = select(subject.table.c.id).where(*where).order_by(subject.table.c.id.desc()).limit(size)
+        return count, []
+    chosen = select(subject.table.c.id).where(judging.sql(), seen).order_by(subject.table.c.id.desc()).limit(size)
     ids = list(await tx.session.scalars(chosen))
     entity = subject.entity
-    return int(count or 0), list(await tx.session.scalars(select(entity).where(entity.id.in_(ids))))
+    return count, list(await tx.session.scalars(select(entity).where(entity.id.in_(ids))))
+
+
+async def _shares(tx: Tx, judging: Judgement) -> list[Share]:
+    """Parties in shares of about one size, by a sample; all in one when no facts are asked or there are few."""
+    if not rules.asked_facts(judging.reads):
+        return [EVERYBODY]
+    rows = await tx.fetch(_SOME_PARTIES.format(judging.subject.entity.__tablename__))
+    if len(rows) < _FEW:
+        return [EVERYBODY]
+    some = sorted(row["party_id"] for row in rows)
+    cuts = sorted({some[len(some) * number // _SHARES] for number in range(1, _SHARES)})
+    return [Share(after, last) for after, last in pairwise([None, *cuts, None])]
 
 
 async def tagging(tx: Tx) -> list[Tagging]:
