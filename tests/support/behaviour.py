@@ -69,8 +69,20 @@ leaves = st.one_of(
     st.sampled_from((0, 1, 9)).map(lambda days: {"anniversary": {"of": "birth_date", "within": f"{days}d"}}),
 )
 born = (None, date(1992, 2, 29), date(1990, 3, 28), date(1985, 4, 3), date(2001, 4, 12), date(2026, 4, 5))
+# Several tests of the same facts, such as their average and their number.
+of_the_same = st.tuples(st.lists(counted | summed, min_size=2, max_size=3), st.sampled_from(WINDOWS)).map(
+    lambda drawn: {
+        "all": [
+            {
+                "facts": {key: value for key, value in inner.items() if key != "where"}
+                | {"kinds": ["order"], "within": drawn[1]}
+            }
+            for inner in drawn[0]
+        ]
+    }
+)
 conditions = st.recursive(
-    leaves,
+    leaves | of_the_same,
     lambda inner: (
         st.lists(inner, min_size=1, max_size=3).map(lambda terms: {"all": terms})
         | st.lists(inner, min_size=1, max_size=3).map(lambda terms: {"any": terms})

@@ -11,7 +11,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, exists, func, not_, select
+from sqlalchemy import ColumnElement, and_, exists, func, literal, not_, select
 
 from tercet_chassis.entity import view
 from tercet_conditions import (
@@ -82,6 +82,8 @@ class Behaviour(Node):
     """How far back; negative. None: ever."""
     currency: str | None = None
     where: Node | None = None
+    also: tuple[Behaviour, ...] = ()
+    """More tests of the same facts, all of which must hold; only `joined` puts them here."""
 
     @property
     def children(self) -> tuple[Node, ...]:
@@ -190,34 +192,22 @@ class BehaviourKind:
         rows = [kind, facts.c.voided.is_(False), facts.c.fact_time <= clock.now(), *self._share.of(facts.c.party_id)]
         if node.within is not None:
             rows.append(facts.c.fact_time > clock.moment(node.within))
-        if node.currency is not None:
-            rows += [facts.c.amount_currency == node.currency, facts.c.amount_amount.is_not(None)]
         if node.where is not None:
             names = {"amount": "amount_amount", "currency": "amount_currency"}
             rows.append(compile_sql(node.where, INSIDE, lambda path: SqlColumn(facts.c[names.get(path, path)])))
-        present = _presence(node.test, node.measure)
+        if not node.also:
+            rows += _valued(node, facts)
+        present = None if node.also else _presence(node.test, node.measure)
         if present is not None:
             # Joined, not grouped: a third of the time over everybody.
             any_such = exists(select(facts.c.id).where(facts.c.party_id == self._party, *rows))
             return any_such if present else not_(any_such)
-        amount = facts.c.amount_amount
-        measured: dict[str, ColumnElement[Any]] = {
-            "count": func.count(),
-            "sum": func.sum(amount),
-            "avg": func.sum(amount) - _number(node.test) * func.count(),
-            "max": func.max(amount),
-            "min": func.min(amount),
-            "last": func.max(facts.c.fact_time),
-            "first": func.min(facts.c.fact_time),
-        }
-        found = measured[node.measure]
-        column = SqlColumn(found, nullable=False)
-        fits = compile_sql(_exact(node), _schema(node.measure), lambda _: column, clock=clock)
-        # Who did nothing is in no group: when nothing fits the test, all are in but those whom it does not fit.
-        by_default = _holds_of_nothing(node, clock)
+        tests = (node, *node.also)
+        fits = and_(*(_fits(each, facts, clock) for each in tests))
         chosen = select(facts.c.party_id).where(and_(*rows)).group_by(facts.c.party_id)
-        if by_default:
-            return not_(self._party.in_(chosen.having(not_(fits.self_group()))))
+        # Who did nothing is in no group: when nothing fits the tests, all are in but those whom they do not fit.
+        if all(_holds_of_nothing(each, clock) for each in tests):
+            return not_(self._party.in_(chosen.having(not_(fits))))
         return self._party.in_(chosen.having(fits))
 
     def closure(self, node: Behaviour, getter: Getter, clock: Clock | None) -> Holds:
@@ -246,6 +236,22 @@ class BehaviourKind:
             value = reading(node, _needed(self._clock))(self._record)[0]
             read = f" is {'missing' if value is None else plain(value)},"
         return f"{node.measure} of {' or '.join(node.kinds)}{window}{read} {asked}".replace("  ", " ")
+
+
+def joined(node: Node) -> Node:
+    """The same condition, in which tests that must all hold of the same facts are one term: for SQL, which groups those
+    facts once then.
+    """
+    if not isinstance(node, And):
+        return node
+    groups: dict[Any, list[Behaviour]] = {}
+    others: list[Node] = []
+    for term in map(joined, node.children):
+        if isinstance(term, Behaviour) and _presence(term.test, term.measure) is None:
+            groups.setdefault((term.kinds, term.within, term.where), []).append(term)
+        else:
+            others.append(term)
+    return And((*(replace(first, also=tuple(more)) for first, *more in groups.values()), *others))
 
 
 def matching(node: Behaviour, clock: Clock) -> Callable[[Row], bool]:
@@ -292,6 +298,35 @@ def reading(node: Behaviour, clock: Clock) -> Callable[[Any], tuple[Any, Decimal
         return (max if node.measure == "max" else min)(amounts), total, len(amounts)
 
     return read
+
+
+def _valued(node: Behaviour, facts: Any) -> list[ColumnElement[bool]]:
+    """Only facts with an amount in the currency are added up."""
+    if node.currency is None:
+        return []
+    return [facts.c.amount_currency == node.currency, facts.c.amount_amount.is_not(None)]
+
+
+def _fits(node: Behaviour, facts: Any, clock: Clock) -> ColumnElement[bool]:
+    """The test of a party's facts taken together; one of which nothing counts fits as somebody does who did nothing."""
+    valued = _valued(node, facts)
+
+    def over(taken: Any) -> Any:
+        return taken.filter(*valued) if valued else taken
+
+    amount, number = facts.c.amount_amount, over(func.count())
+    measured: dict[str, Any] = {
+        "count": number,
+        "sum": over(func.sum(amount)),
+        "avg": over(func.sum(amount)) - _number(node.test) * number,
+        "max": over(func.max(amount)),
+        "min": over(func.min(amount)),
+        "last": func.max(facts.c.fact_time),
+        "first": func.min(facts.c.fact_time),
+    }
+    column = SqlColumn(measured[node.measure], nullable=False)
+    fits = compile_sql(_exact(node), _schema(node.measure), lambda _: column, clock=clock)
+    return func.coalesce(fits.self_group(), literal(_holds_of_nothing(node, clock)))
 
 
 def _exact(node: Behaviour) -> Compare:

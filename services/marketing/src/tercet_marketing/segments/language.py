@@ -35,7 +35,7 @@ from tercet_conditions.clock import shift
 from tercet_conditions.closure import reader
 from tercet_marketing.segments import timing
 from tercet_marketing.segments.anniversary import Anniversary, AnniversaryKind, turns
-from tercet_marketing.segments.behaviour import EVERYBODY, Behaviour, BehaviourKind, Share, matching
+from tercet_marketing.segments.behaviour import EVERYBODY, Behaviour, BehaviourKind, Share, joined, matching
 from tercet_marketing.segments.entries import MemberOfKind, Some, SomeKind
 from tercet_marketing.segments.subjects import CUSTOM, Subject, subjects
 
@@ -117,7 +117,7 @@ class Judgement:
     def sql(self, share: Share = EVERYBODY) -> ColumnElement[bool]:
         """The same as a predicate on the subject's view, at the moment of the clock, for the parties of a share."""
         kinds = kinds_of(self.subject, share=share)
-        fits = compile_sql(self.tree, self.schema, self.subject.resolve, clock=self.clock, kinds=kinds)
+        fits = compile_sql(joined(self.tree), self.schema, self.subject.resolve, clock=self.clock, kinds=kinds)
         return and_(fits, *share.of(self.subject.table.c.party_id))
 
     def explained(self, record: Record) -> Explanation:
