@@ -35,6 +35,7 @@ from tercet_sales.activities.model import Activity
 from tercet_sales.app import service as sales_service
 
 ORDERS = {"kinds": ["order"], "within": "30d"}
+QUARTER = {"kinds": ["order"], "within": "3mo"}
 COUNTED: dict[str, dict[str, Any]] = {
     "a field": {"path": "order_count", "op": ">=", "value": 3},
     "a tag and a time": {
@@ -53,6 +54,21 @@ COUNTED: dict[str, dict[str, Any]] = {
         "all": [
             {"facts": ORDERS | {"measure": "avg", "currency": "CNY", "op": ">", "value": 500}},
             {"facts": ORDERS | {"op": "<", "value": 3}},
+        ]
+    },
+}
+LONG: dict[str, dict[str, Any]] = {
+    "average and number of a quarter": {
+        "all": [
+            {"facts": QUARTER | {"measure": "avg", "currency": "CNY", "op": ">", "value": 500}},
+            {"facts": QUARTER | {"op": "<", "value": 3}},
+        ]
+    },
+    "never an order": {"facts": {"kinds": ["order"], "op": "=", "value": 0}},
+    "a field and all orders' sum": {
+        "all": [
+            {"path": "order_count", "op": ">=", "value": 3},
+            {"facts": {"kinds": ["order"], "measure": "sum", "currency": "CNY", "op": ">", "value": 1000}},
         ]
     },
 }
@@ -104,7 +120,7 @@ async def fill(marketing: Client, owner_dsn: str, profiles: int) -> None:
 
 async def counts(marketing: Client) -> None:
     """Counts by each kind of condition, the best of three."""
-    for name, condition in COUNTED.items():
+    for name, condition in (COUNTED | LONG).items():
         taken = []
         for _ in range(3):
             started = time.perf_counter()

@@ -55,8 +55,8 @@ _INSIDE = (
     "SELECT subject_id, segment_code FROM segment_members "
     "WHERE subject_id = ANY($1) AND segment_code = ANY($2) AND state = 'IN'"
 )
-_SOME_PARTIES = "SELECT party_id FROM {} TABLESAMPLE SYSTEM (0.2)"
-_FEW, _SHARES = 100, 3
+_SOME_PARTIES = "SELECT party_id FROM {} TABLESAMPLE SYSTEM (1)"
+_FEW, _SHARES = 1_000, 3
 _WIDE_MEMORY = "SELECT set_config('work_mem', '256MB', true)"
 
 
