@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 from uuid import UUID
@@ -271,10 +272,18 @@ def matching(node: Behaviour, clock: Clock) -> Callable[[Row], bool]:
 def reading(node: Behaviour, clock: Clock) -> Callable[[Any], tuple[Any, Decimal, int]]:
     """The measure over a record's facts (None of nothing, but for count and sum), their total and their number."""
     counts = matching(node, clock)
+    begins: tuple[datetime | None, datetime | None] = (None, None)
+
+    def begin(now: datetime) -> datetime | None:
+        # Many are judged at one moment.
+        nonlocal begins
+        if node.within is not None and begins[0] != now:
+            begins = now, clock.moment(node.within)
+        return begins[1]
 
     def read(record: Any) -> tuple[Any, Decimal, int]:
         now = clock.now()
-        since = None if node.within is None else clock.moment(node.within)
+        since = begin(now)
         inside = [
             fact
             for fact in record.facts

@@ -97,6 +97,9 @@ class Judgement:
         self.reads = paths(tree, kinds=kinds)
         self.holds: Holds = compile_closure(tree, schema, getter=read_value, clock=self.clock, kinds=kinds)
         self.timed = _timed(tree)
+        # Which facts count for each condition on facts, and by which "now" it compares their times: read once.
+        self._counted = {id(node): (matching(node, self.clock), _nows(node.test)) for node in _behaviours(tree)}
+        self._begins: dict[Now, datetime] = {}
 
     def _moment(self) -> datetime:
         if self._now is None:
@@ -105,7 +108,8 @@ class Judgement:
 
     def at(self, now: datetime) -> Judgement:
         """The same at a moment; whoever puts the clock judges before anybody else runs."""
-        self._now = now
+        if now != self._now:
+            self._now, self._begins = now, {}
         return self
 
     def due(self, record: Record) -> datetime | None:
@@ -147,25 +151,40 @@ class Judgement:
 
     def _of_facts(self, node: Behaviour, record: Record) -> Iterator[datetime]:
         """Facts come into the window when they happen, go out at its far end, and the time of one may be compared."""
-        counts, now = matching(node, self.clock), self._moment()
-        since = None if node.within is None else shift(now, node.within, self.zone)
-        moved = _nows(node.test)
+        (counts, moved), now = self._counted[id(node)], self._moment()
+        over = None if node.within is None or moved else self._long_out(node.within)
         for fact in record.facts:
             when = fact["fact_time"]
             ahead = when > now
-            if not counts(fact) or (not ahead and not moved and (since is None or when < since - timing.LONGEST_JUMP)):
+            gone = not ahead and not moved and (over is None or when < over)
+            if gone or not counts(fact):
                 continue
             if ahead:
                 yield when
             if node.within is not None:
-                yield from timing.crossings(when, node.within, self.zone)
+                yield from timing.turning_points(when, node.within, self.zone)
             for by in moved:
-                yield from timing.crossings(when, by, self.zone)
+                yield from timing.turning_points(when, by, self.zone)
+
+    def _long_out(self, within: Now) -> datetime:
+        """Facts from before have left a window for good."""
+        found = self._begins.get(within)
+        if found is None:
+            found = self._begins[within] = shift(self._moment(), within, self.zone) - timing.LONGEST_JUMP
+        return found
 
 
 def _nows(term: Compare) -> list[Now]:
     values = term.value if isinstance(term.value, tuple) else (term.value,)
     return [value for value in values if isinstance(value, Now)]
+
+
+def _behaviours(node: Node) -> Iterator[Behaviour]:
+    if isinstance(node, Behaviour):
+        yield node
+    else:
+        for child in node.children:
+            yield from _behaviours(child)
 
 
 def _timed(node: Node) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from functools import lru_cache
 
 from tercet_conditions import Now, Unit
 from tercet_conditions.clock import shift
@@ -42,6 +43,12 @@ def crossings(value: datetime | date, by: Now, zone: tzinfo) -> Iterator[datetim
         for halves in range(-4, 5):
             yield base + halves * _HALF_HOUR
             yield hour + halves * _HALF_HOUR
+
+
+@lru_cache(maxsize=50_000)
+def turning_points(value: datetime, by: Now, zone: tzinfo) -> tuple[datetime, ...]:
+    """The same, worked out once for all segments that look back as far at one fact."""
+    return tuple(crossings(value, by, zone))
 
 
 def _steady(zone: tzinfo, *moments: datetime) -> bool:
