@@ -157,7 +157,9 @@ async def profile_for(tx: Tx, identity_id: UUID, party_id: UUID) -> Profile:
     """The identity's profile, made when there is none. Whoever makes one holds it or its party."""
     found = await profile_of(tx, identity_id)
     if found is None:
-        found = tx.add(_empty(Profile, tx, identity_id, party_id))
+        # Nobody's until a lead or customer says whose: whoever is met first has not won the customer by that.
+        found = _empty(Profile, tx, identity_id, party_id)
+        tx.session.add(found)
         await _show_values(tx, found)
     elif await _placed(tx, identity_id, found.party_id, party_id):
         await tx.session.refresh(found)
