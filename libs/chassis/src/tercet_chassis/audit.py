@@ -6,10 +6,13 @@ import hmac
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import inspect
+from sqlalchemy.orm.attributes import get_history
+from sqlalchemy.orm.base import PASSIVE_NO_INITIALIZE
 
 from tercet_chassis.binding import Bindings, Bound
 from tercet_chassis.entity import Entity
@@ -31,6 +34,11 @@ def _digest(secret: bytes, tenant_id: UUID, value: Any) -> str:
     return "hmac:" + hmac.digest(secret, f"audit|{tenant_id}|{value!r}".encode(), "sha256").hex()[:16]
 
 
+@cache
+def _told(entity: type[Entity]) -> tuple[str, ...]:
+    return tuple(attribute.key for attribute in inspect(entity).column_attrs if attribute.key not in _SILENT)
+
+
 def changes_of(entity: Entity, bindings: Bindings, secret: bytes) -> dict[str, list[Any]]:
     """Attribute -> [before, after] of what this flush will write.
 
@@ -40,13 +48,12 @@ def changes_of(entity: Entity, bindings: Bindings, secret: bytes) -> dict[str, l
     binding = bindings.find(type(entity))
     known = binding.fields if binding else {}
     changed: dict[str, list[Any]] = {}
-    for attribute in inspect(entity).mapper.column_attrs:
-        name = attribute.key
-        if name in _SILENT:
+    # Only what was set since the row was read may differ; asking every column is most of a new row's cost.
+    touched = inspect(entity).committed_state
+    for name in _told(type(entity)):
+        if name not in touched:
             continue
-        history = inspect(entity).attrs[name].history
-        if not history.has_changes():
-            continue
+        history = get_history(entity, name, PASSIVE_NO_INITIALIZE)
         before = history.deleted[0] if history.deleted else None
         after = history.added[0] if history.added else None
         if before == after:
