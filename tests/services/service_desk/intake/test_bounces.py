@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -40,14 +41,12 @@ async def test_an_answer_that_comes_back_is_told_to_whoever_wrote_it(
         await marketing.CreateChannelAccount(channels.CreateChannelAccountRequest(channel_account=account))
 
         async def looked() -> None:
-            before = await marketing.FetchChannelIntake(looks.FetchChannelIntakeRequest(account_code="support"))
+            moment = datetime.now(UTC)
+            begun = await marketing.FetchChannelIntake(looks.FetchChannelIntakeRequest(account_code="support"))
 
             async def over() -> bool:
-                now = await marketing.GetChannelIntake(looks.GetChannelIntakeRequest(id=before.id))
-                counts = [
-                    (each.received_count, each.reported_count, each.look_time.ToNanoseconds()) for each in (before, now)
-                ]
-                return counts[0] != counts[1]
+                now = await marketing.GetChannelIntake(looks.GetChannelIntakeRequest(id=begun.id))
+                return bool(now.look_time.ToDatetime(tzinfo=UTC) >= moment)
 
             await eventually(over, hint="nobody looked into the mailbox")
             await marketing.settled()
@@ -62,6 +61,7 @@ async def test_an_answer_that_comes_back_is_told_to_whoever_wrote_it(
         await box.deliver(bounce(out, status, action))
         await looked()
     became = await fate(service_desk, opened, entry, state)
+    await service_desk.settled()
     assert ("no such user" in became.send_detail) == (state == Fate.FAILED)
     assert len(await entries(service_desk, opened)) == 2, "a report is nothing that the requester said"
 
