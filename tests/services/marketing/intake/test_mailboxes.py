@@ -124,22 +124,25 @@ async def test_an_answer_finds_what_it_answers_and_files_come_and_go(
 async def test_a_bounce_ends_the_send_and_is_no_message(marketing: Client, box: Mailbox, mails: MailServer) -> None:
     await account(marketing, box, mails)
     sent = {}
-    for name in ("gone", "full", "slow"):
+    for name in ("gone", "full", "slow", "given_up"):
         asked = message(None, "support", purpose=SERVICE, address=email(f"{name}@example.org"))
         sent[name] = await ended(marketing, await marketing.SendMessage(asked), sends.Send.SENT)
     await box.deliver(
         bounce(sent["gone"].provider_id),
         bounce(sent["full"].provider_id, "5.2.2", said="mailbox full"),
         bounce(sent["slow"].provider_id, "4.4.1", action="delayed"),
+        bounce(sent["given_up"].provider_id, "4.4.7", said="nobody answered for five days"),
         bounce("<never-heard-of@example.net>"),
     )
     stands = await looked(marketing)
-    assert (stands.received_count, stands.reported_count, stands.quarantined_count) == (0, 2, 0)
+    assert (stands.received_count, stands.reported_count, stands.quarantined_count) == (0, 3, 0)
     states = {name: await marketing.GetSend(sends.GetSendRequest(id=send.id)) for name, send in sent.items()}
-    assert [states[name].state for name in sent] == [sends.Send.FAILED, sends.Send.FAILED, sends.Send.SENT]
+    # Delayed is what their server still tries; a failure, of whatever class, is what it has given up (RFC 3464).
+    failed, on_its_way = sends.Send.FAILED, sends.Send.SENT
+    assert [states[name].state for name in sent] == [failed, failed, on_its_way, failed]
     assert "no such user" in states["gone"].detail
-    # The dead address takes nothing more, the full one may.
-    for name, code in (("gone", "SUPPRESSED"), ("full", "")):
+    # The dead address takes nothing more, the others may.
+    for name, code in (("gone", "SUPPRESSED"), ("full", ""), ("slow", ""), ("given_up", "")):
         asked = message(None, "support", purpose=SERVICE, address=email(f"{name}@example.org"), text="again")
         assert (await ended(marketing, await marketing.SendMessage(asked))).state_code == code
     await idle()

@@ -12,9 +12,12 @@ from tercet.chassis.v1 import maintenance_service_pb2 as checking
 from tercet.marketing.v1 import channel_service_pb2 as channels
 from tercet.marketing.v1 import send_service_pb2 as sends
 from tercet.servicedesk.v1 import intake_rule_service_pb2 as rules_pb
+from tercet.servicedesk.v1 import ticket_form_service_pb2 as forms
 from tercet.servicedesk.v1 import ticket_service_pb2 as pb
+from tercet.servicedesk.v1 import ticket_type_service_pb2 as types
 from tercet_chassis.ids import new_id
 from tercet_chassis.testing import Client, refused
+from tercet_service_desk.types.rules import STATES
 
 State, Fate = pb.Ticket.State, pb.TicketEntry.SendState
 
@@ -158,3 +161,30 @@ async def test_whoever_wants_nothing_gets_nothing_and_the_agent_sees_why(both: t
     await idle()
     await ended(marketing, (await marketing.ListSends(sends.ListSendsRequest())).sends[0])
     assert len((await marketing.ListSends(sends.ListSendsRequest())).sends) == 1
+
+
+async def test_a_type_that_is_no_more_keeps_nobody_out(both: tuple[Client, Client]) -> None:
+    marketing, desk = both
+    await rule(desk, account_code="support", type_code="repair")
+    form = forms.TicketForm(code="help", display_name="售后", type_code="repair")
+    await desk.CreateTicketForm(forms.CreateTicketFormRequest(ticket_form=form))
+    stages = [types.TicketStage(code=state.lower(), display_name=state, state=state) for state in STATES]
+    kind = types.TicketType(code="question", display_name="咨询", stages=stages)
+    await desk.CreateTicketType(types.CreateTicketTypeRequest(ticket_type=kind))
+    await writes(marketing, "坏了")
+    asked = forms.SubmitTicketFormRequest(code="help", subject="也坏了", description="门", email="li@example.com")
+    await desk.as_(permissions={"none": "all"}, kind="anonymous").SubmitTicketForm(asked)
+    assert [(each.subject, each.type_code) for each in await tickets(desk)] == [
+        ("空调不制冷 No cooling", ""),
+        ("也坏了", ""),
+    ]
+
+
+async def test_files_do_not_get_lost_with_an_answer_that_goes_nowhere(both: tuple[Client, Client]) -> None:
+    _, desk = both
+    made = await desk.CreateTicket(pb.CreateTicketRequest(ticket=pb.Ticket(subject="电话")))
+    files = [str(new_id())]
+    for values in ({}, {"channel_code": "support", "recorded_only": True}, {"from_requester": True}):
+        with refused("TICKET_FILES_NOT_SENT", "file_ids"):
+            await reply(desk, made, "见附件", file_ids=files, **values)
+    assert not await entries(desk, made)

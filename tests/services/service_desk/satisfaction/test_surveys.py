@@ -7,6 +7,7 @@ import base64
 from typing import Any
 
 from tercet.chassis.v1 import maintenance_service_pb2 as checking
+from tercet.servicedesk.v1 import service_level_service_pb2 as levels
 from tercet.servicedesk.v1 import survey_service_pb2 as pb
 from tercet.servicedesk.v1 import ticket_service_pb2 as tickets
 from tercet.servicedesk.v1 import ticket_type_service_pb2 as types
@@ -81,6 +82,11 @@ async def test_forged_links_and_those_of_other_tenants_are_refused(service_desk:
 
 
 async def test_complaint_opens_a_ticket_of_its_class_for_the_same_requester(service_desk: Client) -> None:
+    for code, condition, precedence in (("all", "", 9), ("complaints", 'type_code = "complaint"', 1)):
+        level = levels.ServiceLevel(code=code, display_name=code, active=True, condition=condition)
+        level.precedence = precedence
+        level.targets.add(clock=tickets.TicketClock.FIRST_REPLY, minutes=60)
+        await service_desk.CreateServiceLevel(levels.CreateServiceLevelRequest(service_level=level))
     ticket = await solved(service_desk, unit_id=str(new_id()))
     request = pb.AnswerSurveyRequest(
         token=await token_of(service_desk, ticket), score=1, comment="等了三天", complaint=True
@@ -92,6 +98,7 @@ async def test_complaint_opens_a_ticket_of_its_class_for_the_same_requester(serv
     assert (complaint.party_id, complaint.unit_id) == (ticket.party_id, ticket.unit_id)
     assert (complaint.description, complaint.requester_name) == ("等了三天", "王芳")
     assert complaint.priority == tickets.Ticket.Priority.HIGH
+    assert (ticket.service_level_code, complaint.service_level_code) == ("all", "complaints")
 
 
 async def test_a_complaint_comes_in_also_where_tickets_have_types_of_their_own(service_desk: Client) -> None:

@@ -8,9 +8,11 @@ from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from support.mail_desk import entries
 from support.sending import email, somebody
 from tercet.chassis.v1 import maintenance_service_pb2 as checking
 from tercet.marketing.v1 import send_service_pb2 as sends
+from tercet.sales.v1 import promise_service_pb2 as promises
 from tercet.servicedesk.v1 import alarm_rule_service_pb2 as rules
 from tercet.servicedesk.v1 import alarm_service_pb2 as alarms
 from tercet.servicedesk.v1 import asset_service_pb2 as assets
@@ -209,6 +211,26 @@ async def test_ended_alarms_stay_away_until_values_clear_and_rules_take_theirs_a
         await ruled(service_desk, clear_value=101.0)
     with refused("CONDITION_INVALID", "alarm_rule.condition"):
         await ruled(service_desk, condition="nothing = 1")
+
+
+async def test_recovery_solves_no_ticket_that_carries_a_promise(service_desk: Client, sales: Client) -> None:
+    asset, code = await fitted(service_desk)
+    user = str(new_id())
+    hand = assets.HandOverAssetRequest(
+        id=asset.id, role=assets.AssetHolding.USER, identity_id=user, start_time=stamp(NOW - DAY)
+    )
+    await service_desk.HandOverAsset(hand)
+    wanted = promises.Promise(text="换机油", identity_id=user, party_id=user)
+    await sales.CreatePromise(promises.CreatePromiseRequest(promise=wanted))
+    await sales.settled()
+    await ruled(service_desk)
+    await service_desk.RecordReadings(readings(code, (NOW - HOUR, 120.0)))
+    assert len(await alarms_of(service_desk, asset)) == 1
+    await service_desk.RecordReadings(readings(code, (NOW - HOUR / 2, 80.0)))
+    (alarm,) = await alarms_of(service_desk, asset)
+    (ticket,) = await tickets_of(service_desk, asset)
+    assert (alarm.state, ticket.state, ticket.entry_count) == (State.RECOVERED, tickets.Ticket.NEW, 1)
+    assert [entry.kind for entry in await entries(service_desk, ticket)] == [tickets.TicketEntry.NOTE]
 
 
 async def test_whoever_used_it_is_told_once(service_desk: Client, marketing: Client) -> None:

@@ -13,7 +13,7 @@ from tercet_service_desk.assets.errors import AssetLinkInvalid, AssetReportsThro
 from tercet_service_desk.assets.model import Asset
 from tercet_service_desk.assets.rules import MOST_REPORTS, REPORTS_IN, Cover, asset_of, cover_at, signed
 from tercet_service_desk.tickets.conversation import open_ticket
-from tercet_service_desk.types.store import machines
+from tercet_service_desk.types.store import standing_code
 
 REPAIR = "repair"
 
@@ -51,12 +51,11 @@ async def report(tx: Tx, asset: Asset, request: pb.ReportAssetFaultRequest) -> p
     """
     if await store.reports_since(tx, asset.id, tx.now() - REPORTS_IN) >= MOST_REPORTS:
         raise AssetReportsThrottled(retry_after=REPORTS_IN.total_seconds() / MOST_REPORTS)
-    known = await machines(tx)
     wanted = TicketMessage(
         subject=f"报修 Repair: {asset.display_name}"[:300],
         description=request.description,
         # A tenant with types of its own that repairs nothing takes the report without one.
-        type_code=REPAIR if not known or REPAIR in known else "",
+        type_code=await standing_code(tx, REPAIR),
         arrival="QR",
         requester_name=request.requester_name,
         asset_id=str(asset.id),

@@ -28,6 +28,7 @@ from tercet_service_desk.tickets.conversation import add_reply, keep_message, op
 from tercet_service_desk.tickets.model import Ticket, TicketLink
 from tercet_service_desk.tickets.outgoing import address_of
 from tercet_service_desk.tickets.rules import number_in
+from tercet_service_desk.types.store import standing_code
 
 log = structlog.get_logger(__name__)
 _CONTACTS = ("PHONE", "EMAIL", "ACCOUNT")
@@ -101,7 +102,7 @@ async def _open(tx: Tx, message: ReceivedMessage, key: str, policy: Policy, afte
     wanted = TicketMessage(
         subject=subject_of(message.subject, message.text),
         description=body_of(message.text, message.subject),
-        type_code=policy.type_code or (after.type_code if after else ""),
+        type_code=await standing_code(tx, policy.type_code, after.type_code if after else ""),
         priority=policy.priority,
         arrival=arrival_of(message.channel_code),
         identity_id=message.identity_id,

@@ -14,7 +14,7 @@ from tercet_service_desk.intake.errors import FormBusy, FormClosed, FormNotFound
 from tercet_service_desk.intake.model import IntakeRule, TicketForm
 from tercet_service_desk.intake.rules import FLOOD_WINDOW, FORM_TIMES_ALL, body_of, sender_key
 from tercet_service_desk.tickets.conversation import keep_message, open_ticket
-from tercet_service_desk.types.store import check_code
+from tercet_service_desk.types.store import check_code, standing_code
 
 
 class IntakeRuleService(Handlers):
@@ -66,7 +66,7 @@ class TicketFormService(Handlers):
             raise RequesterUnreachable()
         keys = [sender_key(f"form:{form.code}", point) for point in points]
         await _check_busy(tx, form, keys)
-        ticket = await open_ticket(tx, _ticket(form, request, points))
+        ticket = await open_ticket(tx, _ticket(form, request, points, await standing_code(tx, form.type_code)))
         if form.account_code and request.email:
             ticket.account_code, ticket.reply_address = form.account_code, points[0]
             ticket.sender_key = sender_key(form.account_code, points[0])
@@ -90,11 +90,13 @@ def _points(request: pb.SubmitTicketFormRequest) -> list[dict[str, Any]]:
     return [{"kind": kind, "value": value.strip()} for kind, value in given if value.strip()]
 
 
-def _ticket(form: TicketForm, request: pb.SubmitTicketFormRequest, points: list[dict[str, Any]]) -> TicketMessage:
+def _ticket(
+    form: TicketForm, request: pb.SubmitTicketFormRequest, points: list[dict[str, Any]], type_code: str
+) -> TicketMessage:
     wanted = TicketMessage(
         subject=request.subject,
         description=request.description,
-        type_code=form.type_code,
+        type_code=type_code,
         priority=form.priority or "NORMAL",
         arrival="FORM",
         requester_name=request.requester_name,

@@ -12,7 +12,7 @@ from tercet_service_desk.telemetry.model import OPEN, Alarm, AlarmRule
 from tercet_service_desk.telemetry.telling import teller
 from tercet_service_desk.tickets.conversation import add_note, may_solve, open_ticket, solve
 from tercet_service_desk.tickets.model import Ticket
-from tercet_service_desk.types.store import machines
+from tercet_service_desk.types.store import standing_code
 
 _RECOVERED = "告警已自行恢复 The alarm recovered by itself: {name}, {time}"
 
@@ -25,12 +25,10 @@ async def open_alarm_ticket(event: events.AlarmOpened, tx: Tx) -> None:
     if alarm is None or alarm.state != OPEN or alarm.ticket_id is not None:
         return
     asset, rule = await tx.find(Asset, alarm.asset_id), await tx.find(AlarmRule, alarm.alarm_rule_id)
-    type_code, known = rule.ticket_type_code if rule is not None else "", await machines(tx)
     wanted = TicketMessage(
         subject=f"{alarm.rule_name}: {asset.display_name if asset is not None else alarm.asset_id}"[:300],
         description=f"{alarm.metric_code} {alarm.peak_value:g}, {alarm.start_time.isoformat(timespec='seconds')}",
-        # A type that was deleted since must not keep an alarm from its ticket.
-        type_code=type_code if not known or type_code in known else "",
+        type_code=await standing_code(tx, rule.ticket_type_code if rule is not None else ""),
         priority=rule.priority if rule is not None else "HIGH",
         arrival="DEVICE",
         identity_id=str(alarm.identity_id),

@@ -12,6 +12,7 @@ from tercet.servicedesk.v1 import events_pb2 as events
 from tercet.servicedesk.v1.ticket_service_pb2 import Ticket as TicketMessage
 from tercet_chassis import Tx, new_id
 from tercet_service_desk.levels.store import book
+from tercet_service_desk.promised.store import count_carried
 from tercet_service_desk.tickets.errors import TicketAssetUnknown
 from tercet_service_desk.tickets.jobs import watch
 from tercet_service_desk.tickets.model import Ticket, TicketEntry
@@ -96,9 +97,11 @@ async def add_note(tx: Tx, ticket: Ticket, body: str) -> TicketEntry:
 
 
 async def may_solve(tx: Tx, ticket: Ticket) -> bool:
-    """Whether its type lets a ticket be solved from where it stands."""
+    """Whether its type lets a ticket be solved from where it stands, and nothing promised is open on it."""
     machine = (await machines(tx)).get(ticket.type_code)
-    return machine is None or machine.entered(ticket.stage_code, "SOLVED") is not None
+    if machine is not None and machine.entered(ticket.stage_code, "SOLVED") is None:
+        return False
+    return not await count_carried(tx, ticket.id, ticket.party_id, ticket.order_id)
 
 
 async def solve(tx: Tx, ticket: Ticket, resolution: str) -> None:

@@ -87,3 +87,12 @@ class TicketEntryUnknown(NotFound):
 
     text = "Ticket {number} has no such entry of its own; name one of its conversation."
     field = "entry_id"
+
+
+class TicketFilesNotSent(FailedPrecondition):
+    """Files were given with an answer that is recorded only, or that no channel carries."""
+
+    text = (
+        "This answer to ticket {number} goes through no channel, so its files would reach nobody; send it through one."
+    )
+    field = "file_ids"

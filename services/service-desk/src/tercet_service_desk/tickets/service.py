@@ -45,7 +45,7 @@ from tercet_chassis.invariants import finding
 from tercet_chassis.showing import hidden_paths
 from tercet_service_desk.agents.holding import hold
 from tercet_service_desk.tickets.conversation import add_note, add_reply, check_assets, open_tickets, solve
-from tercet_service_desk.tickets.errors import TicketLinkedToItself, TicketsNotLinked
+from tercet_service_desk.tickets.errors import TicketFilesNotSent, TicketLinkedToItself, TicketsNotLinked
 from tercet_service_desk.tickets.explaining import explained
 from tercet_service_desk.tickets.jobs import clocks_astray, recalculate, watch
 from tercet_service_desk.tickets.model import Ticket, TicketEntry, TicketLink
@@ -97,6 +97,11 @@ class TicketService(Handlers):
 
     async def ReplyToTicket(self, request: ReplyToTicketRequest, tx: Tx) -> TicketEntry:
         ticket = await tx.get(Ticket, request.id, etag=request.etag, lock=True)
+        goes_out = not (request.from_requester or request.recorded_only) and (
+            request.channel_code or ticket.account_code
+        )
+        if request.file_ids and not goes_out:
+            raise TicketFilesNotSent(number=ticket.number)
         written = request.entry_time.ToDatetime(tzinfo=UTC) if request.HasField("entry_time") else tx.now()
         if request.from_requester:
             return await add_reply(tx, ticket, request.body, written, from_requester=True)

@@ -11,6 +11,7 @@ from tercet_service_desk.tickets import store
 from tercet_service_desk.tickets.conversation import open_ticket
 from tercet_service_desk.tickets.errors import TicketEntryUnknown
 from tercet_service_desk.tickets.model import Ticket, TicketLink
+from tercet_service_desk.types.store import standing_code
 
 
 async def split(tx: Tx, ticket: Ticket, entry_id: UUID, subject: str) -> Ticket:
@@ -27,7 +28,7 @@ async def split(tx: Tx, ticket: Ticket, entry_id: UUID, subject: str) -> Ticket:
         TicketMessage(
             subject=subject or ticket.subject,
             description=told,
-            type_code=ticket.type_code,
+            type_code=await standing_code(tx, ticket.type_code),
             priority=ticket.priority,
             arrival=ticket.arrival,
             identity_id=str(ticket.identity_id),

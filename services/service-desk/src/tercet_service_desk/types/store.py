@@ -17,6 +17,14 @@ async def machines(tx: Tx) -> Mapping[str, Machine]:
     return {row["code"]: machine_of(row["stages"]) for row in rows}
 
 
+async def standing_code(tx: Tx, *codes: str) -> str:
+    """The first of these types that the tenant has; none where it has others only. For what comes in without anybody
+    at hand who could name another type: one that is no more must not keep it from its ticket.
+    """
+    known = await machines(tx)
+    return next((code for code in codes if code and (not known or code in known or code == COMPLAINT)), "")
+
+
 async def check_code(tx: Tx, code: str, field: str) -> None:
     """Refuses a type that is none of the tenant's, once it has any."""
     known = await machines(tx) if code else {}
