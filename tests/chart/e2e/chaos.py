@@ -49,5 +49,5 @@ class Chaos:
             return
         name = self._random.choice(sorted(names))
         self._cluster.kubectl("delete", "pod", name, "--wait=false")
-        self.deleted.append(name)
+        self.deleted.append(component)
         self._cluster.settle()

@@ -149,9 +149,8 @@ class Trial:
             step.saw(self.story.check("sample", "admin@galaxy.example"))
         for pod in json.loads(self.cluster.kubectl("get", "--raw", self._usage()))["items"]:
             use = pod["containers"][0]["usage"]
-            self.report.steps[-1].saw(
-                f"{pod['metadata']['name'].rsplit('-', 2)[0]} {int(use['memory'][:-2]) >> 10} MiB"
-            )
+            name = pod["metadata"]["labels"]["app.kubernetes.io/component"]
+            self.report.steps[-1].saw(f"{name} {int(use['memory'][:-2]) >> 10} MiB")
 
     def change_under_load(self, workers: int, seed: int) -> None:
         """Scaling, upgrade, rollback, deletions and a drain while requests come in."""
@@ -170,7 +169,7 @@ class Trial:
             with Chaos(self.cluster, seed) as chaos:
                 wait_until("eight deletions", lambda: len(chaos.deleted) >= 8, 600)
             self.cluster.settle()
-            step.saw(f"seed {seed}: {', '.join(chaos.deleted)}")
+            step.saw(f"of {', '.join(chaos.deleted)} (seed {seed})")
             step.saw(traffic.progress())
         with self.report.step("rollback, the schema stays") as step:
             self.cluster.helm("rollback", RELEASE, "--wait", "--timeout", "5m")
