@@ -20,7 +20,9 @@ def ours(examples: Examples) -> dict[str, str]:
     every = [each for found in examples.values() for each in found]
     kinds = {each["kind"] for each in every}
     served = [each["spec"]["template"] for each in every if each["kind"] == "Deployment"]
-    pods = [each["spec"]["template"]["spec"] for each in every if "template" in each.get("spec", {})]
+    templates = [each.get("spec", {}).get("template") for each in every]
+    # A database has a template as well, which is a name.
+    pods = [template["spec"] for template in templates if isinstance(template, dict)]
     jobs = [each for each in every if each["kind"] == "Job"]
     hooks = {each["metadata"].get("annotations", {}).get("helm.sh/hook", "") for each in every}
     hooked = ["helm.sh/hook" in each["metadata"].get("annotations", {}) for each in jobs]
