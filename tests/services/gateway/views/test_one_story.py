@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from google.protobuf.timestamp_pb2 import Timestamp
+
 from support.benefits import grant, policy
 from support.loyalty import member, programme
 from support.sending import SERVICE, decides, email, ended, message

@@ -11,11 +11,11 @@ from google.protobuf import descriptor_pool
 from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given
 from hypothesis import strategies as st
+from tercet_protos import import_all
 
 from tercet_chassis.contract import repeated
 from tercet_chassis.testing import refused
 from tercet_gateway.views.timeline import SOURCES, Page, Place, Position, woven
-from tercet_protos import import_all
 
 START = datetime(2026, 11, 22, tzinfo=UTC)
 PARTY = "018f0000-0000-7000-8000-000000000000"
