@@ -16,6 +16,7 @@ class Result:
 
     rate: float
     p50: float
+    p95: float
     p99: float
     count: int
     failed: int
@@ -63,6 +64,7 @@ async def run(
     return Result(
         rate=len(latencies) / took,
         p50=latencies[len(latencies) // 2] * 1000,
+        p95=latencies[int(len(latencies) * 0.95)] * 1000,
         p99=latencies[int(len(latencies) * 0.99)] * 1000,
         count=len(latencies),
         failed=failed,

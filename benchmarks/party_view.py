@@ -79,16 +79,19 @@ async def _show(running: system.System, what: str, asked: tuple[str, str, bytes]
     def again(_: int) -> tuple[str, str, bytes]:
         return asked
 
+    before = running.processor()
     result = await load.run(running.address, again, seconds=seconds, connections=at_once, headers=running.headers)
-    took = f"p50 {result.p50:.0f} ms, p99 {result.p99:.0f} ms, failed {result.failed}"
-    print(f"| {what} | {took} | p95 <= 300 ms |", flush=True)
+    spent = {name: took - before.get(name, 0.0) for name, took in running.processor().items()}
+    took = f"p50 {result.p50:.0f} ms, p95 {result.p95:.0f} ms, failed {result.failed}"
+    each = ", ".join(f"{name} {1000 * part / result.count:.1f}" for name, part in spent.items() if part > 0.01)
+    print(f"| {what} | {took} | p95 <= 300 ms | {1000 * sum(spent.values()) / result.count:.1f}: {each} |", flush=True)
 
 
 def main() -> None:
     """Prints the table as Markdown."""
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 5.0
     print(f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {os.cpu_count()} cores, {platform.machine()}\n")
-    print("| what | measured | mark |\n|---|---|---|")
+    print("| what | measured | mark | processor, ms a call |\n|---|---|---|---|")
     asyncio.run(_measure(seconds))
 
 

@@ -99,6 +99,32 @@ class System:
                 found[module.removeprefix("tercet_")] = part, mapped
         return found
 
+    def processor(self) -> dict[str, float]:
+        """Seconds of processor that each service, PostgreSQL and NATS have taken so far, with all that they started."""
+        lines: dict[int, tuple[int, str, float]] = {}
+        for folder in Path("/proc").iterdir():
+            if not folder.name.isdecimal():
+                continue
+            try:
+                words = (folder / "cmdline").read_bytes().split(b"\0")
+                rest = (folder / "stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                # It ended while we looked.
+                continue
+            module = next((word.decode() for word in words if word.startswith(b"tercet_")), "")
+            name = module.removeprefix("tercet_") or Path(words[0].decode().split(":")[0]).name
+            # utime, stime and those of children that ended, in ticks.
+            ticks = sum(int(rest[at]) for at in (11, 12, 13, 14))
+            lines[int(folder.name)] = int(rest[1]), name, ticks / os.sysconf("SC_CLK_TCK")
+        taken: dict[str, float] = {}
+        for id in lines:
+            above = id
+            while above in lines and lines[above][0] != os.getpid():
+                above = lines[above][0]
+            if above in lines:
+                taken[lines[above][1]] = taken.get(lines[above][1], 0.0) + lines[id][2]
+        return taken
+
     async def close(self) -> None:
         """Ends the connections."""
         await self._client.aclose()

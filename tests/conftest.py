@@ -6,10 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from support.servers import Servers, running_servers
 
 pytest_plugins = ["support.services"]
+
+# How fast examples come says how busy the machine is, and nothing about the code.
+settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("house")
 
 # What takes half a minute and more, the longest first. Files go to workers in this order, the rest behind them: a long
 # one that began last would leave the other workers idle for as long as it takes.

@@ -7,15 +7,36 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from google.protobuf import descriptor_pool
 from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given
 from hypothesis import strategies as st
+from tercet_protos import import_all
 
+from tercet_chassis.contract import repeated
 from tercet_chassis.testing import refused
 from tercet_gateway.views.timeline import SOURCES, Page, Place, Position, woven
 
 START = datetime(2026, 11, 22, tzinfo=UTC)
 PARTY = "018f0000-0000-7000-8000-000000000000"
+
+# Lists of what is about a party and yet no happening of its own, each with the reason.
+NOT_TOLD = {
+    "ListAssetHoldings": "of one asset, which is asked by its id",
+    "ListBenefitReservations": "held for a moment at the till; what comes of it are benefits",
+    "ListContacts": "how things are, not what happened",
+    "ListCustomerValues": "figures of a period",
+    "ListDoNotDisturbs": "how things are, not what happened",
+    "ListFacts": "marketing's copy of touches, orders, activities and tickets",
+    "ListIdentities": "who somebody is held to be",
+    "ListInAppMessages": "the same as sends, in the customer's own inbox",
+    "ListLifecyclePositions": "where somebody stands; the steps are told",
+    "ListOrderStandings": "figures over orders",
+    "ListPartyDecisions": "who somebody is held to be",
+    "ListPartyLinks": "who somebody is held to be",
+    "ListProfiles": "how things are, not what happened",
+    "ListProfileSegments": "the same as a segment's members, of one profile",
+}
 
 
 @dataclass
@@ -84,3 +105,16 @@ def test_a_token_of_another_party_is_refused() -> None:
     position: Any = Position.begin("018f0000-0000-7000-8000-000000000001", START, ["lead.created"])
     with refused("PAGE_TOKEN_INVALID", "page_token"):
         Position.read(position.token(), PARTY)
+
+
+def test_whatever_is_about_a_party_is_told_or_says_why_not() -> None:
+    lists = set()
+    for file_name in import_all():
+        for service in descriptor_pool.Default().FindFileByName(file_name).services_by_name.values():
+            for method in service.methods:
+                rows = [field.message_type for field in method.output_type.fields if repeated(field)]
+                if method.name.startswith("List") and any("party_id" in row.fields_by_name for row in rows if row):
+                    lists.add(method.name)
+    told = {source.rpc for source in SOURCES}
+    assert lists - told == set(NOT_TOLD)
+    assert not told & set(NOT_TOLD)

@@ -32,11 +32,13 @@ _PART_SIZE, _PAGE_SIZE = 10, 30
 _LONGEST_TITLE = 200
 _PARTS = {
     "leads": ("leads", "ListLeads"),
+    "touches": ("leads", "ListTouches"),
     "customers": ("sales", "ListCustomers"),
     "opportunities": ("sales", "ListOpportunities"),
     "orders": ("sales", "ListOrders"),
     "values": ("sales", "ListCustomerValues"),
     "activities": ("sales", "ListActivities"),
+    "promises": ("sales", "ListPromises"),
     "tickets": ("service-desk", "ListTickets"),
     "sends": ("marketing", "ListSends"),
     "received_messages": ("marketing", "ListReceivedMessages"),
