@@ -133,8 +133,8 @@ async def test_a_segment_that_cannot_be_judged_holds_up_no_other(
     ended = await marketing.GetOperation(GetOperationRequest(id=operation.id))
     assert (ended.state, ended.error_reason) == (Operation.State.REFUSED, "SEGMENT_CONDITION_INVALID")
     async with marketing.transaction() as tx:
-        again = "UPDATE segments SET condition = (SELECT condition FROM segments WHERE code = 'warm') WHERE code = 'broken'"
-        await tx.session.execute(text(again))
+        warm = "(SELECT condition FROM segments WHERE code = 'warm')"
+        await tx.session.execute(text(f"UPDATE segments SET condition = {warm} WHERE code = 'broken'"))
     async with marketing.transaction() as tx:
         await follow_due(tx)
     await marketing.settled()

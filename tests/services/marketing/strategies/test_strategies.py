@@ -145,7 +145,11 @@ async def test_a_benefit_that_is_used_up_is_withheld_and_says_so(marketing: Clie
     chosen, withheld = pb.StrategyDecision.CHOSEN, pb.StrategyDecision.WITHHELD
     assert outcomes == [(chosen, ""), (chosen, ""), (withheld, "BENEFIT")]
     (row,) = await decisions(marketing, reason="BENEFIT")
-    assert row.checks[-1].detail.startswith("LIMIT_REACHED: ")
+    assert row.checks[-1].cause == "LIMIT_REACHED"
+    assert row.checks[-1].detail == (
+        "coupon by policy two_only: LIMIT_REACHED: Of the policy two_only no more than 2 may be issued in all; "
+        "publish a version that allows more."
+    )
 
 
 async def test_what_happens_to_a_customer_is_decided_once_and_explained(sales: Client, marketing: Client) -> None:
@@ -173,7 +177,11 @@ async def test_a_version_that_was_approved_keeps_its_action(sales: Client, marke
     await sales.settled()
     await marketing.settled()
     (decision,) = await decisions(marketing, identity_id=customer.identity_id)
-    assert (decision.reason, decision.checks[-1].detail) == ("CHANNEL", "none is open: sms NO_CONSENT")
+    assert (decision.reason, decision.checks[-1].detail) == (
+        "CHANNEL",
+        "no channel is open: sms NO_CONSENT (ask for their consent)",
+    )
+    assert decision.checks[-1].cause == "NO_CONSENT"
 
 
 async def test_explaining_keeps_nothing(leads: Client, marketing: Client) -> None:

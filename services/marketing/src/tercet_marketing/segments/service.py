@@ -213,10 +213,11 @@ async def _total(tx: Tx, id: str) -> int:
     segment = await tx.get(Segment, id)
     if segment.state != "LIVE":
         raise SegmentNotLive(code=segment.code)
-    fault = next((fault for live, fault in await faults(tx, [subjects()[segment.subject]]) if live.id == segment.id), "")
+    subject = subjects()[segment.subject]
+    fault = next((fault for live, fault in await faults(tx, [subject]) if live.id == segment.id), "")
     if fault:
         raise SegmentConditionInvalid(detail=fault)
-    return await store.total(tx, subjects()[segment.subject])
+    return await store.total(tx, subject)
 
 
 async def _piece(tx: Tx, id: str, last: str) -> dict[str, Any]:
