@@ -1,4 +1,4 @@
-"""What a strategy cannot do is withheld with its cause and the way out, harms nobody else, and is decided again on demand."""
+"""What cannot be done is withheld with its cause and the way out, harms nobody else, and is decided again on demand."""
 
 from __future__ import annotations
 
@@ -97,7 +97,8 @@ async def test_each_channel_says_why_it_is_closed_and_what_opens_it(marketing: C
     (closed,) = await decisions(marketing)
     assert (closed.reason, closed.checks[-1].cause) == ("CHANNEL", "NO_ADDRESS")
     assert closed.checks[-1].detail == (
-        "no channel is open: sms NO_ADDRESS (record a contact point of its kind); email NO_CONSENT (ask for their consent)"
+        "no channel is open: sms NO_ADDRESS (record a contact point of its kind); "
+        "email NO_CONSENT (ask for their consent)"
     )
     await decides(marketing, fang, point)
     again = await retried(marketing, closed)

@@ -53,8 +53,8 @@ async def redeem(tx: Tx, grant: Grant, key: str, reference: str, redeemer: UUID 
 
 
 async def reward(tx: Tx, grant: Grant, key: str, redemption: Redemption) -> list[Grant | Refusal]:
-    """Lets the tool do what a redemption does, and gives the further benefits that it brings. Refuses those that are set up
-    wrongly.
+    """Lets the tool do what a redemption does, and gives the further benefits that it brings. Refuses those that are set
+    up wrongly.
     """
     tool = registry.tool(grant.tool_code).tool
     asks = [
@@ -72,7 +72,7 @@ async def reward(tx: Tx, grant: Grant, key: str, redemption: Redemption) -> list
     ]
     given = await issue_all(tx, asks) if asks else []
     for answer in given:
-        # That somebody had enough, or that there is no money left, hinders nobody else; what is set up wrongly must be seen.
+        # That somebody had enough, or that no money is left, hinders nobody; what is set up wrongly must be seen.
         if isinstance(answer, Refusal) and not isinstance(answer, LimitReached | BudgetSpent):
             raise answer
     return given

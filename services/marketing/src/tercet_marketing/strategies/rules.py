@@ -91,9 +91,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One check that was made: passed or not, the facts it went by, and where it did not pass for one of several causes,
-    which.
-    """
+    """One check that was made: passed or not, the facts it went by, and which of several causes failed it."""
 
     name: str
     passed: bool

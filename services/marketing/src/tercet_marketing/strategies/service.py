@@ -110,8 +110,8 @@ class StrategyService(Handlers):
         return answer
 
     async def RetryStrategyDecision(self, request: pb.RetryStrategyDecisionRequest, tx: Tx) -> StrategyDecision:
-        """Decides again what was withheld, by what its strategy says now. Refuses what was not, and a strategy that does
-        not run.
+        """Decides again what was withheld, by what its strategy says now. Refuses what was not, and a strategy that
+        does not run.
         """
         row = await tx.get(StrategyDecision, request.id)
         await tx.hold("strategies", [row.party_id])

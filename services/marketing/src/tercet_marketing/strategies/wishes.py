@@ -10,7 +10,6 @@ from typing import Any
 from tercet_marketing.sends.rules import Window
 from tercet_marketing.strategies.rules import Cap, Wish
 
-
 # What a version must say to be decided and carried out.
 _NEEDED = ("budget_code", "campaign_id", "strategy_id")
 _NEEDED_OF_ACTION = ("tool_code", "policy_code", "policy_version", "template_code", "variables")
