@@ -211,6 +211,7 @@ async def test_a_paused_strategy_wants_nobody(sales: Client, marketing: Client) 
     assert not await decisions(marketing)
 
 
+@pytest.mark.usefixtures("noon")
 async def test_what_falls_into_quiet_hours_is_decided_after_them(sales: Client, marketing: Client) -> None:
     await action(marketing)
     quiet = pb.StrategyQuietHours(begin="00:00", end="23:59")
@@ -231,6 +232,7 @@ async def test_what_falls_into_quiet_hours_is_decided_after_them(sales: Client, 
         clock.release()
 
 
+@pytest.mark.usefixtures("noon")
 async def test_what_waits_for_a_strategy_that_ends_is_withheld(sales: Client, marketing: Client) -> None:
     await action(marketing)
     strategy = await running(marketing, draft(quiet_hours=pb.StrategyQuietHours(begin="00:00", end="23:59")))
@@ -262,6 +264,7 @@ async def test_two_traces_of_one_party_are_one_customer(marketing: Client) -> No
     assert len((await marketing.ListGrants(ListGrantsRequest())).grants) == 1
 
 
+@pytest.mark.usefixtures("noon")
 async def test_strategies_follow_a_segment_in_and_out_and_by_the_clock(marketing: Client) -> None:
     await action(marketing)
     segment = await marketing.CreateSegment(
