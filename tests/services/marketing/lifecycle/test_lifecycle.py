@@ -13,6 +13,7 @@ from uuid import UUID
 import pytest
 from google.protobuf import json_format
 from google.protobuf.struct_pb2 import Struct
+from sqlalchemy import text
 
 from support.deals import catalogue, confirmed, line, new_customer, told
 from support.sending import profile_id, somebody
@@ -25,6 +26,7 @@ from tercet_chassis.context import Context
 from tercet_chassis.ids import new_id
 from tercet_chassis.principal import Principal
 from tercet_chassis.testing import Client, refused
+from tercet_marketing.lifecycle.jobs import follow_due
 from tercet_marketing.profiles import store as profiles
 
 EXAMPLE = Path(__file__).parents[4] / "examples" / "lifecycle.json"
@@ -275,6 +277,28 @@ async def test_rebuilding_finds_what_was_missed(marketing: Client) -> None:
         found.add_tag("gold", "manual", tx.now(), None)
     await marketing.RebuildLifecycle(pb.RebuildLifecycleRequest(id=lifecycle.id))
     await marketing.settled()
+    assert await places(marketing) == {str(fang): "gold"}
+
+
+async def test_a_lifecycle_that_cannot_be_judged_says_why_and_goes_on_once_it_can(marketing: Client) -> None:
+    lifecycle = await live(marketing, *TAGGED)
+    fang = await somebody(marketing, "王芳")
+    swap = text("UPDATE lifecycles SET stages = replace(stages::text, :old, :new)::jsonb")
+    async with marketing.transaction() as tx:
+        await tx.session.execute(swap, {"old": "tag_codes", "new": "custom.gone"})
+    async with marketing.transaction() as tx:
+        await follow_due(tx)
+    (shown,) = (await marketing.ListLifecycles(pb.ListLifecyclesRequest(filter='fault != ""'))).lifecycles
+    assert (shown.id, "custom.gone" in shown.fault) == (lifecycle.id, True)
+    await tag(marketing, fang, add="gold")
+    await marketing.settled()
+    assert await places(marketing) == {}
+    async with marketing.transaction() as tx:
+        await tx.session.execute(swap, {"old": "custom.gone", "new": "tag_codes"})
+    async with marketing.transaction() as tx:
+        await follow_due(tx)
+    await marketing.settled()
+    assert not (await marketing.GetLifecycle(pb.GetLifecycleRequest(id=lifecycle.id))).fault
     assert await places(marketing) == {str(fang): "gold"}
 
 

@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
+
 from support.deals import told
 from support.sending import message, profile_id, somebody
 from support.strategies import action, create, decisions, draft, running, wanted
@@ -133,6 +135,7 @@ async def test_a_strategy_belongs_to_one_plan_that_has_not_ended(marketing: Clie
     await plan(marketing, "one", code="autumn")
 
 
+@pytest.mark.usefixtures("noon")
 async def test_a_plan_begins_and_ends_on_its_days(marketing: Client) -> None:
     await action(marketing)
     await create(marketing, draft("one"))
@@ -163,6 +166,7 @@ async def calendar(marketing: Client, first: str, last: str) -> pb.PlanCalendar:
     return found
 
 
+@pytest.mark.usefixtures("noon")
 async def test_the_calendar_shows_spans_and_what_is_due(marketing: Client) -> None:
     await action(marketing)
     fang = await somebody(marketing)

@@ -126,6 +126,20 @@ async def test_a_segment_that_cannot_be_judged_holds_up_no_other(
         await follow_due(tx)
     assert await members(marketing, segment) == set()
     assert await members(marketing, broken) == {profile.id}
+    (shown,) = (await marketing.ListSegments(pb.ListSegmentsRequest(filter='fault != ""'))).segments
+    assert (shown.code, "custom.gone" in shown.fault) == ("broken", True)
+    operation = await marketing.RebuildSegment(pb.RebuildSegmentRequest(id=broken.id))
+    await marketing.settled()
+    ended = await marketing.GetOperation(GetOperationRequest(id=operation.id))
+    assert (ended.state, ended.error_reason) == (Operation.State.REFUSED, "SEGMENT_CONDITION_INVALID")
+    async with marketing.transaction() as tx:
+        warm = "(SELECT condition FROM segments WHERE code = 'warm')"
+        await tx.session.execute(text(f"UPDATE segments SET condition = {warm} WHERE code = 'broken'"))
+    async with marketing.transaction() as tx:
+        await follow_due(tx)
+    await marketing.settled()
+    mended = await marketing.GetSegment(pb.GetSegmentRequest(id=broken.id))
+    assert (mended.fault, mended.build_time.ToDatetime() > broken.update_time.ToDatetime()) == ("", True)
 
 
 async def test_average_order_and_orders_a_quarter_are_asked_of_what_sales_publishes(

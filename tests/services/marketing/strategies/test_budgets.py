@@ -124,6 +124,7 @@ async def test_a_message_alone_is_withheld_without_money(marketing: Client) -> N
     assert (await money(marketing, spring))[0] == "0.00"
 
 
+@pytest.mark.usefixtures("noon")
 async def test_a_message_that_did_not_go_gives_its_money_back(marketing: Client) -> None:
     spring = await budget(marketing, "spring", "10.00")
     await mail(marketing, "1.00")

@@ -145,7 +145,11 @@ async def test_a_benefit_that_is_used_up_is_withheld_and_says_so(marketing: Clie
     chosen, withheld = pb.StrategyDecision.CHOSEN, pb.StrategyDecision.WITHHELD
     assert outcomes == [(chosen, ""), (chosen, ""), (withheld, "BENEFIT")]
     (row,) = await decisions(marketing, reason="BENEFIT")
-    assert row.checks[-1].detail.startswith("LIMIT_REACHED: ")
+    assert row.checks[-1].cause == "LIMIT_REACHED"
+    assert row.checks[-1].detail == (
+        "coupon by policy two_only: LIMIT_REACHED: Of the policy two_only no more than 2 may be issued in all; "
+        "publish a version that allows more."
+    )
 
 
 async def test_what_happens_to_a_customer_is_decided_once_and_explained(sales: Client, marketing: Client) -> None:
@@ -173,7 +177,11 @@ async def test_a_version_that_was_approved_keeps_its_action(sales: Client, marke
     await sales.settled()
     await marketing.settled()
     (decision,) = await decisions(marketing, identity_id=customer.identity_id)
-    assert (decision.reason, decision.checks[-1].detail) == ("CHANNEL", "none is open: sms NO_CONSENT")
+    assert (decision.reason, decision.checks[-1].detail) == (
+        "CHANNEL",
+        "no channel is open: sms NO_CONSENT (ask for their consent)",
+    )
+    assert decision.checks[-1].cause == "NO_CONSENT"
 
 
 async def test_explaining_keeps_nothing(leads: Client, marketing: Client) -> None:
@@ -203,6 +211,7 @@ async def test_a_paused_strategy_wants_nobody(sales: Client, marketing: Client) 
     assert not await decisions(marketing)
 
 
+@pytest.mark.usefixtures("noon")
 async def test_what_falls_into_quiet_hours_is_decided_after_them(sales: Client, marketing: Client) -> None:
     await action(marketing)
     quiet = pb.StrategyQuietHours(begin="00:00", end="23:59")
@@ -223,6 +232,7 @@ async def test_what_falls_into_quiet_hours_is_decided_after_them(sales: Client, 
         clock.release()
 
 
+@pytest.mark.usefixtures("noon")
 async def test_what_waits_for_a_strategy_that_ends_is_withheld(sales: Client, marketing: Client) -> None:
     await action(marketing)
     strategy = await running(marketing, draft(quiet_hours=pb.StrategyQuietHours(begin="00:00", end="23:59")))
@@ -254,6 +264,7 @@ async def test_two_traces_of_one_party_are_one_customer(marketing: Client) -> No
     assert len((await marketing.ListGrants(ListGrantsRequest())).grants) == 1
 
 
+@pytest.mark.usefixtures("noon")
 async def test_strategies_follow_a_segment_in_and_out_and_by_the_clock(marketing: Client) -> None:
     await action(marketing)
     segment = await marketing.CreateSegment(

@@ -52,10 +52,9 @@ async def _strategies(admin: Person) -> Rows:
 
 
 def _reason(decision: dict[str, Any]) -> str:
-    """The check that decided; for a benefit that could not be given, the refusal's own name."""
-    if decision["reason"] == "BENEFIT":
-        return str(decision["checks"][-1]["detail"].partition(":")[0])
-    return str(decision["reason"])
+    """The cause where the check that decided knows several, else the check."""
+    made = decision.get("checks") or [{}]
+    return str(made[-1].get("cause") or decision["reason"])
 
 
 def _told(count: Counter[str], why: Counter[str], cost: Sums) -> str:

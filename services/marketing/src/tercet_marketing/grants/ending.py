@@ -9,6 +9,7 @@ from tercet.marketing.v1 import events_pb2 as events
 from tercet_chassis import Refusal, Tx
 from tercet_marketing.grants import drawing, funds, limits, store
 from tercet_marketing.grants.errors import (
+    BudgetSpent,
     GrantForNewcomers,
     GrantForOrders,
     GrantNotUsable,
@@ -52,7 +53,9 @@ async def redeem(tx: Tx, grant: Grant, key: str, reference: str, redeemer: UUID 
 
 
 async def reward(tx: Tx, grant: Grant, key: str, redemption: Redemption) -> list[Grant | Refusal]:
-    """Lets the tool do what a redemption does, and gives the further benefits that it brings."""
+    """Lets the tool do what a redemption does, and gives the further benefits that it brings. Refuses those that are set
+    up wrongly.
+    """
     tool = registry.tool(grant.tool_code).tool
     asks = [
         Ask(
@@ -67,7 +70,12 @@ async def reward(tx: Tx, grant: Grant, key: str, redemption: Redemption) -> list
         )
         for at, due in enumerate(await tool.redeem(act_of(tx, grant), redemption))
     ]
-    return await issue_all(tx, asks) if asks else []
+    given = await issue_all(tx, asks) if asks else []
+    for answer in given:
+        # That somebody had enough, or that no money is left, hinders nobody; what is set up wrongly must be seen.
+        if isinstance(answer, Refusal) and not isinstance(answer, LimitReached | BudgetSpent):
+            raise answer
+    return given
 
 
 async def _redeemed_by(tx: Tx, grant: Grant, key: str, redeemer: UUID | None) -> bool:

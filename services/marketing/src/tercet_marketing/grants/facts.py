@@ -68,9 +68,8 @@ class Facts:
         found = self._versions.get((code, number))
         if found is None:
             pair = (code, number)
-            found = (
-                (await policies.versions(self._tx, [pair]))[pair] if number else await policies.in_force(self._tx, code)
-            )
+            found = (await policies.versions(self._tx, [pair])).get(pair) if number else None
+            found = found or await policies.in_force(self._tx, code)
             self._versions[pair] = found
         if (tool, code, number) not in self._fitting:
             wrong = matching.faults_for(tool, found)

@@ -76,28 +76,33 @@ async def issue(tx: Tx, ask: Ask) -> Grant:
 
 
 async def issue_all(tx: Tx, asks: Sequence[Ask]) -> list[Grant | Refusal]:
-    """Gives several benefits, each for itself: a grant, or the refusal of a limit or budget, in the order of the asks.
-    Refuses as a whole what is wrong with a tool, a policy or a key.
+    """Gives several benefits, each for itself: a grant, or the refusal of a limit, a budget, or what is wrong with its
+    tool, policy or key, in the order of the asks.
     """
     await tx.hold("grant-key", (ask.key for ask in asks))
     standing = await store.by_keys(tx, (ask.key for ask in asks))
     facts = Facts(tx)
     await facts.expect(ask for ask in asks if ask.key not in standing)
     prepared: dict[str, Prepared] = {}
+    wrong: dict[str, Refusal] = {}
     for ask in asks:
-        before = standing.get(ask.key)
-        if before is not None:
-            _same(before, ask)
-        elif ask.key not in prepared:
+        if ask.key in standing or ask.key in prepared:
+            continue
+        try:
             prepared[ask.key] = await prepare(tx, ask, facts)
-    refused = await write(tx, list(prepared.values()))
+        except Refusal as refusal:
+            if refusal.passing:
+                raise
+            wrong[ask.key] = refusal
+    refused = wrong | await write(tx, list(prepared.values()))
     done = {**standing, **{key: one.grant for key, one in prepared.items()}}
-    return [refused.get(ask.key) or done[ask.key] for ask in asks]
+    return [refused.get(ask.key) or _same(done[ask.key], ask) for ask in asks]
 
 
-def _same(before: Grant, ask: Ask) -> None:
-    if (before.identity_id, before.tool_code, before.policy_code) != (ask.identity_id, ask.tool_code, ask.policy_code):
-        raise GrantKeyReused(key=ask.key)
+def _same(known: Grant, ask: Ask) -> Grant | Refusal:
+    if (known.identity_id, known.tool_code, known.policy_code) != (ask.identity_id, ask.tool_code, ask.policy_code):
+        return GrantKeyReused(key=ask.key)
+    return known
 
 
 async def prepare(tx: Tx, ask: Ask, facts: Facts) -> Prepared:

@@ -136,16 +136,28 @@ async def standing(tx: Tx, live: Live, party_id: UUID) -> tuple[Machine, Lifecyc
 
 async def machines(tx: Tx, codes: Collection[str] | None = None, kinds: Collection[str] | None = None) -> list[Machine]:
     """The live lifecycles that can be judged, those of `codes`, or those that count facts of `kinds`."""
-    found = []
-    for live in await store.live(tx):
-        if (codes is not None and live.code not in codes) or (kinds is not None and not _counts(live, kinds)):
-            continue
-        try:
-            found.append(await _machine(tx, live))
-        except ConditionError as wrong:
-            # A field it asks was taken away after it was saved: everybody stays where they are, the others go on.
-            log.warning("lifecycle.condition_broken", lifecycle=live.code, cause=str(wrong))
-    return found
+    wanted = [
+        live
+        for live in await store.live(tx)
+        if (codes is None or live.code in codes) and (kinds is None or _counts(live, kinds))
+    ]
+    # Of one that cannot be read everybody stays where they are, the others go on.
+    return [machine for live in wanted if not isinstance(machine := await _read(tx, live), str)]
+
+
+async def faults(tx: Tx) -> list[tuple[Live, str]]:
+    """The live lifecycles, each with why nobody can be judged by it; empty when everybody can."""
+    read = [(live, await _read(tx, live)) for live in await store.live(tx)]
+    return [(live, machine if isinstance(machine, str) else "") for live, machine in read]
+
+
+async def _read(tx: Tx, live: Live) -> Machine | str:
+    try:
+        return await _machine(tx, live)
+    except ConditionError as wrong:
+        # It asks what was there when it was saved and is no more.
+        log.warning("lifecycle.condition_broken", lifecycle=live.code, cause=str(wrong))
+        return str(wrong)
 
 
 def _counts(live: Live, kinds: Collection[str]) -> bool:

@@ -52,6 +52,8 @@ class Lifecycle(Entity):
     built_version: Mapped[int] = column(default=0)
     build_time: Mapped[datetime | None]
     reads: Mapped[list[str]] = column(default=list)
+    # Why nobody can be judged by it: empty as long as everybody can.
+    fault: Mapped[str] = column(default="")
 
     def activate(self) -> None:
         """Goes live. Refuses what is no draft."""

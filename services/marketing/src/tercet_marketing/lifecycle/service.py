@@ -8,16 +8,18 @@ from uuid import UUID
 
 from google.protobuf.message import Message
 
+from tercet.chassis.v1.maintenance_service_pb2 import CheckInvariantsResponse
 from tercet.marketing.v1 import events_pb2 as events
 from tercet.marketing.v1 import lifecycle_service_pb2 as pb
-from tercet_chassis import Handlers, Process, Tx
+from tercet_chassis import Handlers, Process, Tx, invariant
 from tercet_chassis.entity import view
+from tercet_chassis.invariants import finding
 from tercet_chassis.showing import hidden_paths
 from tercet_conditions import ConditionError
 from tercet_marketing.lifecycle import checking, rules, store
 from tercet_marketing.lifecycle.errors import LifecycleNotPinned
-from tercet_marketing.lifecycle.jobs import PIECE, build_lifecycle, build_piece, show_none
-from tercet_marketing.lifecycle.judge import Told, move, standing, unpin
+from tercet_marketing.lifecycle.jobs import PIECE, begin_building, build_piece, show_none
+from tercet_marketing.lifecycle.judge import Told, faults, move, standing, unpin
 from tercet_marketing.lifecycle.model import LIVE, Lifecycle, LifecyclePosition
 from tercet_marketing.lifecycle.rules import Place
 from tercet_marketing.lifecycle.store import Live
@@ -27,6 +29,7 @@ from tercet_marketing.segments.errors import SegmentConditionInvalid
 from tercet_marketing.segments.store import total
 from tercet_marketing.segments.subjects import PROFILE
 
+Finding = CheckInvariantsResponse.Finding
 UNSEEN = "because of a profile that you may not see"
 
 
@@ -49,6 +52,7 @@ class LifecycleService(Handlers):
         await tx.patch(lifecycle, sent, request.update_mask if request.HasField("update_mask") else None)
         if (lifecycle.stages, lifecycle.time_zone) != before[:2]:
             await checking.settle(tx, lifecycle, before[0])
+            lifecycle.fault = ""
         await checking.check_shown(tx, lifecycle)
         if (lifecycle.stages, lifecycle.time_zone, lifecycle.shown_on_profiles) != before:
             lifecycle.version += 1
@@ -159,8 +163,7 @@ async def _reached(tx: Tx, party_id: str, permission: str) -> tuple[UUID, set[UU
 def _follow(tx: Tx, lifecycle: Lifecycle, *, was_shown: bool = False) -> None:
     """Has everybody judged by what a lifecycle says now, and profiles show no stage of one that is not shown."""
     if lifecycle.state == LIVE:
-        arguments = {"lifecycle_id": str(lifecycle.id), "version": lifecycle.version}
-        tx.schedule(build_lifecycle, due=tx.now(), key=f"lifecycle:build:{lifecycle.id}", **arguments)
+        begin_building(tx, lifecycle)
     if was_shown and not (lifecycle.state == LIVE and lifecycle.shown_on_profiles):
         # Again a while later: somebody may have been judged by it in the moment it ended.
         for name, due in (("now", tx.now()), ("again", tx.now() + timedelta(minutes=1))):
@@ -168,7 +171,11 @@ def _follow(tx: Tx, lifecycle: Lifecycle, *, was_shown: bool = False) -> None:
 
 
 async def _total(tx: Tx, id: str) -> int:
-    (await tx.get(Lifecycle, id)).check_live()
+    lifecycle = await tx.get(Lifecycle, id)
+    lifecycle.check_live()
+    fault = next((fault for live, fault in await faults(tx) if live.id == lifecycle.id), "")
+    if fault:
+        raise SegmentConditionInvalid(detail=fault)
     return await total(tx, PROFILE)
 
 
@@ -180,3 +187,11 @@ async def _piece(tx: Tx, id: str, last: str) -> dict[str, Any]:
 async def _built(tx: Tx, id: str) -> None:
     lifecycle = await tx.get(Lifecycle, id, lock=True)
     lifecycle.built(lifecycle.version, tx.now())
+
+
+@invariant
+async def each_can_be_judged(tx: Tx) -> Finding:
+    """No live lifecycle asks what there is no more."""
+    known = await faults(tx)
+    broken = [f"{live.code}: {fault}" for live, fault in known if fault]
+    return finding("lifecycle.each_can_be_judged", len(known), broken)

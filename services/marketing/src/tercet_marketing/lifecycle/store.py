@@ -17,7 +17,7 @@ from tercet_marketing.lifecycle.model import LIVE, Lifecycle, LifecycleChange, L
 from tercet_marketing.profiles.model import Profile
 
 _LIVE = (
-    "SELECT id, code, stages, time_zone, version, built_version, update_time, shown_on_profiles, reads "
+    "SELECT id, code, stages, time_zone, version, built_version, update_time, shown_on_profiles, reads, fault "
     "FROM lifecycles WHERE state = 'LIVE' ORDER BY code"
 )
 _POSITIONS = "SELECT * FROM lifecycle_positions WHERE party_id = ANY($1) OR identity_id = ANY($2) ORDER BY id"
@@ -56,6 +56,7 @@ class Live:
     update_time: datetime
     shown_on_profiles: bool
     reads: Sequence[str]
+    fault: str
 
 
 async def live(tx: Tx) -> list[Live]:

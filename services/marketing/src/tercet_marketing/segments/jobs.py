@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from uuid import UUID
 
+from tercet.marketing.v1 import events_pb2 as events
 from tercet_chassis import Tx, every, job
 from tercet_marketing.segments import store
-from tercet_marketing.segments.judge import Judged, judge, judged, release
+from tercet_marketing.segments.judge import Judged, faults, judge, release
 from tercet_marketing.segments.model import Segment
 from tercet_marketing.segments.subjects import subjects
 
@@ -24,8 +25,12 @@ async def follow_time(tx: Tx) -> None:
 @job
 async def follow_due(tx: Tx) -> None:
     """Judges those whose time has come; when there are more, again at once."""
+    known = await faults(tx, subjects().values())
+    for live, fault in known:
+        if fault != live.fault:
+            await _note(tx, live.id, fault)
     # What cannot be judged, as it asks a field that was taken away, must not stand in the way of the rest.
-    waiting = await store.due(tx, await judged(tx, subjects().values()), DUE_AT_ONCE)
+    waiting = await store.due(tx, [live.id for live, fault in known if not fault], DUE_AT_ONCE)
     grouped: dict[str, tuple[set[UUID], set[str]]] = defaultdict(lambda: (set(), set()))
     for subject, subject_id, code in waiting:
         ids, codes = grouped[subject]
@@ -37,11 +42,26 @@ async def follow_due(tx: Tx) -> None:
         tx.schedule(follow_due, due=tx.now(), key="segments:due")
 
 
+async def _note(tx: Tx, segment_id: UUID, fault: str) -> None:
+    """Shows on a segment why it cannot be judged; once it can again, everybody is, for what was missed."""
+    segment = await tx.get(Segment, segment_id, lock=True)
+    segment.fault = fault
+    tx.emit(events.SegmentUpdated, segment)
+    if not fault:
+        begin_building(tx, segment)
+
+
+def begin_building(tx: Tx, segment: Segment) -> None:
+    """Has everybody judged by what a segment says now."""
+    arguments = {"segment_id": str(segment.id), "version": segment.version}
+    tx.schedule(build_segment, due=tx.now(), key=f"segments:build:{segment.id}", **arguments)
+
+
 @job
 async def build_segment(tx: Tx, segment_id: str, version: int, last: str = "") -> None:
     """Judges the next piece of all subjects by a segment, then the one after it; ends when the segment has moved on."""
     segment = await tx.find(Segment, segment_id)
-    if segment is None or segment.state != "LIVE" or segment.version != version:
+    if segment is None or segment.state != "LIVE" or segment.version != version or segment.fault:
         return
     following, _ = await build_piece(tx, segment, last)
     if following:

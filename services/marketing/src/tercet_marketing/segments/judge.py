@@ -116,26 +116,31 @@ async def _plan(
         return []
     own = await store.custom_fields(tx, subject)
     read = ((dynamic[code], _read(subject, dynamic[code], own)) for code in ordered)
-    return [(segment, judging) for segment, judging in read if judging is not None]
+    # Of one that cannot be read the members stay as they are, the others go on.
+    return [(segment, judging) for segment, judging in read if not isinstance(judging, str)]
 
 
-async def judged(tx: Tx, subjects: Iterable[Subject]) -> list[UUID]:
-    """The live segments of these subjects that somebody can be judged by."""
-    found = []
+async def faults(tx: Tx, subjects: Iterable[Subject]) -> list[tuple[Live, str]]:
+    """The live segments of these subjects whose members come by a condition, each with why nobody can be judged by it;
+    empty when everybody can.
+    """
+    found: list[tuple[Live, str]] = []
     for subject in subjects:
         own = await store.custom_fields(tx, subject)
-        live = [segment for segment in await store.live_segments(tx, subject) if segment.kind == "DYNAMIC"]
-        found += [segment.id for segment in live if _read(subject, segment, own) is not None]
+        for segment in await store.live_segments(tx, subject):
+            if segment.kind == "DYNAMIC":
+                judging = _read(subject, segment, own)
+                found.append((segment, judging if isinstance(judging, str) else ""))
     return found
 
 
-def _read(subject: Subject, segment: Live, own: Fields) -> Judgement | None:
+def _read(subject: Subject, segment: Live, own: Fields) -> Judgement | str:
     try:
         return judgement(subject, segment.condition, segment.time_zone, own)
     except ConditionError as wrong:
-        # A field it asks was taken away after it was saved: its members stay as they are, the others go on.
+        # It asks what was there when it was saved and is no more.
         log.warning("segments.condition_broken", segment=segment.code, cause=str(wrong))
-        return None
+        return str(wrong)
 
 
 class _Changes:

@@ -36,6 +36,8 @@ class Segment(Entity):
     reads: Mapped[list[str]] = column(default=list)
     tag_code: Mapped[str] = column(default="")
     tag_keep_days: Mapped[int] = column(default=0)
+    # Why nobody can be judged by it: empty as long as everybody can.
+    fault: Mapped[str] = column(default="")
 
     def activate(self) -> None:
         """Goes live. Refuses what is no draft."""

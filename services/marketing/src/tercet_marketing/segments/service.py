@@ -11,21 +11,24 @@ from google.protobuf import json_format
 from google.protobuf.message import Message
 from sqlalchemy import or_
 
+from tercet.chassis.v1.maintenance_service_pb2 import CheckInvariantsResponse
 from tercet.marketing.v1 import events_pb2 as events
 from tercet.marketing.v1 import segment_service_pb2 as pb
-from tercet_chassis import Handlers, Process, Tx
+from tercet_chassis import Handlers, Process, Tx, invariant
 from tercet_chassis.entity import view
 from tercet_chassis.errors import ResourceNotFound
+from tercet_chassis.invariants import finding
 from tercet_chassis.showing import hidden_paths
 from tercet_conditions import ConditionError
 from tercet_marketing.segments import checking, rules, store
 from tercet_marketing.segments.errors import MemberFileInvalid, SegmentConditionInvalid, SegmentInUse, SegmentNotLive
-from tercet_marketing.segments.jobs import PIECE, build_piece, build_segment, empty_segment
-from tercet_marketing.segments.judge import put
+from tercet_marketing.segments.jobs import PIECE, begin_building, build_piece, empty_segment
+from tercet_marketing.segments.judge import faults, put
 from tercet_marketing.segments.language import judgement
 from tercet_marketing.segments.model import Segment, SegmentMember, SegmentVersion
 from tercet_marketing.segments.subjects import PROFILE, subjects
 
+Finding = CheckInvariantsResponse.Finding
 MOST_LINES = 100_000
 AT_ONCE = 1_000
 
@@ -56,7 +59,7 @@ class SegmentService(Handlers):
         if after != before:
             await checking.settle(tx, segment, text)
         if (dict(segment.condition), segment.time_zone) != (before[0], before[2]):
-            segment.version += 1
+            segment.version, segment.fault = segment.version + 1, ""
             _remember(tx, segment)
             if segment.state == "LIVE":
                 self._build(tx, segment)
@@ -192,8 +195,7 @@ class SegmentService(Handlers):
         if segment.kind == "STATIC":
             segment.built(segment.version, tx.now())
             return
-        arguments = {"segment_id": str(segment.id), "version": segment.version}
-        tx.schedule(build_segment, due=tx.now(), key=f"segments:build:{segment.id}", **arguments)
+        begin_building(tx, segment)
 
 
 def _remember(tx: Tx, segment: Segment) -> None:
@@ -211,7 +213,11 @@ async def _total(tx: Tx, id: str) -> int:
     segment = await tx.get(Segment, id)
     if segment.state != "LIVE":
         raise SegmentNotLive(code=segment.code)
-    return await store.total(tx, subjects()[segment.subject])
+    subject = subjects()[segment.subject]
+    fault = next((fault for live, fault in await faults(tx, [subject]) if live.id == segment.id), "")
+    if fault:
+        raise SegmentConditionInvalid(detail=fault)
+    return await store.total(tx, subject)
 
 
 async def _piece(tx: Tx, id: str, last: str) -> dict[str, Any]:
@@ -223,6 +229,14 @@ async def _piece(tx: Tx, id: str, last: str) -> dict[str, Any]:
 async def _built(tx: Tx, id: str) -> None:
     segment = await tx.get(Segment, id, lock=True)
     segment.built(segment.version, tx.now())
+
+
+@invariant
+async def each_can_be_judged(tx: Tx) -> Finding:
+    """No live segment asks what there is no more."""
+    known = await faults(tx, subjects().values())
+    broken = [f"{live.code}: {fault}" for live, fault in known if fault]
+    return finding("segments.each_can_be_judged", len(known), broken)
 
 
 async def _ids_of_file(tx: Tx, file_id: UUID) -> list[UUID]:

@@ -24,7 +24,7 @@ from tercet_marketing.segments.rules import Asking
 from tercet_marketing.segments.subjects import Subject
 
 _LIVE = (
-    "SELECT id, code, kind, condition, time_zone, version, reads, built_version, update_time FROM segments "
+    "SELECT id, code, kind, condition, time_zone, version, reads, built_version, update_time, fault FROM segments "
     "WHERE subject = $1 AND state = 'LIVE' ORDER BY code"
 )
 _FACTS = (
@@ -73,6 +73,7 @@ class Live:
     reads: Sequence[str]
     built_version: int
     update_time: datetime
+    fault: str
 
     def before(self, create_time: datetime) -> bool:
         """Whether who was made then may have fitted before: everybody is being judged by what the segment says since

@@ -59,11 +59,11 @@ async def _give(tx: Tx, rows: Sequence[StrategyDecision], contents: Contents, pa
         return {}
     asks = [_ask(row, contents[row.strategy_code, row.version], payments.get(row.id)) for row in giving]
     given: dict[UUID, Grant] = {}
-    for row, answer in zip(giving, await issue_all(tx, asks), strict=True):
+    for row, ask, answer in zip(giving, asks, await issue_all(tx, asks), strict=True):
         if isinstance(answer, BudgetSpent):
-            row.fail(BUDGET_SPENT, answer.message)
+            row.fail(BUDGET_SPENT, answer.message, tx.now())
         elif isinstance(answer, Refusal):
-            row.fail(BENEFIT, f"{answer.reason}: {answer.message}")
+            row.fail(BENEFIT, f"{_named(ask)}: {answer.reason}: {answer.message}", tx.now(), answer.reason)
         else:
             row.grant_id, given[row.id] = answer.id, answer
     return given
@@ -75,7 +75,7 @@ async def _pay(tx: Tx, rows: Sequence[StrategyDecision], payments: Payments) -> 
     short = await funds.short_of(tx, wanted, hold=True)
     for row in rows:
         if str(row.id) in short:
-            row.fail(BUDGET_SPENT, short[str(row.id)].message)
+            row.fail(BUDGET_SPENT, short[str(row.id)].message, tx.now())
     await funds.spend(tx, [group[0] for name, group in wanted.items() if name not in short])
 
 
@@ -104,6 +104,10 @@ def _ask(row: StrategyDecision, content: Mapping[str, Any], payment: Spending | 
     )
 
 
+def _named(ask: Ask) -> str:
+    return f"{ask.tool_code} by policy {ask.policy_code}" if ask.policy_code else ask.tool_code
+
+
 def _campaign(content: Mapping[str, Any]) -> UUID | None:
     return UUID(content["campaign_id"]) if content["campaign_id"] else None
 
@@ -116,7 +120,7 @@ async def _tell(tx: Tx, rows: Sequence[StrategyDecision], contents: Contents, gr
     for row, answer in zip(telling, await accept(tx, drafts), strict=True):
         if isinstance(answer, Refusal):
             # What was given stays given: only the words did not reach them, and the decision says so.
-            row.note(MESSAGE, passed=False, detail=f"{answer.reason}: {answer.message}")
+            row.note(MESSAGE, passed=False, detail=f"{answer.reason}: {answer.message}", cause=answer.reason)
             await give_message_back(tx, row, contents[row.strategy_code, row.version]["budget_code"])
         else:
             row.send_id = answer.id

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
+
+import structlog
 
 from tercet_chassis import Tx
 from tercet_chassis.entity import untracked
@@ -18,8 +20,11 @@ from tercet_marketing.strategies.carrying import carry_out
 from tercet_marketing.strategies.model import WAITING, Strategy, StrategyDecision
 from tercet_marketing.strategies.rules import Standing, Wish, decide
 from tercet_marketing.strategies.states import ENDED, RUNNING
-from tercet_marketing.strategies.wishes import wish_of
+from tercet_marketing.strategies.wishes import Unreadable, readable
 
+log = structlog.get_logger(__name__)
+# The name under which a trace tells that a version cannot be read.
+VERSION = "VERSION"
 # A decision before it is a row: most are made and written in one go.
 _Fresh = untracked(StrategyDecision)
 
@@ -96,7 +101,8 @@ async def _due(tx: Tx, parties: Iterable[UUID]) -> list[StrategyDecision]:
 async def _decide(tx: Tx, rows: Sequence[StrategyDecision], profiles: Sequence[Profile]) -> None:
     now = tx.now()
     contents = await store.contents(tx, {(row.strategy_code, row.version) for row in rows})
-    said = {version: wish_of(version[0], "", content) for version, content in contents.items()}
+    said = _said(rows, contents, now)
+    rows = [row for row in rows if (row.strategy_code, row.version) in said]
     known = await standings(tx, profiles, said.values(), now)
     by_party: dict[UUID, dict[tuple[str, str], StrategyDecision]] = defaultdict(dict)
     for row in rows:
@@ -106,6 +112,26 @@ async def _decide(tx: Tx, rows: Sequence[StrategyDecision], profiles: Sequence[P
         for decision in decide(known[party], wishes, now):
             wanted[decision.wish.strategy_code, decision.wish.occasion].take(decision, now)
     await carry_out(tx, rows, contents)
+
+
+def _said(
+    rows: Iterable[StrategyDecision], contents: Mapping[tuple[str, int], Mapping[str, Any]], now: datetime
+) -> dict[tuple[str, int], Wish]:
+    """What the versions want. What one wanted that cannot be read is withheld, and harms no other."""
+    said: dict[tuple[str, int], Wish] = {}
+    faults: dict[tuple[str, int], str] = {}
+    for row in rows:
+        version = (row.strategy_code, row.version)
+        if version not in said and version not in faults:
+            try:
+                said[version] = readable(version[0], contents.get(version, {}))
+            except Unreadable as fault:
+                faults[version] = str(fault)
+                log.warning("strategies.version_unreadable", strategy=version[0], version=version[1], cause=str(fault))
+        if version in faults:
+            detail = f"version {row.version} cannot be read ({faults[version]}): approve the strategy again, then retry"
+            row.fail(VERSION, detail, now)
+    return said
 
 
 def _wish(strategy: Strategy, profile: Profile, occasion: str) -> StrategyDecision:

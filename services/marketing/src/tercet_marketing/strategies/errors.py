@@ -124,6 +124,20 @@ class StrategyHasHistory(FailedPrecondition):
     field = "id"
 
 
+class DecisionNotWithheld(FailedPrecondition):
+    """Only what was withheld is decided again."""
+
+    text = "The decision is {outcome}; only one that was withheld is decided again."
+    field = "id"
+
+
+class StrategyNotRunning(FailedPrecondition):
+    """A strategy that does not run wants nobody."""
+
+    text = "Strategy {code} does not run: start it first."
+    field = "id"
+
+
 class StrategyNotFound(NotFound):
     """No strategy of that code."""
 

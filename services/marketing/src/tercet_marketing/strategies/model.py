@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any, ClassVar
 from uuid import UUID
@@ -11,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from tercet_chassis.entity import Entity, Linked, Mapped, Owned, column, index, unique
 from tercet_marketing.strategies.errors import (
     DailyTimeNeeded,
+    DecisionNotWithheld,
     EventNotKnown,
     LifecycleNeeded,
     PeriodEndsBeforeItBegins,
@@ -23,7 +25,7 @@ from tercet_marketing.strategies.errors import (
     StrategyRuns,
     ZoneNotKnown,
 )
-from tercet_marketing.strategies.rules import WITHHELD, Decision
+from tercet_marketing.strategies.rules import WITHHELD, Check, Decision
 from tercet_marketing.strategies.states import Refusals, Steered
 
 SEGMENT_ENTERED, SEGMENT_LEFT, EVENT, DAILY = "SEGMENT_ENTERED", "SEGMENT_LEFT", "EVENT", "DAILY"
@@ -174,17 +176,23 @@ class StrategyDecision(Linked, Owned, Entity):
         """What arbitration decided."""
         self.outcome, self.reason, self.decide_time = decision.outcome, decision.reason, now
         self.channel_code, self.due_time = decision.channel_code, decision.due_time
-        self.checks = [{"name": one.name, "passed": one.passed, "detail": one.detail} for one in decision.checks]
+        self.checks = [asdict(one) for one in decision.checks]
 
     def drop(self, now: datetime) -> None:
         """Its strategy has ended before it was decided."""
-        self.outcome, self.reason, self.decide_time, self.due_time = WITHHELD, "STRATEGY_ENDED", now, None
+        self.fail("STRATEGY_ENDED", "its strategy ended before this was decided", now)
 
-    def fail(self, name: str, detail: str) -> None:
-        """It could not be carried out."""
-        self.outcome, self.reason = WITHHELD, name
-        self.note(name, passed=False, detail=detail)
+    def fail(self, name: str, detail: str, now: datetime, cause: str = "") -> None:
+        """It cannot be decided or carried out."""
+        self.outcome, self.reason, self.decide_time, self.due_time = WITHHELD, name, now, None
+        self.note(name, passed=False, detail=detail, cause=cause)
 
-    def note(self, name: str, *, passed: bool, detail: str) -> None:
+    def note(self, name: str, *, passed: bool, detail: str, cause: str = "") -> None:
         """One more thing that is known of it."""
-        self.checks = [*self.checks, {"name": name, "passed": passed, "detail": detail}]
+        self.checks = [*(self.checks or ()), asdict(Check(name, passed, detail, cause))]
+
+    def wish_again(self, version: int) -> None:
+        """Wanted once more, by what its strategy says now. Refuses what was not withheld."""
+        if self.outcome != WITHHELD:
+            raise DecisionNotWithheld(outcome=self.outcome)
+        self.version, self.outcome, self.reason, self.checks, self.channel_code = version, WAITING, "", [], ""

@@ -23,6 +23,14 @@ PERIOD, AUDIENCE, REENTRY, DO_NOT_DISTURB, EXCLUSION, CHANNEL, CAP, QUIET_HOURS,
 # Which earlier choices a cap counts.
 OF_STRATEGY, OF_PURPOSE, OF_ALL = "STRATEGY", "PURPOSE", "ALL"
 _SHARES = 10_000
+# What opens a channel that is closed, by the reason.
+_REMEDIES = {
+    "NO_ADDRESS": "record a contact point of its kind",
+    "NO_ACCOUNT": "set up an account of the channel, or turn one on",
+    "NO_CONSENT": "ask for their consent",
+    "CONSENT_DENIED": "they said no; only they can take it back",
+    "SUPPRESSED": "the contact point is on the suppression list; take it off once it is right",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +91,12 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One check that was made: passed or not, and the facts it went by."""
+    """One check that was made: passed or not, the facts it went by, and which of several causes failed it."""
 
     name: str
     passed: bool
     detail: str = ""
+    cause: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +124,7 @@ class _Found:
     outcome: str = WITHHELD
     channel_code: str = ""
     due_time: datetime | None = None
+    cause: str = ""
 
 
 def is_held_out(strategy_code: str, party: str, share: Decimal) -> bool:
@@ -144,7 +154,7 @@ def _decide(standing: Standing, wish: Wish, now: datetime) -> Decision:
         found = check(standing, wish, now)
         if found is None:
             continue
-        made.append(Check(name, found.passed, found.detail))
+        made.append(Check(name, found.passed, found.detail, found.cause))
         channel_code = found.channel_code or channel_code
         if not found.passed:
             return Decision(wish, found.outcome, tuple(made), due_time=found.due_time)
@@ -177,7 +187,9 @@ def _reentry(standing: Standing, wish: Wish, now: datetime) -> _Found | None:
 
 
 def _disturb(standing: Standing, wish: Wish, _: datetime) -> _Found | None:
-    return _Found(wish.purpose not in standing.left_alone)
+    if wish.purpose not in standing.left_alone:
+        return _Found(True)
+    return _Found(False, f"they wish to be left alone by {wish.purpose} messages: wait until that ends")
 
 
 def _exclusion(standing: Standing, wish: Wish, now: datetime) -> _Found | None:
@@ -201,8 +213,14 @@ def _channel(standing: Standing, wish: Wish, _: datetime) -> _Found | None:
     if first:
         return _Found(True, first, channel_code=first)
     closed = standing.closed.get(wish.purpose, {})
-    why = ", ".join(f"{code} {closed.get(code, '')}".strip() for code in wish.channel_codes)
-    return _Found(False, f"none is open: {why}")
+    causes = [closed.get(code, "") for code in wish.channel_codes]
+    why = "; ".join(_closed(*pair) for pair in zip(wish.channel_codes, causes, strict=True))
+    return _Found(False, f"no channel is open: {why}", cause=next(filter(None, causes), ""))
+
+
+def _closed(code: str, cause: str) -> str:
+    remedy = _REMEDIES.get(cause)
+    return f"{code} {cause} ({remedy})" if remedy else f"{code} {cause}".strip()
 
 
 def _cap(standing: Standing, wish: Wish, now: datetime) -> _Found | None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC
+from typing import Any
 
 from google.protobuf.empty_pb2 import Empty
 
@@ -14,12 +17,13 @@ from tercet_chassis.invariants import finding
 from tercet_marketing.profiles.model import Profile
 from tercet_marketing.strategies import steering, store
 from tercet_marketing.strategies.checking import check, content
-from tercet_marketing.strategies.deciding import standings
-from tercet_marketing.strategies.errors import StrategyNotFound
+from tercet_marketing.strategies.deciding import decide_again, standings
+from tercet_marketing.strategies.errors import StrategyNotFound, StrategyNotRunning
 from tercet_marketing.strategies.model import Strategy, StrategyDecision
 from tercet_marketing.strategies.paying import note_left
-from tercet_marketing.strategies.rules import decide
-from tercet_marketing.strategies.wishes import wish_of
+from tercet_marketing.strategies.rules import Wish, decide
+from tercet_marketing.strategies.states import RUNNING
+from tercet_marketing.strategies.wishes import Unreadable, readable
 
 Finding = CheckInvariantsResponse.Finding
 
@@ -90,7 +94,7 @@ class StrategyService(Handlers):
         else:
             versions = {one.code: one.version for one in await store.running(tx)}
             contents = {code: said for (code, _), said in (await store.contents(tx, versions.items())).items()}
-        wishes = [wish_of(code, "explain", said) for code, said in contents.items()]
+        wishes = [replace(wish, occasion="explain") for wish in _readable(contents)]
         (standing,) = (await standings(tx, [profile], wishes, now)).values()
         answer = pb.ExplainStrategiesResponse()
         for decision in decide(standing, wishes, now):
@@ -104,6 +108,30 @@ class StrategyService(Handlers):
             await note_left(tx, row, str(contents[code]["budget_code"]))
             answer.decisions.append(tx.render(row))  # type: ignore[arg-type]
         return answer
+
+    async def RetryStrategyDecision(self, request: pb.RetryStrategyDecisionRequest, tx: Tx) -> StrategyDecision:
+        """Decides again what was withheld, by what its strategy says now. Refuses what was not, and a strategy that
+        does not run.
+        """
+        row = await tx.get(StrategyDecision, request.id)
+        await tx.hold("strategies", [row.party_id])
+        row = await tx.get(StrategyDecision, request.id, lock=True)
+        strategy = next(iter(await store.by_codes(tx, [row.strategy_code])), None)
+        if strategy is None or strategy.state != RUNNING:
+            raise StrategyNotRunning(code=row.strategy_code)
+        row.wish_again(strategy.version)
+        await tx.flush()
+        await decide_again(tx, [row.party_id])
+        return row
+
+
+def _readable(contents: Mapping[str, Mapping[str, Any]]) -> Iterator[Wish]:
+    for code, said in contents.items():
+        try:
+            yield readable(code, said)
+        except Unreadable:
+            # It wants nobody; a decision that came of it says so.
+            continue
 
 
 @invariant

@@ -10,6 +10,29 @@ from typing import Any
 from tercet_marketing.sends.rules import Window
 from tercet_marketing.strategies.rules import Cap, Wish
 
+# What a version must say to be decided and carried out.
+_NEEDED = ("budget_code", "campaign_id", "strategy_id")
+_NEEDED_OF_ACTION = ("tool_code", "policy_code", "policy_version", "template_code", "variables")
+
+
+class Unreadable(Exception):
+    """A version that says something else than versions do now."""
+
+
+def readable(strategy_code: str, content: Mapping[str, Any]) -> Wish:
+    """What a version wants. Raises Unreadable when it cannot be read, such as one that was written long ago."""
+    try:
+        wish = wish_of(strategy_code, "", content)
+        missing = [name for name in _NEEDED if name not in content]
+        missing += [name for name in _NEEDED_OF_ACTION if name not in content["action"]]
+    except KeyError as lacking:
+        raise Unreadable(f"it does not say {lacking.args[0]}") from lacking
+    except (TypeError, ValueError, ArithmeticError) as wrong:
+        raise Unreadable(str(wrong)) from wrong
+    if missing:
+        raise Unreadable(f"it does not say {', '.join(missing)}")
+    return wish
+
 
 def wish_of(strategy_code: str, occasion: str, content: Mapping[str, Any]) -> Wish:
     """What a version of a strategy wants on an occasion."""
