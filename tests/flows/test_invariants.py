@@ -92,9 +92,9 @@ async def test_checking_takes_one_permission_for_the_whole_tenant(house: House, 
 
 BREAKS: dict[str, tuple[str, str, str]] = {
     "an effect that left no mark": (
-        "gateway: events.of_leads_applied",
-        "gateway",
-        "DELETE FROM inbox WHERE $1::uuid IS NOT NULL AND consumer LIKE 'webhooks.%'",
+        "leads: events.of_leads_applied",
+        "leads",
+        "DELETE FROM inbox WHERE $1::uuid IS NOT NULL AND consumer LIKE 'mergers.%'",
     ),
     "a projection that fell behind": (
         "sales: events.of_gateway_applied",

@@ -58,9 +58,9 @@ async def test_one_trace_leads_from_a_click_to_another_service(admin: Person, to
         (call,) = [span for span in mine if span.parent == rest.id]
         assert rest.name == call.name == "tercet.leads.v1.LeadService.CreateLead"
         statements = [span for span in mine if "db.statement" in span.attributes and span.parent == call.id]
-        heard = [span for span in mine if span.name in ("profiles.follow_lead", "webhooks.record_deliveries")]
+        heard = [span for span in mine if span.name == "profiles.follow_lead"]
         assert statements, "SQL statements have no spans: the instrumentation declined"
-        assert {span.name for span in heard} == {"profiles.follow_lead", "webhooks.record_deliveries"}
+        assert heard, "the other service has no span"
         assert all(above(span, collector)[-1] == rest for span in heard)
         assert person(7) not in str(mine)
         assert mobile(7) not in str(mine)

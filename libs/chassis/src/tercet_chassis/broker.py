@@ -153,9 +153,10 @@ class Broker:
             log.warning("publish.interrupted", cause=repr(fault), taken=sum(taken), of=len(messages))
         return taken
 
-    async def feed(self, source: str, durable: str, subjects: Sequence[str]) -> Feed:
-        """Just these subjects of another service, from now on; makes or updates the durable consumer."""
-        await self.ensure_stream(source)
+    async def listen(self, source: str, durable: str, subjects: Sequence[str]) -> None:
+        """Has the server deliver just these subjects of another service from now on: makes or updates the durable
+        consumer. Refuses while the broker is away.
+        """
         config = ConsumerConfig(
             durable_name=durable,
             filter_subjects=sorted(subjects),
@@ -165,7 +166,14 @@ class Broker:
             max_ack_pending=MOST_PENDING,
             deliver_policy=DeliverPolicy.ALL,
         )
-        await self.jetstream.add_consumer(stream_name(source), config)
+        try:
+            await self.ensure_stream(source)
+            await self.jetstream.add_consumer(stream_name(source), config)
+        except nats.errors.Error as away:
+            raise BrokerAway(retry_after=1.0) from away
+
+    def feed(self, source: str, durable: str) -> Feed:
+        """What the durable consumer is to get."""
         return Feed(self, f"$JS.API.CONSUMER.MSG.NEXT.{stream_name(source)}.{durable}")
 
     async def pending(self, source: str, durable: str) -> int:

@@ -7,19 +7,26 @@ A handler's inbox or version mark commits with what it did, so a redelivery find
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar, cast
+from uuid import UUID
 
 from google.protobuf.message import Message
 
 from tercet_chassis.context import IMPORT, LIVE, REPLAY, SIMULATION, EventMeta
 from tercet_chassis.contract import ContractBroken, message_class, subject_of
+from tercet_chassis.database import Statements
 
 Handler = Callable[[Any, Any], Awaitable[None]]
+# What a handler of all events asks for by now, of all tenants: subjects that end in `.>`, each with a UUIDv7 from the
+# moment since which it is delivered. Once asked for, always asked for.
+Asked = Callable[[Statements], Awaitable[Mapping[str, UUID]]]
 H = TypeVar("H", bound=Handler)
 M = TypeVar("M", bound=Message)
 EVERY_ORIGIN = frozenset({LIVE, IMPORT, REPLAY, SIMULATION})
+# Milliseconds by which the clocks of two services may differ.
+_APART = 60_000
 
 
 class Event(Generic[M]):
@@ -41,7 +48,7 @@ class Event(Generic[M]):
 
 @dataclass(frozen=True, slots=True)
 class Consumer:
-    """One handler with what it listens to. `events` empty means every event of every service."""
+    """One handler with what it listens to. `events` empty means every event of every service, or those asked for."""
 
     name: str
     handler: Handler
@@ -50,10 +57,17 @@ class Consumer:
     origins: frozenset[str]
     # `(events, tx)`: one call for all events of a group, instead of one for each.
     takes_many: bool = False
+    asked: Asked | None = None
 
     def takes(self, subject: str) -> bool:
         """Whether the handler listens to this subject."""
         return not self.events or any(subject_of(event) == subject for event in self.events)
+
+
+def promised(asked: Mapping[str, UUID], subject: str, event_id: UUID) -> bool:
+    """Whether an event was made surely after its subject was asked for."""
+    made = (event_id.int >> 80) - _APART
+    return any(subject.startswith(wanted[:-1]) and made > since.int >> 80 for wanted, since in asked.items())
 
 
 def projection(*events: type[Message]) -> Callable[[H], H]:
@@ -63,14 +77,18 @@ def projection(*events: type[Message]) -> Callable[[H], H]:
     return _marked(events, newest_wins=True, origins=EVERY_ORIGIN)
 
 
-def effect(*events: type[Message], origins: Iterable[str] = (LIVE,)) -> Callable[[H], H]:
-    """Marks a handler that acts: called exactly once for an event of these origins. Without events it takes all."""
-    return _marked(events, newest_wins=False, origins=frozenset(origins))
+def effect(*events: type[Message], origins: Iterable[str] = (LIVE,), asked: Asked | None = None) -> Callable[[H], H]:
+    """Marks a handler that acts: called exactly once for an event of these origins. Without events it takes all, or
+    with `asked` those that are asked for; what it asks for more, it tells `Dispatcher.listen`.
+    """
+    return _marked(events, newest_wins=False, origins=frozenset(origins), asked=asked)
 
 
-def _marked(events: tuple[type[Message], ...], *, newest_wins: bool, origins: frozenset[str]) -> Callable[[H], H]:
+def _marked(
+    events: tuple[type[Message], ...], *, newest_wins: bool, origins: frozenset[str], asked: Asked | None = None
+) -> Callable[[H], H]:
     def mark(handler: H) -> H:
-        handler.__tercet_consumer__ = (events, newest_wins, origins)  # type: ignore[attr-defined]
+        handler.__tercet_consumer__ = (events, newest_wins, origins, asked)  # type: ignore[attr-defined]
         return handler
 
     return mark
@@ -82,12 +100,12 @@ def consumers_in(module: Any, slice_name: str) -> list[Consumer]:
     for name, value in vars(module).items():
         mark = getattr(value, "__tercet_consumer__", None)
         if mark is not None and getattr(value, "__module__", "") == module.__name__:
-            events, newest_wins, origins = mark
+            events, newest_wins, origins, asked = mark
             consumer = f"{slice_name}.{name}"
             parameters = list(inspect.signature(value).parameters)
             if parameters not in (["event", "tx"], ["events", "tx"]):
                 raise ContractBroken(
                     f"{consumer} takes ({', '.join(parameters)}); it must be (event, tx) or (events, tx)"
                 )
-            found.append(Consumer(consumer, value, events, newest_wins, origins, parameters[0] == "events"))
+            found.append(Consumer(consumer, value, events, newest_wins, origins, parameters[0] == "events", asked))
     return found

@@ -22,6 +22,7 @@ from tercet_chassis.broker import ACK_WAIT, Feed
 from tercet_chassis.consumers import Consumer, Event
 from tercet_chassis.context import Context, EventMeta
 from tercet_chassis.contract import subject_of
+from tercet_chassis.database import NOBODY, Statements
 from tercet_chassis.errors import NotYet, Refusal, ResourceAlreadyExists
 from tercet_chassis.faults import DatabaseAway, again_after_races
 from tercet_chassis.ids import new_id
@@ -40,6 +41,8 @@ GROUP = 200
 ROOM = 4 * GROUP
 # Events that follow each other so closely are handled together; one after a pause waits for nobody.
 GATHER = 0.1
+# Whoever holds it says alone what is to be delivered.
+_ASKING = 7_300_009
 
 
 @dataclass(slots=True)
@@ -60,24 +63,25 @@ class Dispatcher:
         self._durable = f"tercet-{runtime.settings.service}"
         self._slots = asyncio.Semaphore(runtime.settings.consumer_concurrency)
         self._subjects = {source: self._subjects_of(source, consumers) for source in sources}
+        self._asking = [consumer for consumer in consumers if consumer.asked is not None]
         self._known: dict[tuple[str, str], list[Consumer]] = {}
 
     @staticmethod
     def _subjects_of(source: str, consumers: Sequence[Consumer]) -> set[str]:
-        prefix = f"tercet.{source.replace('-', '')}."
-        if any(not consumer.events for consumer in consumers):
-            return {f"{prefix}>"}
+        if any(not consumer.events and consumer.asked is None for consumer in consumers):
+            return {f"{_prefix(source)}>"}
         named = {subject_of(event) for consumer in consumers for event in consumer.events}
-        return {subject for subject in named if subject.startswith(prefix)}
+        return {subject for subject in named if subject.startswith(_prefix(source))}
 
     @property
     def sources(self) -> list[str]:
-        """The services whose events are taken."""
-        return [source for source, subjects in self._subjects.items() if subjects]
+        """The services whose events are taken, or will be when they are asked for."""
+        return [source for source, subjects in self._subjects.items() if subjects or self._asking]
 
     def subjects_of(self, source: str) -> list[str]:
-        """What is taken of a service: subjects, or a pattern that means all."""
-        return sorted(self._subjects[source])
+        """What may be taken of a service: subjects; none when it may be any."""
+        asking = any(not consumer.events for consumer in self._consumers)
+        return [] if asking else sorted(self._subjects[source])
 
     async def prepare(self) -> None:
         """Makes the durable consumers, so that what is announced from now on counts as waiting."""
@@ -94,7 +98,21 @@ class Dispatcher:
                 group.create_task(self._follow(source))
 
     async def _feed(self, source: str) -> Feed:
-        return await self._runtime.broker.feed(source, self._durable, list(self._subjects[source]))
+        async with self._runtime.database.begun(NOBODY) as statements:
+            await self.listen(statements, [source])
+        return self._runtime.broker.feed(source, self._durable)
+
+    async def listen(self, statements: Statements, sources: Sequence[str] | None = None) -> None:
+        """Has the server deliver what handlers ask for as this transaction, which is in nobody's tenant, sees it. What
+        else asks or begins to listen meanwhile waits for its end, so that none takes away what another added. Refuses
+        while the broker is away.
+        """
+        if self._asking:
+            await statements.fetch("SELECT pg_advisory_xact_lock($1::bigint)", _ASKING)
+        asked = {subject for one in self._asking if one.asked for subject in await one.asked(statements)}
+        for source in sources or self.sources:
+            subjects = self._subjects[source] | {subject for subject in asked if subject.startswith(_prefix(source))}
+            await self._runtime.broker.listen(source, self._durable, _apart(subjects) or [f"{_prefix(source)}nothing"])
 
     async def _follow(self, source: str) -> None:
         running: dict[asyncio.Task[None], list[_Delivery]] = {}
@@ -305,6 +323,16 @@ class Dispatcher:
     async def retry(self, consumer: Consumer, headers: dict[str, str], subject: str, payload: bytes, tx: Tx) -> None:
         """Runs a dead letter again inside the caller's transaction; raises what the handler raises."""
         await self.act([(consumer, [Event(meta_of(subject, headers), payload)])], tx)
+
+
+def _prefix(source: str) -> str:
+    return f"tercet.{source.replace('-', '')}."
+
+
+def _apart(subjects: set[str]) -> list[str]:
+    """Subjects without those that lie within another one: the server takes no such pairs."""
+    wide = [subject[:-1] for subject in subjects if subject.endswith(".>")]
+    return sorted(one for one in subjects if not any(one.startswith(all_of) and one != f"{all_of}>" for all_of in wide))
 
 
 async def _read(message: Msg) -> _Delivery | None:

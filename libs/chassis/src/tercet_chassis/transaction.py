@@ -51,7 +51,10 @@ class Dispatching(Protocol):
         """The services whose events are taken."""
 
     def subjects_of(self, source: str) -> list[str]:
-        """What is taken of a service: subjects, or a pattern that means all."""
+        """What may be taken of a service: subjects; none when it may be any."""
+
+    async def listen(self, statements: Statements, sources: Sequence[str] | None = None) -> None:
+        """Has the server deliver what handlers ask for as this transaction, in nobody's tenant, sees it."""
 
     def named(self, name: str) -> Consumer | None:
         """The consumer of that name."""

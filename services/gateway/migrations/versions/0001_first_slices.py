@@ -81,6 +81,17 @@ def upgrade() -> None:
     op.fence('employees')
     op.create_index('employees_by_unit', 'employees', ['tenant_id', 'unit_id'], unique=False, postgresql_where=None)
     op.create_index('employees_search', 'employees', ['tenant_id', 'search'], unique=False, postgresql_using='gin')
+    op.create_table('heard_subjects',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('subject', sa.Text(), nullable=False),
+    sa.Column('create_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('update_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('row_version', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('heard_subjects_pk')),
+    sa.UniqueConstraint('tenant_id', 'subject', name='heard_subjects_once')
+    )
+    op.fence('heard_subjects')
     op.create_table('registered_tenants',
     sa.Column('tenant_id', sa.Uuid(), nullable=False),
     sa.Column('id', sa.Uuid(), nullable=False),
@@ -307,6 +318,8 @@ def downgrade() -> None:
     op.drop_table('roles')
     op.unfence('registered_tenants')
     op.drop_table('registered_tenants')
+    op.unfence('heard_subjects')
+    op.drop_table('heard_subjects')
     op.drop_index('employees_search', table_name='employees', postgresql_using='gin')
     op.drop_index('employees_by_unit', table_name='employees', postgresql_where=None)
     op.unfence('employees')

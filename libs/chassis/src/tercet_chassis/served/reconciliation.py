@@ -13,8 +13,9 @@ from tercet.chassis.v1.maintenance_service_pb2 import CheckInvariantsResponse
 from tercet.chassis.v1.reconciliation_service_pb2 import ListRecordedEventsRequest, ListRecordedEventsResponse
 from tercet_chassis.calls import Calls
 from tercet_chassis.channels import ServiceUnavailable
-from tercet_chassis.consumers import Consumer
+from tercet_chassis.consumers import Consumer, promised
 from tercet_chassis.contract import events_of, has_message, message_class, resource_field, subject_of
+from tercet_chassis.database import NOBODY
 from tercet_chassis.entity import Entity
 from tercet_chassis.handlers import Handlers
 from tercet_chassis.tables import outbox, party_links
@@ -79,13 +80,22 @@ async def events_applied(calls: Calls) -> list[Finding]:
     runtime = calls.runtime
     findings = []
     deadline = asyncio.get_running_loop().time() + _PATIENCE
+    async with runtime.database.begun(NOBODY) as statements:
+        asked = {one.name: await one.asked(statements) for one in runtime.service.consumers if one.asked}
     for source in runtime.dispatcher.sources:
         finding = Finding(invariant=f"events.of_{source}_applied", holds=True)
         try:
             async for events in _recorded(calls, source):
                 for consumer in runtime.service.consumers:
                     wanted = [
-                        event for event in events if event.origin in consumer.origins and consumer.takes(event.subject)
+                        event
+                        for event in events
+                        if event.origin in consumer.origins
+                        and consumer.takes(event.subject)
+                        and (
+                            consumer.asked is None
+                            or promised(asked[consumer.name], event.subject, UUID(bytes=event.id))
+                        )
                     ]
                     finding.checked_count += len(wanted)
                     missing = await _missing(calls, consumer, wanted, deadline)
@@ -102,7 +112,7 @@ async def events_applied(calls: Calls) -> list[Finding]:
 
 async def _recorded(calls: Calls, source: str) -> Any:
     subjects = calls.runtime.dispatcher.subjects_of(source)
-    request = ListRecordedEventsRequest(page_size=_PAGE, subjects=[s for s in subjects if not s.endswith(">")])
+    request = ListRecordedEventsRequest(page_size=_PAGE, subjects=subjects)
     while True:
         page = await calls(source, "ListRecordedEvents", request, timeout=30)
         if page.events:

@@ -1,4 +1,4 @@
-"""Every event of every service passes here; what a webhook asked for is recorded and sent."""
+"""Events that webhooks may want pass here; what one asked for is recorded and sent."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from tercet_gateway.tenants import store as tenants
 from tercet_gateway.webhooks import store
 from tercet_gateway.webhooks.errors import FilterDoesNotFit
 from tercet_gateway.webhooks.events import body_of, compiled, resource_json
+from tercet_gateway.webhooks.hearing import heard
 from tercet_gateway.webhooks.jobs import attempt_delivery
 from tercet_gateway.webhooks.model import Webhook, WebhookDelivery
 from tercet_gateway.webhooks.rules import chosen, event_name, may_hear
 
 
-@effect()
+@effect(asked=heard)
 async def record_deliveries(events: Sequence[Event[Message]], tx: Tx) -> None:
     """Records each event for each webhook whose patterns, role and filter let it through, and has it sent."""
     hooks = await store.enabled(tx)

@@ -72,6 +72,18 @@ class Webhook(Searchable, Entity):
             raise WebhookIsOff(name=self.name)
 
 
+class HeardSubject(Entity):
+    """Events that some webhook of some tenant ever asked for; its id tells since when they are delivered. Its rows
+    belong to nobody, since all tenants' events come by one way.
+    """
+
+    __tablename__ = "heard_subjects"
+    __table_args__ = (unique("heard_subjects_once", "subject", field="webhook.event_patterns"),)
+    __message__ = None
+
+    subject: Mapped[str]
+
+
 class WebhookDelivery(Entity):
     """One event for one webhook."""
 

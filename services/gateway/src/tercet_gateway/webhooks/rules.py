@@ -34,6 +34,19 @@ def chosen(patterns: Iterable[str], name: str) -> bool:
     return any(pattern_covers(pattern, name) for pattern in patterns)
 
 
+def subjects_of(patterns: Iterable[str], services: Iterable[str]) -> set[str]:
+    """The subjects under which events of these patterns come, by kind of resource: `leads.lead.created` ->
+    `tercet.leads.lead.>`, so that an event which a later release adds comes too.
+    """
+    subjects = set()
+    for pattern in patterns:
+        service, noun, _ = parts_of(pattern)
+        for name in services if service == "*" else (service,):
+            kind = "" if noun == "*" else f"{noun}."
+            subjects.add(f"tercet.{name.replace('-', '')}.{kind}>")
+    return subjects
+
+
 def may_hear(grants: Iterable[Grant], name: str) -> bool:
     """Whether a role may be told: it must read all resources of that kind, as events are not sorted by owner."""
     service, noun, _ = parts_of(name)

@@ -24,6 +24,7 @@ from tercet_gateway.webhooks.errors import (
     WebhookAddressForbidden,
 )
 from tercet_gateway.webhooks.events import compiled, known_events
+from tercet_gateway.webhooks.hearing import hear
 from tercet_gateway.webhooks.jobs import attempt_delivery, turn_off
 from tercet_gateway.webhooks.model import Webhook, WebhookDelivery
 from tercet_gateway.webhooks.rules import SEALED_FOR, chosen, may_hear
@@ -152,6 +153,7 @@ async def _check(tx: Tx, hook: Webhook) -> None:
     if hook.filter:
         for name in heard:
             compiled(name, hook.filter, frozenset(role.masks), tx.principal.zone or "UTC")
+    await hear(tx, hook.event_patterns)
 
 
 async def _check_power(tx: Tx, hook: Webhook) -> Role:
