@@ -53,8 +53,8 @@ async def redeem(tx: Tx, grant: Grant, key: str, reference: str, redeemer: UUID 
 
 
 async def reward(tx: Tx, grant: Grant, key: str, redemption: Redemption) -> list[Grant | Refusal]:
-    """Lets the tool do what a redemption does, and gives the further benefits that it brings. Refuses those that are set
-    up wrongly.
+    """Lets the tool do what a redemption does, and gives the further benefits that it brings. Refuses those that are
+    set up wrongly.
     """
     tool = registry.tool(grant.tool_code).tool
     asks = [
