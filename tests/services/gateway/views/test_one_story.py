@@ -157,7 +157,7 @@ async def test_a_timeline_may_begin_and_end_anywhere(gateway: Client, leads: Cli
     made = [await promised(sales, lead, text) for text in ("一", "二", "三")]
     times = [one.create_time for one in made]
 
-    async def titles(**span: Timestamp) -> list[str]:
+    async def titles(**span: Any) -> list[str]:
         ask = ListPartyTimelineRequest(party_id=lead.party_id, page_size=1, kinds=["promise.made"], **span)
         found: list[str] = []
         while True:
