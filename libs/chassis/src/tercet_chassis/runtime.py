@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
@@ -27,6 +28,7 @@ from tercet_chassis.faults import as_refusals
 from tercet_chassis.groups import Groups
 from tercet_chassis.instants import as_numbers
 from tercet_chassis.jobs import JobRunner
+from tercet_chassis.outside import Background, Outside
 from tercet_chassis.process_runner import ProcessRunner
 from tercet_chassis.readers import Readers
 from tercet_chassis.relay import Relay
@@ -84,6 +86,7 @@ class Runtime:
         self.relay = Relay(self)
         self.jobs = JobRunner(self, service.jobs)
         self.processes = ProcessRunner(self)
+        self.background = Background()
         self.groups = Groups(self)
         self.readers = Readers(self.database.engine)
         self.row_readers = Readers(self.database.engine, prepare=as_numbers)
@@ -140,9 +143,11 @@ class Runtime:
 
     def arm(self, tenant_id: UUID) -> None:
         """Starts what runs by the clock for a tenant, or puts it near after the clock was."""
-        task = asyncio.create_task(self.jobs.arm(tenant_id))
-        self._tasks.append(task)
-        task.add_done_callback(lambda done: self._tasks.remove(done) if done in self._tasks else None)
+        self.background.begin("jobs.arm", lambda: self.jobs.arm(tenant_id))
+
+    def afterwards(self, context: Context, work: Callable[..., Any], arguments: Sequence[Any], key: object) -> None:
+        """Begins work behind a transaction that is committed."""
+        self.background.begin(context.method, lambda: work(Outside(self, context), *arguments), key)
 
     async def start(self) -> None:
         """Connects, listens, and takes up what was left: ready when this returns."""
@@ -168,11 +173,13 @@ class Runtime:
 
     async def stop(self, grace: float = 25.0) -> None:
         """Leaves the balancer, ends running calls, then background work, then connections."""
+        end = time.monotonic() + grace
         await self.server.stop(grace)
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.processes.drain()
+        await self.background.stop(max(1.0, end - time.monotonic()))
         await self.channels.close()
         await self.broker.close()
         await self.readers.close()
