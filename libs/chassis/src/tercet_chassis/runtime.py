@@ -37,6 +37,7 @@ from tercet_chassis.service import SERVICES, Service
 from tercet_chassis.settings import Settings
 from tercet_chassis.tokens import Signer, Verifier
 from tercet_chassis.transaction import Tx
+from tercet_chassis.waiting import patrol
 
 log = structlog.get_logger(__name__)
 _HOUSEKEEPING = 3600.0
@@ -67,7 +68,8 @@ class Runtime:
 
     def __init__(self, service: Service, settings: Settings) -> None:
         self.service, self.settings = service.assemble(), settings
-        self.clock = Clock()
+        # Whoever moves it may have made a job due.
+        self.clock = Clock(self.wake_jobs)
         self.database = Database(
             settings.database_url,
             pool_size=settings.pool_size,
@@ -141,6 +143,10 @@ class Runtime:
         """A job may be due."""
         self.jobs.wake()
 
+    def wake_sealer(self) -> None:
+        """There are audit rows to seal."""
+        self.sealer.waiting.set()
+
     def arm(self, tenant_id: UUID) -> None:
         """Starts what runs by the clock for a tenant, or puts it near after the clock was."""
         self.background.begin("jobs.arm", lambda: self.jobs.arm(tenant_id))
@@ -202,15 +208,15 @@ class Runtime:
             self.clock.advance(moment)
 
     async def _housekeeping(self) -> None:
-        while True:
-            await asyncio.sleep(_HOUSEKEEPING)
-            try:
-                await self.relay.forget()
-                async with self.database.connection() as connection:
-                    for statement in _SWEEPS:
-                        await connection.execute(text(statement))
-            except Exception as fault:
-                log.warning("housekeeping.interrupted", cause=repr(fault))
+        await asyncio.sleep(_HOUSEKEEPING)
+        await patrol("housekeeping", self._sweep)
+
+    async def _sweep(self) -> float:
+        await self.relay.forget()
+        async with self.database.connection() as connection:
+            for statement in _SWEEPS:
+                await connection.execute(text(statement))
+        return _HOUSEKEEPING
 
     async def backlog(self) -> dict[str, int]:
         """What waits: unpublished events, unhandled ones, due jobs, running processes. Refuses while the database or
@@ -228,17 +234,14 @@ class Runtime:
 
     async def watch(self) -> None:
         """Keeps the gauges of what waits true, until cancelled."""
-        name = self.settings.service
-        while True:
-            try:
-                waits = await self.backlog()
-            except Exception as fault:
-                log.warning("backlog.unknown", cause=repr(fault))
-            else:
-                telemetry.OUTBOX_ROWS.labels(name).set(waits["unpublished_events"])
-                telemetry.CONSUMER_ROWS.labels(name).set(waits["unhandled_events"])
-                telemetry.JOBS_DUE.labels(name).set(waits["due_jobs"])
-            await asyncio.sleep(10)
+        await patrol("backlog", self._gauge)
+
+    async def _gauge(self) -> float:
+        name, waits = self.settings.service, await self.backlog()
+        telemetry.OUTBOX_ROWS.labels(name).set(waits["unpublished_events"])
+        telemetry.CONSUMER_ROWS.labels(name).set(waits["unhandled_events"])
+        telemetry.JOBS_DUE.labels(name).set(waits["due_jobs"])
+        return 10.0
 
 
 def _unique_keys(entities: list[type[Entity]]) -> dict[str, tuple[str, str]]:

@@ -369,11 +369,13 @@ class Tx:
             await self._session.close()
 
     def committed(self) -> None:
-        """Wakes the relay and the job runner after the commit."""
+        """Wakes who works off what was committed."""
         if self._emissions:
             self.runtime.wake_relay()
         if self._jobs:
             self.runtime.wake_jobs()
+        if self._stamps.audit:
+            self.runtime.wake_sealer()
         for action in self._after_commit:
             action()
 
