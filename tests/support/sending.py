@@ -10,7 +10,6 @@ from tercet.marketing.v1.profile_service_pb2 import ConsentDecision, ProfileCont
 from tercet_chassis.ids import new_id
 from tercet_chassis.testing import Client, eventually
 from tercet_marketing.profiles import store as profiles
-from tercet_marketing.sends.jobs import deliverer
 
 MARKETING, SERVICE, TRANSACTION = ConsentDecision.MARKETING, ConsentDecision.SERVICE, ConsentDecision.TRANSACTION
 GRANTED, DENIED = ConsentDecision.GRANTED, ConsentDecision.DENIED
@@ -74,6 +73,6 @@ async def ended(marketing: Client, send: Any, *states: Any) -> pb.Send:
     return found
 
 
-async def idle() -> None:
+async def idle(marketing: Client) -> None:
     """Until nothing is being handed over."""
-    await deliverer.idle()
+    await marketing.running.runtime.background.idle()

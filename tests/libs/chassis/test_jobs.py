@@ -47,6 +47,7 @@ async def make_due(client: Client) -> None:
     async with client.running.runtime.database.connection() as connection:
         mine = update(jobs).where(jobs.c.tenant_id == client.tenant_id)
         await connection.execute(mine.values(retry_time=None, lease_time=None))
+    client.running.runtime.wake_jobs()
 
 
 async def test_due_job_runs_once_and_is_gone(sut: Client, happenings: Happenings) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tercet_chassis.jobs import every, job
     from tercet_chassis.main import run
     from tercet_chassis.money import Money
+    from tercet_chassis.outside import Outside
     from tercet_chassis.process import Process
     from tercet_chassis.reading import Look
     from tercet_chassis.service import Service
@@ -32,6 +33,7 @@ __all__ = [
     "Look",
     "Money",
     "NotYet",
+    "Outside",
     "Parts",
     "Process",
     "Refusal",
@@ -56,6 +58,7 @@ _HOMES = {
     "jobs": ("every", "job"),
     "main": ("run",),
     "money": ("Money",),
+    "outside": ("Outside",),
     "process": ("Process",),
     "reading": ("Look",),
     "service": ("Service",),

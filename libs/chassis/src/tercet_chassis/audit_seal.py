@@ -7,13 +7,12 @@ import hashlib
 from typing import Any
 
 import orjson
-import structlog
 
 from tercet_chassis.database import Database
+from tercet_chassis.waiting import patrol
 
-log = structlog.get_logger(__name__)
-
-POLL = 1.0
+# What follows so closely is sealed together; what a process that died left is found so often.
+GATHER, POLL = 0.7, 5.0
 BATCH = 2000
 _LOCK = 7_300_002
 _COLUMNS = (
@@ -44,36 +43,31 @@ class Sealer:
     """One sealer a database, by lock."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        self._database, self.waiting = database, asyncio.Event()
 
     async def run(self) -> None:
         """Until cancelled."""
-        while True:
-            try:
-                sealed = await self.seal()
-                if sealed < BATCH:
-                    await asyncio.sleep(POLL)
-            except asyncio.CancelledError:
-                raise
-            except Exception as fault:
-                log.warning("sealer.interrupted", cause=repr(fault))
-                await asyncio.sleep(POLL)
+        await patrol("sealer", self._round, self.waiting)
 
-    async def seal(self) -> int:
-        """Seals what is not sealed yet; gives how many rows."""
+    async def _round(self) -> float:
+        await asyncio.sleep(GATHER)
+        return 0.0 if await self.seal() else POLL
+
+    async def seal(self) -> bool:
+        """Seals what is not sealed yet; whether there may be more, as where somebody else is sealing."""
         async with self._database.begun() as statements:
             if not (await statements.fetch("SELECT pg_try_advisory_xact_lock($1::bigint)", _LOCK))[0][0]:
-                return 0
+                return True
             taken = await statements.fetch(_TAKE, BATCH)
-            rows = await statements.fetch(_BY_IDS, [id for row in taken for id in row["row_ids"]])
+            rows = taken and await statements.fetch(_BY_IDS, [id for row in taken for id in row["row_ids"]])
             if not rows:
-                return 0
+                return False
             last = await statements.fetch("SELECT sequence, digest FROM audit_seals ORDER BY sequence DESC LIMIT 1")
             sequence, previous = (last[0]["sequence"], last[0]["digest"]) if last else (0, b"")
             ids = orjson.dumps([str(row["id"]) for row in rows]).decode()
             first, end = rows[0]["id"], rows[-1]["id"]
             await statements.fetch(_SEAL, sequence + 1, first, end, ids, previous, digest_of(previous, rows))
-            return len(taken)
+            return len(taken) == BATCH
 
 
 async def broken_seals(database: Database) -> tuple[int, list[str]]:

@@ -4,6 +4,7 @@ told.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from tercet_chassis.errors import FailedPrecondition
@@ -20,8 +21,9 @@ class Clock:
     instead.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, moved: Callable[[], None] = lambda: None) -> None:
         self._virtual: datetime | None = None
+        self._moved = moved
 
     def now(self) -> datetime:
         """The business instant, in UTC."""
@@ -37,7 +39,9 @@ class Clock:
         if self._virtual is not None and to < self._virtual:
             raise ClockRunsForward(now=self._virtual.isoformat())
         self._virtual = to
+        self._moved()
 
     def release(self) -> None:
         """Lets business time run with the machine's again."""
         self._virtual = None
+        self._moved()

@@ -76,6 +76,12 @@ class Host(Protocol):
     def wake_jobs(self) -> None:
         """A job may be due."""
 
+    def wake_sealer(self) -> None:
+        """There are audit rows to seal."""
+
+    def afterwards(self, context: Context, work: Callable[..., Any], arguments: Sequence[Any], key: object) -> None:
+        """Begins work behind a transaction that is committed."""
+
     def arm(self, tenant_id: UUID) -> None:
         """Starts what runs by the clock for a tenant."""
 

@@ -23,7 +23,7 @@ from tercet_chassis.ids import derived_id
 from tercet_chassis.principal import Principal
 from tercet_chassis.tables import jobs, tenants
 from tercet_chassis.transaction import Running
-from tercet_chassis.waiting import woken
+from tercet_chassis.waiting import patrol
 
 log = structlog.get_logger(__name__)
 
@@ -31,7 +31,8 @@ JobFunction = Callable[..., Awaitable[None]]
 J = TypeVar("J", bound=JobFunction)
 BATCH = 20
 AT_ONCE = 3
-POLL = 0.5
+# At least so often it is looked for what somebody else put on the list, and at most so often for what is to come.
+POLL, _SHORTEST = 5.0, 0.05
 LEASE = timedelta(seconds=60)
 MOST_ATTEMPTS = 12
 
@@ -42,6 +43,12 @@ _CLAIM = text(
     " AND (retry_time IS NULL OR retry_time <= clock_timestamp())"
     " ORDER BY due_time LIMIT :batch FOR UPDATE SKIP LOCKED"
     ") RETURNING id, tenant_id, name, key, due_time, attempts"
+)
+# How long until the next one is due, or may be tried again.
+_NEXT = text(
+    "SELECT LEAST((SELECT min(due_time) FROM jobs WHERE state = 'WAITING' AND due_time > :now) - :now,"
+    " (SELECT min(GREATEST(lease_time, retry_time)) FROM jobs WHERE state = 'WAITING' AND due_time <= :now)"
+    " - clock_timestamp())"
 )
 
 
@@ -92,17 +99,14 @@ class JobRunner:
 
     async def run(self) -> None:
         """Until cancelled."""
-        while True:
-            try:
-                self._wake.clear()
-                ran = await self.run_due()
-                if ran < BATCH:
-                    await woken(self._wake, POLL)
-            except asyncio.CancelledError:
-                raise
-            except Exception as fault:
-                log.warning("jobs.interrupted", cause=repr(fault))
-                await asyncio.sleep(0.5)
+        await patrol("jobs", self._round, self._wake)
+
+    async def _round(self) -> float:
+        if await self.run_due() == BATCH:
+            return 0.0
+        async with self._runtime.database.connection() as connection:
+            wait = (await connection.execute(_NEXT, {"now": self._runtime.clock.now()})).scalar()
+        return POLL if wait is None else min(POLL, max(_SHORTEST, wait.total_seconds()))
 
     async def run_due(self) -> int:
         """Runs one batch of due jobs; gives how many were claimed."""

@@ -25,12 +25,14 @@ from tercet_chassis.principal import Principal
 from tercet_chassis.process import LeaseLost, Process
 from tercet_chassis.tables import processes
 from tercet_chassis.transaction import Running
+from tercet_chassis.waiting import patrol
 
 log = structlog.get_logger(__name__)
 
 ProcessHandler = Callable[[Any, Process], Awaitable[Any]]
 LEASE = timedelta(seconds=20)
-POLL = 1.0
+# How often it is looked for processes whose runner died.
+POLL = 2.0
 MOST_AT_ONCE = 10
 _WATCH = 0.1
 _CLAIM = (
@@ -54,7 +56,7 @@ class ProcessRunner:
     """The processes that run here."""
 
     def __init__(self, runtime: Running) -> None:
-        self._runtime = runtime
+        self._runtime, self._wake = runtime, asyncio.Event()
         self._handlers: dict[str, tuple[Method, ProcessHandler]] = {}
         self._tasks: dict[UUID, asyncio.Task[Message]] = {}
         self._processes: dict[UUID, Process] = {}
@@ -184,6 +186,7 @@ class ProcessRunner:
         values = {"lease_time": None, "retry_time": func.clock_timestamp() + delay}
         async with self._runtime.database.connection() as connection:
             await connection.execute(update(processes).where(process.mine).values(**values))
+        asyncio.get_running_loop().call_later(delay.total_seconds(), self._wake.set)
 
     async def _keep_lease(self, process: Process, task: asyncio.Task[Any] | None) -> None:
         values = {"lease_time": func.clock_timestamp() + LEASE}
@@ -198,12 +201,11 @@ class ProcessRunner:
 
     async def run(self) -> None:
         """Picks up processes that nobody runs, until cancelled."""
-        while True:
-            try:
-                await self.resume_abandoned()
-            except Exception as fault:
-                log.warning("processes.interrupted", cause=repr(fault))
-            await asyncio.sleep(POLL)
+        await patrol("processes", self._round, self._wake)
+
+    async def _round(self) -> float:
+        await self.resume_abandoned()
+        return POLL
 
     async def resume_abandoned(self) -> int:
         """Takes over processes whose lease ended; gives how many."""

@@ -17,7 +17,7 @@ from sqlalchemy import delete, func, select, update
 
 from tercet_chassis.database import Statements
 from tercet_chassis.tables import outbox
-from tercet_chassis.waiting import woken
+from tercet_chassis.waiting import patrol, woken
 
 if TYPE_CHECKING:
     from tercet_chassis.host import Host
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 BATCH = 500
-POLL = 0.25
+# What other replicas commit is looked for so often: longer each time in which nothing was found.
+POLL, LONGEST_POLL = 0.25, 1.0
 KEEP = timedelta(days=7)
 # JetStream acknowledges before it has synced to disk: after it was away, what it took last is published once more.
 UNSURE = timedelta(minutes=2)
@@ -64,14 +65,9 @@ class Relay:
 
     async def run(self) -> None:
         """Until cancelled. Loses nothing when the database or the broker goes away: it begins anew."""
-        while True:
-            try:
-                await self._lead()
-            except Exception as fault:
-                log.warning("relay.interrupted", cause=repr(fault))
-                await asyncio.sleep(0.5)
+        await patrol("relay", self._lead)
 
-    async def _lead(self) -> None:
+    async def _lead(self) -> float:
         # The lock belongs to the connection: when this process dies, another replica's relay takes over. Should two
         # lead for a moment, the stream drops what it has already.
         async with self._runtime.database.engine.connect() as raw:
@@ -81,13 +77,13 @@ class Relay:
             try:
                 await self._runtime.broker.ensure_stream(self._runtime.settings.service)
                 driver = (await connection.get_raw_connection()).driver_connection
-                await self._follow(Statements(connection, driver))
+                return await self._follow(Statements(connection, driver))
             finally:
                 # Whatever ended it, the lock must not go back to the pool with its connection.
                 await connection.invalidate()
 
-    async def _follow(self, statements: Statements) -> None:
-        reconnections = self._runtime.broker.reconnections
+    async def _follow(self, statements: Statements) -> float:
+        reconnections, rest = self._runtime.broker.reconnections, POLL
         while True:
             self._wake.clear()
             if reconnections != self._runtime.broker.reconnections:
@@ -96,19 +92,23 @@ class Relay:
             began = time.monotonic()
             # On the connection that holds the lock: whoever has lost it publishes nothing.
             published = await self.publish_once(statements)
-            if time.monotonic() >= self._bulk_due:
-                await self._publish_bulk(statements)
+            looked = began >= self._bulk_due
+            bulk = await self._publish_bulk(statements) if looked else 0
             if published == BATCH:
                 continue
             if published:
                 await asyncio.sleep(began + GATHER - time.monotonic())
-            await woken(self._wake, min(POLL, max(0.0, self._bulk_due - time.monotonic())))
+            # Where both lines were looked at and empty, longer each time.
+            quiet = looked and not bulk
+            pause = rest if quiet else min(rest, max(0.0, self._bulk_due - time.monotonic()))
+            heard = await woken(self._wake, pause)
+            rest = POLL if heard or published or not quiet else min(2 * rest, LONGEST_POLL)
 
     async def publish_once(self, statements: Statements) -> int:
         """Publishes the oldest unpublished events; gives how many. Raises when the stream did not take them all."""
         return await self._publish(statements, await statements.fetch(_FIRST))
 
-    async def _publish_bulk(self, statements: Statements) -> None:
+    async def _publish_bulk(self, statements: Statements) -> int:
         rows = await statements.fetch(_BULK)
         await self._publish(statements, rows)
         newest = ((await statements.fetch(_NEWEST))[0][0] or 0) if len(rows) == BATCH else 0
@@ -117,6 +117,7 @@ class Relay:
         else:
             pause = WRITING if newest > self._bulk_newest else WRITTEN
         self._bulk_due, self._bulk_newest = time.monotonic() + pause, newest
+        return len(rows)
 
     async def _publish(self, statements: Statements, rows: Sequence[Any]) -> int:
         if not rows:

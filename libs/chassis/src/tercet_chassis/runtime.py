@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
@@ -27,6 +28,7 @@ from tercet_chassis.faults import as_refusals
 from tercet_chassis.groups import Groups
 from tercet_chassis.instants import as_numbers
 from tercet_chassis.jobs import JobRunner
+from tercet_chassis.outside import Background, Outside
 from tercet_chassis.process_runner import ProcessRunner
 from tercet_chassis.readers import Readers
 from tercet_chassis.relay import Relay
@@ -35,6 +37,7 @@ from tercet_chassis.service import SERVICES, Service
 from tercet_chassis.settings import Settings
 from tercet_chassis.tokens import Signer, Verifier
 from tercet_chassis.transaction import Tx
+from tercet_chassis.waiting import patrol
 
 log = structlog.get_logger(__name__)
 _HOUSEKEEPING = 3600.0
@@ -65,7 +68,8 @@ class Runtime:
 
     def __init__(self, service: Service, settings: Settings) -> None:
         self.service, self.settings = service.assemble(), settings
-        self.clock = Clock()
+        # Whoever moves it may have made a job due.
+        self.clock = Clock(self.wake_jobs)
         self.database = Database(
             settings.database_url,
             pool_size=settings.pool_size,
@@ -84,6 +88,7 @@ class Runtime:
         self.relay = Relay(self)
         self.jobs = JobRunner(self, service.jobs)
         self.processes = ProcessRunner(self)
+        self.background = Background()
         self.groups = Groups(self)
         self.readers = Readers(self.database.engine)
         self.row_readers = Readers(self.database.engine, prepare=as_numbers)
@@ -138,11 +143,17 @@ class Runtime:
         """A job may be due."""
         self.jobs.wake()
 
+    def wake_sealer(self) -> None:
+        """There are audit rows to seal."""
+        self.sealer.waiting.set()
+
     def arm(self, tenant_id: UUID) -> None:
         """Starts what runs by the clock for a tenant, or puts it near after the clock was."""
-        task = asyncio.create_task(self.jobs.arm(tenant_id))
-        self._tasks.append(task)
-        task.add_done_callback(lambda done: self._tasks.remove(done) if done in self._tasks else None)
+        self.background.begin("jobs.arm", lambda: self.jobs.arm(tenant_id))
+
+    def afterwards(self, context: Context, work: Callable[..., Any], arguments: Sequence[Any], key: object) -> None:
+        """Begins work behind a transaction that is committed."""
+        self.background.begin(context.method, lambda: work(Outside(self, context), *arguments), key)
 
     async def start(self) -> None:
         """Connects, listens, and takes up what was left: ready when this returns."""
@@ -168,11 +179,13 @@ class Runtime:
 
     async def stop(self, grace: float = 25.0) -> None:
         """Leaves the balancer, ends running calls, then background work, then connections."""
+        end = time.monotonic() + grace
         await self.server.stop(grace)
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.processes.drain()
+        await self.background.stop(max(1.0, end - time.monotonic()))
         await self.channels.close()
         await self.broker.close()
         await self.readers.close()
@@ -195,15 +208,15 @@ class Runtime:
             self.clock.advance(moment)
 
     async def _housekeeping(self) -> None:
-        while True:
-            await asyncio.sleep(_HOUSEKEEPING)
-            try:
-                await self.relay.forget()
-                async with self.database.connection() as connection:
-                    for statement in _SWEEPS:
-                        await connection.execute(text(statement))
-            except Exception as fault:
-                log.warning("housekeeping.interrupted", cause=repr(fault))
+        await asyncio.sleep(_HOUSEKEEPING)
+        await patrol("housekeeping", self._sweep)
+
+    async def _sweep(self) -> float:
+        await self.relay.forget()
+        async with self.database.connection() as connection:
+            for statement in _SWEEPS:
+                await connection.execute(text(statement))
+        return _HOUSEKEEPING
 
     async def backlog(self) -> dict[str, int]:
         """What waits: unpublished events, unhandled ones, due jobs, running processes. Refuses while the database or
@@ -221,17 +234,14 @@ class Runtime:
 
     async def watch(self) -> None:
         """Keeps the gauges of what waits true, until cancelled."""
-        name = self.settings.service
-        while True:
-            try:
-                waits = await self.backlog()
-            except Exception as fault:
-                log.warning("backlog.unknown", cause=repr(fault))
-            else:
-                telemetry.OUTBOX_ROWS.labels(name).set(waits["unpublished_events"])
-                telemetry.CONSUMER_ROWS.labels(name).set(waits["unhandled_events"])
-                telemetry.JOBS_DUE.labels(name).set(waits["due_jobs"])
-            await asyncio.sleep(10)
+        await patrol("backlog", self._gauge)
+
+    async def _gauge(self) -> float:
+        name, waits = self.settings.service, await self.backlog()
+        telemetry.OUTBOX_ROWS.labels(name).set(waits["unpublished_events"])
+        telemetry.CONSUMER_ROWS.labels(name).set(waits["unhandled_events"])
+        telemetry.JOBS_DUE.labels(name).set(waits["due_jobs"])
+        return 10.0
 
 
 def _unique_keys(entities: list[type[Entity]]) -> dict[str, tuple[str, str]]:

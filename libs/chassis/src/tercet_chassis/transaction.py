@@ -318,6 +318,16 @@ class Tx:
         """Calls a plain function once the transaction is committed; for waking things, never for effects."""
         self._after_commit.append(action)
 
+    def afterwards(self, work: Callable[..., Any], *arguments: Any, key: object = None, audited: bool = True) -> None:
+        """Has `async def work(outside, *arguments)` begin once the transaction is committed, for what must not happen
+        inside one: handing over to somebody else. Whatever it raises is logged and no more; who dies at it leaves
+        nothing, so the unit leaves a lease or a job by which it is done again. Of one key, one runs at a time.
+        """
+        name = f"{work.__module__.split('.')[1]}.{work.__name__.lstrip('_')}"
+        principal = Principal.system(self.runtime.settings.service, self.tenant_id)
+        context = Context(principal, name, traceparent=self.context.traceparent, audited=audited)
+        self.after_commit(lambda: self.runtime.afterwards(context, work, arguments, key))
+
     # -- the boundary's part ------------------------------------------------------------------------------------------
     @asynccontextmanager
     async def acting(self, context: Context) -> AsyncIterator[Tx]:
@@ -362,11 +372,13 @@ class Tx:
             await self._session.close()
 
     def committed(self) -> None:
-        """Wakes the relay and the job runner after the commit."""
+        """Wakes who works off what was committed."""
         if self._emissions:
             self.runtime.wake_relay()
         if self._jobs:
             self.runtime.wake_jobs()
+        if self._stamps.audit:
+            self.runtime.wake_sealer()
         for action in self._after_commit:
             action()
 

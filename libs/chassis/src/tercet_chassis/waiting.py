@@ -1,8 +1,14 @@
-"""Waiting for a wake-up, at most so long."""
+"""Waiting for a wake-up, at most so long, and doing something again and again."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+log = structlog.get_logger(__name__)
+_AFTER_A_FAULT = 0.5
 
 
 async def woken(event: asyncio.Event, seconds: float) -> bool:
@@ -14,3 +20,19 @@ async def woken(event: asyncio.Event, seconds: float) -> bool:
             return await event.wait()
     except TimeoutError:
         return False
+
+
+async def patrol(name: str, step: Callable[[], Awaitable[float]], wake: asyncio.Event | None = None) -> None:
+    """Takes a step again and again until cancelled: after as many seconds as the last one said, or when woken. What a
+    step raises is logged, and the next one follows soon.
+    """
+    wake = wake or asyncio.Event()
+    while True:
+        wake.clear()
+        try:
+            pause = await step()
+        except Exception as fault:
+            log.warning(f"{name}.interrupted", cause=repr(fault))
+            pause = _AFTER_A_FAULT
+        if pause > 0:
+            await woken(wake, pause)

@@ -145,7 +145,7 @@ async def test_a_bounce_ends_the_send_and_is_no_message(marketing: Client, box: 
     for name, code in (("gone", "SUPPRESSED"), ("full", ""), ("slow", ""), ("given_up", "")):
         asked = message(None, "support", purpose=SERVICE, address=email(f"{name}@example.org"), text="again")
         assert (await ended(marketing, await marketing.SendMessage(asked))).state_code == code
-    await idle()
+    await idle(marketing)
 
 
 async def test_what_could_not_be_read_is_read_again_or_put_away(

@@ -172,7 +172,7 @@ async def test_a_cut_connection_leaves_a_mail_uncertain_until_somebody_decides(
     assert (await ended(marketing, send)).state == UNCERTAIN
     await now_due(marketing, send)
     await marketing.settled()
-    await idle()
+    await idle(marketing)
     assert len(mails.mails) == 1, "it is never sent again by itself"
     mails.hang_up = False
     with refused("SEND_NOT_WAITING"):
@@ -193,7 +193,7 @@ async def test_a_provider_that_can_tell_is_asked_instead_of_sent_to_again(
     provider.answers = ["cut"]
     send = await marketing.SendMessage(message(fang, "sms"))
     await eventually(lambda: len(provider.taken) == 1)
-    await idle()
+    await idle(marketing)
     await now_due(marketing, send)
     done = await ended(marketing, send)
     assert (done.state, len(provider.taken)) == (DELIVERED, 1)
@@ -206,7 +206,7 @@ async def test_what_the_provider_never_had_is_sent_again(marketing: Client, prov
     provider.answers = [500]
     send = await marketing.SendMessage(message(fang, "sms"))
     await eventually(lambda: len(provider.requests) == 1)
-    await idle()
+    await idle(marketing)
     await now_due(marketing, send)
     done = await ended(marketing, send)
     assert (done.state, len(provider.taken)) == (SENT, 1)

@@ -33,7 +33,7 @@ async def test_who_wrote_a_mail_is_invited_once_and_the_link_holds(
 
     survey = await eventually(invited, hint="nobody was invited")
     await service_desk.settled()
-    await idle()
+    await idle(marketing)
     (told,) = (await marketing.ListConsoleMessages(channels.ListConsoleMessagesRequest())).console_messages
     assert (told.address.value, opened.number in told.subject) == (WANG, True)
     token = told.text.rsplit("/", 1)[1]

@@ -158,7 +158,7 @@ async def test_whoever_wants_nothing_gets_nothing_and_the_agent_sees_why(both: t
     assert failed.send_code == "CHANNEL_UNKNOWN"
     entry = await reply(desk, made, "电话里又说了", channel_code="support", recorded_only=True)
     assert entry.send_state == Fate.SEND_STATE_UNSPECIFIED
-    await idle()
+    await idle(marketing)
     await ended(marketing, (await marketing.ListSends(sends.ListSendsRequest())).sends[0])
     assert len((await marketing.ListSends(sends.ListSendsRequest())).sends) == 1
 

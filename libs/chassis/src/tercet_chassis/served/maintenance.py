@@ -112,7 +112,6 @@ class MaintenanceService(Handlers):
         if put_first:
             # It may stand before the machine's: what runs by it must not wait for the machine's days.
             tx.after_commit(lambda: tx.runtime.arm(tx.tenant_id))
-        tx.runtime.wake_jobs()
         return _reading(tx)
 
     async def ReleaseClock(self, request: ReleaseClockRequest, tx: Tx) -> ClockReading:
@@ -162,25 +161,14 @@ async def _dead_letters(tx: Tx) -> Finding:
     columns = (dead_letters.c.consumer, dead_letters.c.subject, dead_letters.c.reason)
     query = select(*columns).where(dead_letters.c.tenant_id == tx.tenant_id, dead_letters.c.state == "OPEN")
     rows = (await tx.session.execute(query)).all()
-    return Finding(
-        invariant="events.no_dead_letters",
-        holds=not rows,
-        checked_count=len(rows),
-        broken_count=len(rows),
-        examples=[f"{row.consumer}: {row.subject} {row.reason}" for row in rows[:5]],
-    )
+    told = [f"{row.consumer}: {row.subject} {row.reason}" for row in rows]
+    return finding("events.no_dead_letters", len(rows), told)
 
 
 async def _failed_jobs(tx: Tx) -> Finding:
     query = select(jobs.c.name, jobs.c.error).where(jobs.c.tenant_id == tx.tenant_id, jobs.c.state == "FAILED")
     failed = (await tx.session.execute(query.order_by(jobs.c.id.desc()))).all()
-    return Finding(
-        invariant="jobs.none_given_up",
-        holds=not failed,
-        checked_count=len(failed),
-        broken_count=len(failed),
-        examples=[f"{row.name}: {row.error}" for row in failed[:5]],
-    )
+    return finding("jobs.none_given_up", len(failed), [f"{row.name}: {row.error}" for row in failed])
 
 
 async def _links(tx: Tx, table: str) -> Finding:

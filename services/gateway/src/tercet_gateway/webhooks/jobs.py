@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import timedelta
 from uuid import UUID
 
-import structlog
-from sqlalchemy.exc import SQLAlchemyError
-
 from tercet.gateway.v1 import events_pb2 as events
-from tercet_chassis import Refusal, Tx, every, job
-from tercet_chassis.context import Context
-from tercet_chassis.principal import Principal
+from tercet_chassis import Outside, Tx, every, job
 from tercet_chassis.sealing import sealer_of
 from tercet_gateway.webhooks import store
 from tercet_gateway.webhooks.model import ENABLED, PENDING
 from tercet_gateway.webhooks.rules import KEEP, SEALED_FOR, is_hopeless
 from tercet_gateway.webhooks.sending import Attempt, Outcome, Sender
 
-log = structlog.get_logger(__name__)
-
 # Longer than an attempt and its wait for a slot: after it, whoever was sending is taken for dead.
 _LEASE = timedelta(minutes=5)
 _sender = Sender()
-_running: set[asyncio.Task[None]] = set()
 
 
 @job
@@ -45,24 +36,14 @@ async def attempt_delivery(tx: Tx, delivery_id: str) -> None:
         allow_private=tx.runtime.settings.development,
     )
     tx.schedule(attempt_delivery, due=tx.now() + _LEASE, key=delivery_id, delivery_id=delivery_id)
-    tx.after_commit(lambda: _launch(tx, delivery.id, attempt))
+    tx.afterwards(_attempt, delivery.id, attempt)
 
 
-def _launch(tx: Tx, delivery_id: UUID, attempt: Attempt) -> None:
-    task = asyncio.create_task(_attempt(tx, delivery_id, attempt))
-    _running.add(task)
-    task.add_done_callback(_running.discard)
-
-
-async def _attempt(begun: Tx, delivery_id: UUID, attempt: Attempt) -> None:
+async def _attempt(outside: Outside, delivery_id: UUID, attempt: Attempt) -> None:
+    """Where the outcome is lost, the lease's second look repeats the attempt; the receiver knows it by its id."""
     outcome = await _sender.send(attempt)
-    principal = Principal.system(begun.runtime.settings.service, begun.tenant_id)
-    try:
-        async with begun.runtime.transaction(Context(principal=principal, method="webhooks.attempt_delivery")) as tx:
-            await _record(tx, delivery_id, outcome)
-    except (Refusal, SQLAlchemyError, OSError) as fault:
-        # The lease's second look repeats the attempt; the receiver knows it by its id.
-        log.warning("webhook.outcome_lost", delivery_id=str(delivery_id), cause=repr(fault))
+    async with outside.transaction() as tx:
+        await _record(tx, delivery_id, outcome)
 
 
 async def _record(tx: Tx, delivery_id: UUID, outcome: Outcome) -> None:

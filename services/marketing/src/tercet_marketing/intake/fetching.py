@@ -13,11 +13,9 @@ from uuid import UUID
 
 import structlog
 
-from tercet_chassis import Refusal, Tx
-from tercet_chassis.transaction import Running
+from tercet_chassis import Outside, Refusal, Tx
 from tercet_marketing.channels.accounts import Carrier, carrier_of_account
 from tercet_marketing.channels.contract import Arrival, Catch, Caught, Later, Refused, Status, Unreadable
-from tercet_marketing.channels.house import TenantsHouse
 from tercet_marketing.channels.mime import clean
 from tercet_marketing.intake import store
 from tercet_marketing.intake.model import ChannelIntake, QuarantinedMessage
@@ -28,7 +26,7 @@ log = structlog.get_logger(__name__)
 
 _EXCERPT = 4_000
 # More looks at once would only wait for each other.
-_AT_ONCE = 4
+_slots = asyncio.Semaphore(4)
 _MINUTE = timedelta(minutes=1)
 
 
@@ -45,41 +43,25 @@ class Understood:
     cause: str = ""
 
 
-class Fetcher:
-    """Looks into mailboxes in the background. One a process."""
-
-    def __init__(self) -> None:
-        self._running: set[asyncio.Task[None]] = set()
-        self._slots = asyncio.Semaphore(_AT_ONCE)
-
-    def begin(self, runtime: Running, tenant_id: UUID, account_code: str, lease_id: UUID) -> None:
-        """Looks into one mailbox until there is no more."""
-        task = asyncio.create_task(self._run(_Look(TenantsHouse(runtime, tenant_id), account_code, lease_id)))
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
-
-    async def idle(self) -> None:
-        """Until nobody looks in this process."""
-        while self._running:
-            await asyncio.gather(*self._running, return_exceptions=True)
-
-    async def _run(self, look: _Look) -> None:
-        async with self._slots:
-            try:
-                while await look.once():
-                    pass
-            except LookLost:
-                log.warning("intake.look_lost", account=look.account_code)
-            # A database that is away, or an adapter that fails in a way of its own: the lease ends, and somebody looks
-            # again.
-            except Exception as fault:
-                log.exception("intake.look_failed", account=look.account_code, cause=type(fault).__name__)
+async def look(house: Outside, account_code: str, lease_id: UUID) -> None:
+    """Looks into one mailbox until there is no more."""
+    looking = _Look(house, account_code, lease_id)
+    async with _slots:
+        try:
+            while await looking.once():
+                pass
+        except LookLost:
+            log.warning("intake.look_lost", account=account_code)
+        # A database that is away, or an adapter that fails in a way of its own: the lease ends, and somebody looks
+        # again.
+        except Exception as fault:
+            log.exception("intake.look_failed", account=account_code, cause=type(fault).__name__)
 
 
 class _Look:
     """One look into one mailbox."""
 
-    def __init__(self, house: TenantsHouse, account_code: str, lease_id: UUID) -> None:
+    def __init__(self, house: Outside, account_code: str, lease_id: UUID) -> None:
         self._house, self.account_code, self._lease_id = house, account_code, lease_id
 
     async def once(self) -> bool:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from tercet_chassis import Tx, every, job, new_id
 from tercet_marketing.channels.accounts import fetching
 from tercet_marketing.intake import store
-from tercet_marketing.intake.fetching import Fetcher
+from tercet_marketing.intake.fetching import look
 
 # Over so many seconds the looks of one minute are spread.
 _SPREAD = 20
@@ -35,7 +35,4 @@ async def fetch_account(tx: Tx, account_code: str) -> None:
         return
     lease_id = new_id()
     intake.begin(lease_id, moment)
-    tx.after_commit(lambda: fetcher.begin(tx.runtime, tx.tenant_id, account_code, lease_id))
-
-
-fetcher = Fetcher()
+    tx.afterwards(look, account_code, lease_id, audited=False)

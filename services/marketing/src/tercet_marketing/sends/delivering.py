@@ -17,12 +17,10 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from tercet.marketing.v1 import events_pb2 as events
-from tercet_chassis import Refusal, Tx
+from tercet_chassis import Outside, Refusal, Tx
 from tercet_chassis.money import Money
-from tercet_chassis.transaction import Running
 from tercet_marketing.channels.accounts import Carrier
 from tercet_marketing.channels.contract import Ability, Fate, Later, Receipt, Refused, Status, Unclear
-from tercet_marketing.channels.house import TenantsHouse
 from tercet_marketing.sends import rules, store
 from tercet_marketing.sends.model import Send
 from tercet_marketing.sends.planning import Handover
@@ -77,50 +75,43 @@ class Deliverer:
 
     def __init__(self, wake: Wake) -> None:
         self._wake = wake
-        self._running: set[asyncio.Task[None]] = set()
-        self._paces: defaultdict[tuple[UUID, str], _Pace] = defaultdict(_Pace)
+        self._paces: defaultdict[tuple[UUID | None, str], _Pace] = defaultdict(_Pace)
         self.under_way = 0
 
-    def begin(self, runtime: Running, tenant_id: UUID, handovers: Sequence[Handover]) -> None:
-        """Hands over in the background."""
-        house = TenantsHouse(runtime, tenant_id)
-        self._launch(house, [self._hand_over(each, tenant_id, house) for each in handovers])
+    async def hand_over(self, house: Outside, handovers: Sequence[Handover]) -> None:
+        """Hands over and records what came of it."""
+        await self._run(house, [self._hand_over(each, house) for each in handovers])
 
-    def ask(self, runtime: Running, tenant_id: UUID, lost: Sequence[tuple[UUID, str, bool, Carrier | None]]) -> None:
-        """Asks providers what became of messages, in the background."""
-        house = TenantsHouse(runtime, tenant_id)
-        self._launch(house, [_asked(*each, house) for each in lost])
+    async def ask(self, house: Outside, lost: Sequence[tuple[UUID, str, bool, Carrier | None]]) -> None:
+        """Asks providers what became of messages, and records it."""
+        await self._run(house, [_asked(*each, house) for each in lost])
 
-    async def idle(self) -> None:
-        """Until nothing is under way in this process."""
-        while self._running:
-            await asyncio.gather(*self._running, return_exceptions=True)
-
-    def _launch(self, house: TenantsHouse, work: Sequence[Coroutine[Any, Any, Outcome]]) -> None:
-        if not work:
-            return
+    async def _run(self, house: Outside, work: Sequence[Coroutine[Any, Any, Outcome]]) -> None:
         self.under_way += len(work)
-        task = asyncio.create_task(self._run(house, work))
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
-
-    async def _run(self, house: TenantsHouse, work: Sequence[Coroutine[Any, Any, Outcome]]) -> None:
         pending = {asyncio.create_task(each) for each in work}
-        while pending:
-            # What has ended by now is recorded together; meanwhile the next ones end.
-            done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
-            self.under_way -= len(done)
-            outcomes = [task.result() for task in done]
-            try:
-                async with house.transaction() as tx:
-                    await record(tx, outcomes, self._wake)
-            except (Refusal, SQLAlchemyError, OSError) as fault:
-                # They stay on their way; after the lease, providers are asked.
-                log.warning("sends.outcomes_lost", count=len(outcomes), cause=type(fault).__name__)
+        try:
+            while pending:
+                # What has ended by now is recorded together; meanwhile the next ones end.
+                done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+                self.under_way -= len(done)
+                await self._record(house, [task.result() for task in done])
+        finally:
+            # Given up while the service stops: they stay on their way, and after the lease providers are asked.
+            self.under_way -= len(pending)
+            for task in pending:
+                task.cancel()
 
-    async def _hand_over(self, handover: Handover, tenant_id: UUID, house: TenantsHouse) -> Outcome:
+    async def _record(self, house: Outside, outcomes: Sequence[Outcome]) -> None:
+        try:
+            async with house.transaction() as tx:
+                await record(tx, outcomes, self._wake)
+        except (Refusal, SQLAlchemyError, OSError) as fault:
+            # They stay on their way; after the lease, providers are asked.
+            log.warning("sends.outcomes_lost", count=len(outcomes), cause=type(fault).__name__)
+
+    async def _hand_over(self, handover: Handover, house: Outside) -> Outcome:
         carrier = handover.carrier
-        pace = self._paces[tenant_id, carrier.account.code]
+        pace = self._paces[house.tenant_id, carrier.account.code]
         async with pace.slots:
             await pace.wait(carrier.rate_per_second)
             if handover.lease_until - datetime.now(UTC) < LONGEST or not await _begun(handover, house):
@@ -137,7 +128,7 @@ class Deliverer:
             return Outcome(handover.send_id, result, carrier.channel.abilities)
 
 
-async def _begun(handover: Handover, house: TenantsHouse) -> bool:
+async def _begun(handover: Handover, house: Outside) -> bool:
     """Notes that something may reach the provider from now on: only what is noted so is ever in doubt. A provider that
     takes an id once, or can tell, needs no note.
     """
@@ -151,7 +142,7 @@ async def _begun(handover: Handover, house: TenantsHouse) -> bool:
         return False
 
 
-async def _asked(send_id: UUID, provider_id: str, begun: bool, carrier: Carrier | None, house: TenantsHouse) -> Outcome:
+async def _asked(send_id: UUID, provider_id: str, begun: bool, carrier: Carrier | None, house: Outside) -> Outcome:
     if carrier is None:
         return Outcome(send_id, Status(Fate.UNKNOWN, send_id, detail="its account is gone"))
     if not carrier.channel.abilities & {Ability.STATUS, Ability.ONCE} and not begun:

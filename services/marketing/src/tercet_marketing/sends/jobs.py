@@ -29,7 +29,8 @@ async def dispatch_sends(tx: Tx) -> None:
     going = await plan(tx, batch)
     waiting = [send.next_time for send in batch if send.state == "QUEUED" and send.next_time is not None]
     wake(tx, *waiting, *([tx.now()] if len(batch) == BATCH else []))
-    tx.after_commit(lambda: deliverer.begin(tx.runtime, tx.tenant_id, going))
+    if going:
+        tx.afterwards(deliverer.hand_over, going, audited=False)
 
 
 @every(minutes=1)
@@ -43,7 +44,7 @@ async def recover_sends(tx: Tx) -> None:
         for send in lost:
             send.asked, send.lease_until = send.asked + 1, moment + _ASKING
             asked.append((send.id, send.provider_id, send.begun, carried.carrier(send.account_code)))
-        tx.after_commit(lambda: deliverer.ask(tx.runtime, tx.tenant_id, asked))
+        tx.afterwards(deliverer.ask, asked, audited=False)
     wake(tx, tx.now())
 
 

@@ -9,7 +9,7 @@ from tercet.servicedesk.v1.ticket_service_pb2 import Ticket as TicketMessage
 from tercet_chassis import Tx, effect
 from tercet_service_desk.assets.model import Asset
 from tercet_service_desk.telemetry.model import OPEN, Alarm, AlarmRule
-from tercet_service_desk.telemetry.telling import teller
+from tercet_service_desk.telemetry.telling import tell_afterwards
 from tercet_service_desk.tickets.conversation import add_note, may_solve, open_ticket, solve
 from tercet_service_desk.tickets.model import Ticket
 from tercet_service_desk.types.store import standing_code
@@ -40,7 +40,7 @@ async def open_alarm_ticket(event: events.AlarmOpened, tx: Tx) -> None:
     ticket = await open_ticket(tx, wanted)
     alarm.ticket_id = ticket.id
     if alarm.notice == "WAITING":
-        teller.after(tx, alarm.id)
+        tell_afterwards(tx, alarm.id)
 
 
 @effect(events.AlarmRecovered)

@@ -9,7 +9,7 @@ from tercet_chassis import Tx, every, job
 from tercet_service_desk.telemetry import store
 from tercet_service_desk.telemetry.judging import end
 from tercet_service_desk.telemetry.model import AlarmRule
-from tercet_service_desk.telemetry.telling import teller
+from tercet_service_desk.telemetry.telling import tell_afterwards
 
 # So long readings are kept, and so late they may come.
 KEPT = timedelta(days=90)
@@ -34,7 +34,7 @@ async def retire_alarms(tx: Tx, rule_id: str) -> None:
 async def tell_customers(tx: Tx) -> None:
     """Tells whoever has not been told yet, because marketing was away or this process died."""
     for alarm_id in await store.to_tell(tx, _ALARMS_AT_ONCE):
-        teller.after(tx, alarm_id)
+        tell_afterwards(tx, alarm_id)
 
 
 @job

@@ -2,67 +2,44 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 from uuid import UUID
 
-import structlog
-from sqlalchemy.exc import SQLAlchemyError
-
 from tercet.marketing.v1.profile_service_pb2 import ConsentDecision
 from tercet.marketing.v1.send_service_pb2 import Send, SendMessageRequest
-from tercet_chassis import Calls, Refusal, Tx
-from tercet_chassis.context import Context
-from tercet_chassis.principal import Principal
-from tercet_chassis.transaction import Running
+from tercet_chassis import Outside, Refusal, Tx
 from tercet_service_desk.assets.model import Asset
 from tercet_service_desk.telemetry.model import Alarm, AlarmRule
 from tercet_service_desk.tickets.model import Ticket
 
-log = structlog.get_logger(__name__)
 _PLAIN = "{asset_name}：{alarm_name}。我们已受理，工单号 {ticket_number}。 We are looking after it."
 
 
-class Teller:
-    """Tells customers in the background. One a process; whoever it did not come to is found by the clock."""
-
-    def __init__(self) -> None:
-        self._running: dict[UUID, asyncio.Task[None]] = {}
-
-    def after(self, tx: Tx, alarm_id: UUID) -> None:
-        """Tells of an alarm once this transaction is committed."""
-        runtime, tenant_id = tx.runtime, tx.tenant_id
-        tx.after_commit(lambda: self._begin(runtime, tenant_id, alarm_id))
-
-    def _begin(self, runtime: Running, tenant_id: UUID, alarm_id: UUID) -> None:
-        if alarm_id not in self._running:
-            task = self._running[alarm_id] = asyncio.create_task(self._tell(runtime, tenant_id, alarm_id))
-            task.add_done_callback(lambda _: self._running.pop(alarm_id, None))
-
-    async def _tell(self, runtime: Running, tenant_id: UUID, alarm_id: UUID) -> None:
-        context = Context(
-            principal=Principal.system(runtime.settings.service, tenant_id), method="telemetry.tell_customer"
-        )
-        try:
-            async with runtime.transaction(context) as tx:
-                letter = await _letter(tx, alarm_id)
-            if letter is None:
-                return
-            send, reason = await _handed_over(Calls(runtime, context), letter)
-            async with runtime.transaction(context) as tx:
-                alarm = await tx.find(Alarm, alarm_id, lock=True)
-                if alarm is not None and alarm.notice == "WAITING":
-                    alarm.notice, alarm.notice_reason_code = ("REFUSED" if send is None else "HANDED_OVER"), reason
-                    alarm.send_id = UUID(send.id) if send is not None else None
-        except (Refusal, SQLAlchemyError, OSError) as away:
-            # It stays as it is; within a minute somebody looks again, and the key keeps it to one message.
-            log.warning("alarm.not_told", alarm_id=str(alarm_id), cause=type(away).__name__)
+def tell_afterwards(tx: Tx, alarm_id: UUID) -> None:
+    """Tells of an alarm once this transaction is committed. Whoever it did not come to is found by the clock."""
+    tx.afterwards(_tell_customer, alarm_id, key=alarm_id)
 
 
-async def _handed_over(calls: Calls, request: SendMessageRequest) -> tuple[Send | None, str]:
+async def _tell_customer(outside: Outside, alarm_id: UUID) -> None:
+    """Where marketing is away the alarm stays as it is: within a minute somebody looks again, and the key keeps it to
+    one message.
+    """
+    async with outside.transaction() as tx:
+        letter = await _letter(tx, alarm_id)
+    if letter is None:
+        return
+    send, reason = await _handed_over(outside, letter)
+    async with outside.transaction() as tx:
+        alarm = await tx.find(Alarm, alarm_id, lock=True)
+        if alarm is not None and alarm.notice == "WAITING":
+            alarm.notice, alarm.notice_reason_code = ("REFUSED" if send is None else "HANDED_OVER"), reason
+            alarm.send_id = UUID(send.id) if send is not None else None
+
+
+async def _handed_over(outside: Outside, request: SendMessageRequest) -> tuple[Send | None, str]:
     """The message as marketing has it, or why it does not take it. Raises what may go well later."""
     try:
-        return await calls("marketing", "SendMessage", request, request_id=request.key), ""
+        return await outside.call("marketing", "SendMessage", request, request_id=request.key), ""
     except Refusal as refusal:
         if refusal.passing:
             raise
@@ -98,6 +75,3 @@ async def _letter(tx: Tx, alarm_id: UUID) -> SendMessageRequest | None:
     else:
         request.subject, request.text = alarm.rule_name, _PLAIN.format(**variables)
     return request
-
-
-teller = Teller()
