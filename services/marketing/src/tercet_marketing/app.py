@@ -8,7 +8,7 @@ service = Service(
     "marketing",
     slices=[
         "profiles", "facts", "segments", "prospects", "lifecycle", "ledgers", "budgets", "loyalty", "tools", "policies",
-        "grants", "till", "channels", "consent", "templates", "sends", "intake", "actions", "campaigns", "strategies",
-        "plans", "effect",
+        "grants", "payouts", "till", "channels", "consent", "templates", "sends", "intake", "actions", "campaigns",
+        "strategies", "plans", "effect",
     ],
 )  # fmt: skip

@@ -18,11 +18,13 @@ from tercet_chassis.transaction import Running
 class TenantsHouse:
     """A tenant's rows and the other services, for work outside of any request."""
 
-    def __init__(self, runtime: Running, tenant_id: UUID) -> None:
+    def __init__(
+        self, runtime: Running, tenant_id: UUID, *, method: str = "marketing.channels", audited: bool = False
+    ) -> None:
         self._runtime = runtime
         principal = Principal.system(runtime.settings.service, tenant_id)
         # What is sent is recorded on the send; its bookkeeping needs no audit of its own.
-        self._context = Context(principal=principal, method="marketing.channels", audited=False)
+        self._context = Context(principal=principal, method=method, audited=audited)
 
     def transaction(self) -> AbstractAsyncContextManager[Tx]:
         """A transaction in the tenant."""
