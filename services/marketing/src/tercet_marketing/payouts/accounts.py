@@ -23,14 +23,16 @@ class Teller:
     account: Account
 
 
-async def tellers(tx: Tx, codes: set[str]) -> dict[str, Teller]:
-    """Who pays what is to be paid by these accounts or payers; nobody just now is left out."""
+async def tellers(tx: Tx, codes: set[str], *, asking: bool = False) -> dict[str, Teller]:
+    """Who pays what is to be paid by these accounts or payers, without those where nobody does just now. An account that
+    is turned off pays nothing, but may be asked what became of what it had.
+    """
     accounts = await store.accounts(tx)
-    found = {code: _teller(tx, code, accounts) for code in codes}
+    found = {code: _teller(tx, code, accounts, asking) for code in codes}
     return {code: teller for code, teller in found.items() if teller is not None}
 
 
-def _teller(tx: Tx, code: str, accounts: list[PayoutAccount]) -> Teller | None:
+def _teller(tx: Tx, code: str, accounts: list[PayoutAccount], asking: bool) -> Teller | None:
     named = next((one for one in accounts if one.code == code), None)
     of_payer = sorted((one for one in accounts if one.payer_code == code), key=lambda one: (not one.enabled, one.code))
     account = named or next(iter(of_payer), None)
@@ -40,9 +42,9 @@ def _teller(tx: Tx, code: str, accounts: list[PayoutAccount]) -> Teller | None:
         # A payer that nobody has set up pays in development only, and then nobody.
         if payer is None or not development:
             return None
-        return Teller(ConsolePayer(payer), Account(code=f"console-{code}", allow_private=True))
+        return Teller(ConsolePayer(payer), Account(code=code, allow_private=True))
     payer = installed().get(account.payer_code)
-    if payer is None or not account.enabled:
+    if payer is None or not (account.enabled or asking):
         return None
     on_console = account.provider == CONSOLE or (account.provider != LIVE and development)
     return Teller(ConsolePayer(payer) if on_console else payer, described(tx, account))

@@ -59,8 +59,11 @@ class Payer(Plugin):
     # Of which kind the customer's contact point is, and of accounts at a platform: which.
     address_kind: AddressKind = AddressKind.ACCOUNT
     platform: str = ""
-    # None means any.
+    # The currencies that it pays; any when none is named.
     currencies: frozenset[str] = frozenset()
+    # The settings that say whose money it is: they stay while a payment is under way, or it might be asked after, found
+    # absent, and paid again elsewhere.
+    purse: frozenset[str] = frozenset()
 
     @abstractmethod
     async def pay(self, bill: Bill, account: Account, house: House) -> Standing:

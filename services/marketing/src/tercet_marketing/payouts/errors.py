@@ -21,7 +21,7 @@ class PayoutAccountSettingsInvalid(InvalidArgument):
 class PayoutAccountInUse(FailedPrecondition):
     """Payouts through it have not ended."""
 
-    text = "{count} payouts through {code} have not ended; wait for them, give them up, or turn the account off."
+    text = "{count} payments through {code} are under way; turn the account off and change {what} when they have ended."
     field = "id"
 
 

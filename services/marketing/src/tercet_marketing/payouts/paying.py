@@ -112,12 +112,12 @@ def _against(payout: Payout, teller: Teller | None, point: dict[str, Any] | None
 
 async def asked_after(tx: Tx, lost: Sequence[Payout]) -> list[Order]:
     """The questions to ask of what payers have."""
-    known = await tellers(tx, {payout.account_code for payout in lost} | {payout.paid_by for payout in lost})
+    known = await tellers(tx, {payout.account_code for payout in lost}, asking=True)
     return [
         Order(
             payout.id,
             Bill(payout.bill_id, payout.amount, payout.address or {}),
-            known.get(payout.account_code) or known.get(payout.paid_by),
+            known.get(payout.account_code),
             datetime.now(UTC) + LONGEST * 2,
         )
         for payout in lost
@@ -182,9 +182,7 @@ class Cashier:
     async def _asked(self, order: Order, house: TenantsHouse) -> Outcome | None:
         async with self._slots:
             if order.teller is None:
-                gone = Standing(
-                    Fate.UNKNOWN, detail="its account is gone or turned off: nobody can ask what became of it"
-                )
+                gone = Standing(Fate.UNKNOWN, detail="its account is gone, so nobody can ask after it")
                 return Outcome(order.payout_id, order.bill.id, gone)
             teller = order.teller
             told = await _told(order, teller.payer.standing(order.bill.id, teller.account, house))

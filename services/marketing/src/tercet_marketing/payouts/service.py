@@ -49,9 +49,12 @@ class PayoutService(Handlers):
         return account
 
     async def UpdatePayoutAccount(self, request: pb.UpdatePayoutAccountRequest, tx: Tx) -> PayoutAccount:
-        """Changes an account; secrets that are sent replace all that are kept. Refuses what the payer cannot use."""
+        """Changes an account; secrets that are sent replace all that are kept. Refuses what the payer cannot use, and to
+        pay from another purse while payments are under way.
+        """
         given = request.payout_account
         account = await tx.get(PayoutAccount, given.id, etag=given.etag, lock=True)
+        purse = _purse(account)
         secrets, paths = dict(given.secrets), list(request.update_mask.paths)
         given.ClearField("secrets")
         named = "secrets" in paths
@@ -63,6 +66,8 @@ class PayoutService(Handlers):
         if secrets or named:
             account.keep_secrets(secrets, sealer_of(tx.runtime, SEALED_FOR).seal)
         _check(tx, account)
+        if _purse(account) != purse and (count := await store.open_through(tx, account.code)):
+            raise PayoutAccountInUse(code=account.code, count=count, what=", ".join(PAYERS[account.payer_code].purse))
         return account
 
     async def DeletePayoutAccount(self, request: pb.DeletePayoutAccountRequest, tx: Tx) -> Empty:
@@ -70,7 +75,7 @@ class PayoutService(Handlers):
         account = await tx.get(PayoutAccount, request.id, etag=request.etag, lock=True)
         count = await store.open_through(tx, account.code)
         if count:
-            raise PayoutAccountInUse(code=account.code, count=count)
+            raise PayoutAccountInUse(code=account.code, count=count, what="it")
         await tx.delete(account)
         return Empty()
 
@@ -85,6 +90,12 @@ class PayoutService(Handlers):
         """Gives up what was not paid and takes its grant back. Refuses what the payer has, and what has ended."""
         await tx.get(Payout, request.id, etag=request.etag, lock=True)
         return await give_up(tx, UUID(request.id), "GIVEN_UP")
+
+
+def _purse(account: PayoutAccount) -> tuple[object, ...]:
+    payer = PAYERS.get(account.payer_code)
+    names = sorted(payer.purse) if payer is not None else ()
+    return account.provider, *((account.settings or {}).get(name) for name in names)
 
 
 def _check(tx: Tx, account: PayoutAccount) -> None:

@@ -1,8 +1,8 @@
 """WeChat Pay's transfers to users (商家转账, API v3): one bill a payment, known by our number for ever.
 
 A user usually accepts a transfer in WeChat: until then it stays pending with a `package_info` that the merchant's app
-or page hands to WeChat. Every request is signed with the merchant's key, every answer with WeChat Pay's; an answer that is
-not signed by it says nothing.
+or page hands to WeChat. Every request is signed with the merchant's key, every answer with WeChat Pay's; an answer that
+is not signed by it says nothing.
 """
 
 from __future__ import annotations
@@ -59,6 +59,7 @@ class WeChatPay(Payer):
     address_kind = AddressKind.ACCOUNT
     platform = "wechat"
     currencies = frozenset({"CNY"})
+    purse = frozenset({"merchant_id", "app_id", "api_url"})
     settings = (
         Setting("merchant_id", "The merchant's number (mchid).", required=True),
         Setting("app_id", "The AppID by which customers' OpenIDs are known.", required=True),
