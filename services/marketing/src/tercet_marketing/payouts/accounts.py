@@ -24,8 +24,8 @@ class Teller:
 
 
 async def tellers(tx: Tx, codes: set[str], *, asking: bool = False) -> dict[str, Teller]:
-    """Who pays what is to be paid by these accounts or payers, without those where nobody does just now. An account that
-    is turned off pays nothing, but may be asked what became of what it had.
+    """Who pays what is to be paid by these accounts or payers, without those where nobody does just now. An account
+    that is turned off pays nothing, but may be asked what became of what it had.
     """
     accounts = await store.accounts(tx)
     found = {code: _teller(tx, code, accounts, asking) for code in codes}

@@ -49,8 +49,8 @@ class PayoutService(Handlers):
         return account
 
     async def UpdatePayoutAccount(self, request: pb.UpdatePayoutAccountRequest, tx: Tx) -> PayoutAccount:
-        """Changes an account; secrets that are sent replace all that are kept. Refuses what the payer cannot use, and to
-        pay from another purse while payments are under way.
+        """Changes an account; secrets that are sent replace all that are kept. Refuses what the payer cannot use, and
+        to pay from another purse while payments are under way.
         """
         given = request.payout_account
         account = await tx.get(PayoutAccount, given.id, etag=given.etag, lock=True)
