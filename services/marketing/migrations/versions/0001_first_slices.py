@@ -198,6 +198,24 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('code_batches_pk'))
     )
     op.fence('code_batches')
+    op.create_table('company_contacts',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('customer_id', sa.Uuid(), nullable=False),
+    sa.Column('person_identity_id', sa.Uuid(), nullable=True),
+    sa.Column('full_name', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('role', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('preferred', sa.Boolean(), server_default=sa.text('false'), nullable=False),
+    sa.Column('active', sa.Boolean(), server_default=sa.text('true'), nullable=False),
+    sa.Column('language', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('contact_points', postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'"), nullable=False),
+    sa.Column('create_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('update_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('row_version', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('company_contacts_pk'))
+    )
+    op.fence('company_contacts')
+    op.create_index('company_contacts_by_customer', 'company_contacts', ['tenant_id', 'customer_id'], unique=False, postgresql_where=sa.text('active'))
     op.create_table('consent_proofs',
     sa.Column('tenant_id', sa.Uuid(), nullable=False),
     sa.Column('id', sa.Uuid(), nullable=False),
@@ -1249,6 +1267,7 @@ def upgrade() -> None:
     sa.Column('lifecycle_code', sa.Text(), server_default=sa.text("''"), nullable=False),
     sa.Column('stage_code', sa.Text(), server_default=sa.text("''"), nullable=False),
     sa.Column('include_existing', sa.Boolean(), server_default=sa.text('false'), nullable=False),
+    sa.Column('recipient_roles', postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'"), nullable=False),
     sa.Column('state', sa.Text(), server_default=sa.text("'DRAFT'"), nullable=False),
     sa.Column('approver_id', sa.Uuid(), nullable=True),
     sa.Column('approve_time', sa.DateTime(timezone=True), nullable=True),
@@ -1285,6 +1304,7 @@ def upgrade() -> None:
     sa.Column('due_time', sa.DateTime(timezone=True), nullable=True),
     sa.Column('grant_id', sa.Uuid(), nullable=True),
     sa.Column('send_id', sa.Uuid(), nullable=True),
+    sa.Column('contact_id', sa.Uuid(), nullable=True),
     sa.Column('create_time', sa.DateTime(timezone=True), nullable=False),
     sa.Column('update_time', sa.DateTime(timezone=True), nullable=False),
     sa.Column('row_version', sa.BigInteger(), nullable=False),
@@ -1588,6 +1608,9 @@ def downgrade() -> None:
     op.drop_index('consent_proofs_by_identity', table_name='consent_proofs', postgresql_where=None)
     op.unfence('consent_proofs')
     op.drop_table('consent_proofs')
+    op.drop_index('company_contacts_by_customer', table_name='company_contacts', postgresql_where=sa.text('active'))
+    op.unfence('company_contacts')
+    op.drop_table('company_contacts')
     op.unfence('code_batches')
     op.drop_table('code_batches')
     op.unfence('channel_intakes')
