@@ -121,6 +121,8 @@ def upgrade() -> None:
     sa.Column('planned_reach', sa.Integer(), nullable=True),
     sa.Column('planned_conversions', sa.Integer(), nullable=True),
     sa.Column('conversion_days', sa.Integer(), nullable=True),
+    sa.Column('tolerance_percent', sa.Integer(), nullable=True),
+    sa.Column('off_plan', postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'"), nullable=False),
     sa.Column('custom', postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False),
     sa.Column('create_time', sa.DateTime(timezone=True), nullable=False),
     sa.Column('update_time', sa.DateTime(timezone=True), nullable=False),
