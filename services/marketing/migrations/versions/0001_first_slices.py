@@ -121,6 +121,8 @@ def upgrade() -> None:
     sa.Column('planned_reach', sa.Integer(), nullable=True),
     sa.Column('planned_conversions', sa.Integer(), nullable=True),
     sa.Column('conversion_days', sa.Integer(), nullable=True),
+    sa.Column('tolerance_percent', sa.Integer(), nullable=True),
+    sa.Column('off_plan', postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'"), nullable=False),
     sa.Column('custom', postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False),
     sa.Column('create_time', sa.DateTime(timezone=True), nullable=False),
     sa.Column('update_time', sa.DateTime(timezone=True), nullable=False),
@@ -139,7 +141,6 @@ def upgrade() -> None:
     sa.Column('display_name', sa.Text(), server_default=sa.text("''"), nullable=False),
     sa.Column('provider', sa.Text(), nullable=True),
     sa.Column('settings', postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False),
-    sa.Column('sealed', postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False),
     sa.Column('sender', sa.Text(), server_default=sa.text("''"), nullable=False),
     sa.Column('sender_label', sa.Text(), server_default=sa.text("''"), nullable=False),
     sa.Column('message_cost_amount', sa.Numeric(precision=19, scale=4), nullable=True),
@@ -147,6 +148,7 @@ def upgrade() -> None:
     sa.Column('rate_per_second', sa.Integer(), server_default=sa.text('0'), nullable=False),
     sa.Column('preferred', sa.Boolean(), server_default=sa.text('false'), nullable=False),
     sa.Column('enabled', sa.Boolean(), server_default=sa.text('true'), nullable=False),
+    sa.Column('sealed', postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False),
     sa.Column('create_time', sa.DateTime(timezone=True), nullable=False),
     sa.Column('update_time', sa.DateTime(timezone=True), nullable=False),
     sa.Column('row_version', sa.BigInteger(), nullable=False),
@@ -198,6 +200,24 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('code_batches_pk'))
     )
     op.fence('code_batches')
+    op.create_table('company_contacts',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('customer_id', sa.Uuid(), nullable=False),
+    sa.Column('person_identity_id', sa.Uuid(), nullable=True),
+    sa.Column('full_name', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('role', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('preferred', sa.Boolean(), server_default=sa.text('false'), nullable=False),
+    sa.Column('active', sa.Boolean(), server_default=sa.text('true'), nullable=False),
+    sa.Column('language', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('contact_points', postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'"), nullable=False),
+    sa.Column('create_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('update_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('row_version', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('company_contacts_pk'))
+    )
+    op.fence('company_contacts')
+    op.create_index('company_contacts_by_customer', 'company_contacts', ['tenant_id', 'customer_id'], unique=False, postgresql_where=sa.text('active'))
     op.create_table('consent_proofs',
     sa.Column('tenant_id', sa.Uuid(), nullable=False),
     sa.Column('id', sa.Uuid(), nullable=False),
@@ -237,6 +257,21 @@ def upgrade() -> None:
     )
     op.fence('console_messages')
     op.create_index('console_messages_by_time', 'console_messages', ['tenant_id', 'create_time'], unique=False, postgresql_where=None)
+    op.create_table('console_payouts',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('payer_code', sa.Text(), nullable=False),
+    sa.Column('address', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+    sa.Column('amount_amount', sa.Numeric(precision=19, scale=4), nullable=True),
+    sa.Column('amount_currency', sa.String(length=3), nullable=True),
+    sa.Column('handed_over', sa.Integer(), server_default=sa.text('1'), nullable=False),
+    sa.Column('create_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('update_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('row_version', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('console_payouts_pk'))
+    )
+    op.fence('console_payouts')
+    op.create_index('console_payouts_by_time', 'console_payouts', ['tenant_id', 'create_time'], unique=False, postgresql_where=None)
     op.create_table('contact_preferences',
     sa.Column('tenant_id', sa.Uuid(), nullable=False),
     sa.Column('id', sa.Uuid(), nullable=False),
@@ -370,6 +405,7 @@ def upgrade() -> None:
     sa.Column('redeem_key', sa.Text(), server_default=sa.text("''"), nullable=False),
     sa.Column('turn', sa.Integer(), server_default=sa.text('0'), nullable=False),
     sa.Column('for_order', sa.Boolean(), server_default=sa.text('false'), nullable=False),
+    sa.Column('payment', sa.Text(), nullable=True),
     sa.Column('create_time', sa.DateTime(timezone=True), nullable=False),
     sa.Column('update_time', sa.DateTime(timezone=True), nullable=False),
     sa.Column('row_version', sa.BigInteger(), nullable=False),
@@ -383,7 +419,7 @@ def upgrade() -> None:
     op.create_index('grants_by_policy', 'grants', ['tenant_id', 'policy_code', 'party_id'], unique=False, postgresql_where=None)
     op.create_index('grants_by_reservation', 'grants', ['tenant_id', 'reservation_id'], unique=False, postgresql_where=sa.text('reservation_id IS NOT NULL'))
     op.create_index('grants_by_strategy', 'grants', ['tenant_id', 'strategy_code'], unique=False, postgresql_where=sa.text("strategy_code <> ''"))
-    op.create_index('grants_due', 'grants', ['tenant_id', 'end_time'], unique=False, postgresql_where=sa.text("state = 'ISSUED' AND end_time IS NOT NULL"))
+    op.create_index('grants_due', 'grants', ['tenant_id', 'end_time'], unique=False, postgresql_where=sa.text("state = 'ISSUED' AND end_time IS NOT NULL AND payment IS NULL"))
     op.create_table('in_app_messages',
     sa.Column('tenant_id', sa.Uuid(), nullable=False),
     sa.Column('id', sa.Uuid(), nullable=False),
@@ -695,6 +731,62 @@ def upgrade() -> None:
     op.fence('opportunity_subjects')
     op.create_index('opportunity_subjects_by_identity', 'opportunity_subjects', ['tenant_id', 'identity_id'], unique=False, postgresql_where=None)
     op.create_index('opportunity_subjects_by_party', 'opportunity_subjects', ['tenant_id', 'party_id'], unique=False, postgresql_where=None)
+    op.create_table('payout_accounts',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('code', sa.Text(), nullable=False),
+    sa.Column('payer_code', sa.Text(), nullable=False),
+    sa.Column('display_name', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('provider', sa.Text(), nullable=True),
+    sa.Column('settings', postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False),
+    sa.Column('enabled', sa.Boolean(), server_default=sa.text('true'), nullable=False),
+    sa.Column('sealed', postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False),
+    sa.Column('create_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('update_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('row_version', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('payout_accounts_pk')),
+    sa.UniqueConstraint('tenant_id', 'code', name='payout_accounts_by_code')
+    )
+    op.fence('payout_accounts')
+    op.create_table('payouts',
+    sa.Column('tenant_id', sa.Uuid(), nullable=False),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('identity_id', sa.Uuid(), nullable=False),
+    sa.Column('party_id', sa.Uuid(), nullable=False),
+    sa.Column('grant_id', sa.Uuid(), nullable=False),
+    sa.Column('amount_amount', sa.Numeric(precision=19, scale=4), nullable=True),
+    sa.Column('amount_currency', sa.String(length=3), nullable=True),
+    sa.Column('state', sa.Text(), server_default=sa.text("'ISSUED'"), nullable=False),
+    sa.Column('state_code', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('detail', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('paid_by', sa.Text(), nullable=False),
+    sa.Column('account_code', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('address', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+    sa.Column('bill_id', sa.Uuid(), nullable=False),
+    sa.Column('provider_id', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('acceptance', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('attempts', sa.Integer(), server_default=sa.text('0'), nullable=False),
+    sa.Column('bills', sa.Integer(), server_default=sa.text('1'), nullable=False),
+    sa.Column('asked', sa.Integer(), server_default=sa.text('0'), nullable=False),
+    sa.Column('lease_until', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('next_time', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('pay_time', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('fail_time', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('campaign_id', sa.Uuid(), nullable=True),
+    sa.Column('strategy_code', sa.Text(), server_default=sa.text("''"), nullable=False),
+    sa.Column('create_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('update_time', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('row_version', sa.BigInteger(), nullable=False),
+    sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('payouts_pk')),
+    sa.UniqueConstraint('tenant_id', 'grant_id', name='payouts_once')
+    )
+    op.fence('payouts')
+    op.create_index('payouts_by_identity', 'payouts', ['tenant_id', 'identity_id'], unique=False, postgresql_where=None)
+    op.create_index('payouts_by_party', 'payouts', ['tenant_id', 'party_id', 'create_time'], unique=False, postgresql_where=None)
+    op.create_index('payouts_by_state', 'payouts', ['tenant_id', 'state', 'create_time'], unique=False, postgresql_where=None)
+    op.create_index('payouts_due', 'payouts', ['tenant_id', 'next_time'], unique=False, postgresql_where=sa.text("state = 'ISSUED'"))
+    op.create_index('payouts_open', 'payouts', ['tenant_id', 'grant_id'], unique=False, postgresql_where=sa.text("state IN ('ISSUED', 'FAILED')"))
+    op.create_index('payouts_under_way', 'payouts', ['tenant_id', 'lease_until'], unique=False, postgresql_where=sa.text("state = 'PAYING'"))
     op.create_table('plans',
     sa.Column('tenant_id', sa.Uuid(), nullable=False),
     sa.Column('id', sa.Uuid(), nullable=False),
@@ -1177,6 +1269,7 @@ def upgrade() -> None:
     sa.Column('lifecycle_code', sa.Text(), server_default=sa.text("''"), nullable=False),
     sa.Column('stage_code', sa.Text(), server_default=sa.text("''"), nullable=False),
     sa.Column('include_existing', sa.Boolean(), server_default=sa.text('false'), nullable=False),
+    sa.Column('recipient_roles', postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'"), nullable=False),
     sa.Column('state', sa.Text(), server_default=sa.text("'DRAFT'"), nullable=False),
     sa.Column('approver_id', sa.Uuid(), nullable=True),
     sa.Column('approve_time', sa.DateTime(timezone=True), nullable=True),
@@ -1213,6 +1306,7 @@ def upgrade() -> None:
     sa.Column('due_time', sa.DateTime(timezone=True), nullable=True),
     sa.Column('grant_id', sa.Uuid(), nullable=True),
     sa.Column('send_id', sa.Uuid(), nullable=True),
+    sa.Column('contact_id', sa.Uuid(), nullable=True),
     sa.Column('create_time', sa.DateTime(timezone=True), nullable=False),
     sa.Column('update_time', sa.DateTime(timezone=True), nullable=False),
     sa.Column('row_version', sa.BigInteger(), nullable=False),
@@ -1415,6 +1509,16 @@ def downgrade() -> None:
     op.drop_index('plans_by_state', table_name='plans', postgresql_where=None)
     op.unfence('plans')
     op.drop_table('plans')
+    op.drop_index('payouts_under_way', table_name='payouts', postgresql_where=sa.text("state = 'PAYING'"))
+    op.drop_index('payouts_open', table_name='payouts', postgresql_where=sa.text("state IN ('ISSUED', 'FAILED')"))
+    op.drop_index('payouts_due', table_name='payouts', postgresql_where=sa.text("state = 'ISSUED'"))
+    op.drop_index('payouts_by_state', table_name='payouts', postgresql_where=None)
+    op.drop_index('payouts_by_party', table_name='payouts', postgresql_where=None)
+    op.drop_index('payouts_by_identity', table_name='payouts', postgresql_where=None)
+    op.unfence('payouts')
+    op.drop_table('payouts')
+    op.unfence('payout_accounts')
+    op.drop_table('payout_accounts')
     op.drop_index('opportunity_subjects_by_party', table_name='opportunity_subjects', postgresql_where=None)
     op.drop_index('opportunity_subjects_by_identity', table_name='opportunity_subjects', postgresql_where=None)
     op.unfence('opportunity_subjects')
@@ -1468,7 +1572,7 @@ def downgrade() -> None:
     op.drop_index('in_app_messages_by_identity', table_name='in_app_messages', postgresql_where=None)
     op.unfence('in_app_messages')
     op.drop_table('in_app_messages')
-    op.drop_index('grants_due', table_name='grants', postgresql_where=sa.text("state = 'ISSUED' AND end_time IS NOT NULL"))
+    op.drop_index('grants_due', table_name='grants', postgresql_where=sa.text("state = 'ISSUED' AND end_time IS NOT NULL AND payment IS NULL"))
     op.drop_index('grants_by_strategy', table_name='grants', postgresql_where=sa.text("strategy_code <> ''"))
     op.drop_index('grants_by_reservation', table_name='grants', postgresql_where=sa.text('reservation_id IS NOT NULL'))
     op.drop_index('grants_by_policy', table_name='grants', postgresql_where=None)
@@ -1495,6 +1599,9 @@ def downgrade() -> None:
     op.drop_index('contact_preferences_by_party', table_name='contact_preferences', postgresql_where=None)
     op.unfence('contact_preferences')
     op.drop_table('contact_preferences')
+    op.drop_index('console_payouts_by_time', table_name='console_payouts', postgresql_where=None)
+    op.unfence('console_payouts')
+    op.drop_table('console_payouts')
     op.drop_index('console_messages_by_time', table_name='console_messages', postgresql_where=None)
     op.unfence('console_messages')
     op.drop_table('console_messages')
@@ -1503,6 +1610,9 @@ def downgrade() -> None:
     op.drop_index('consent_proofs_by_identity', table_name='consent_proofs', postgresql_where=None)
     op.unfence('consent_proofs')
     op.drop_table('consent_proofs')
+    op.drop_index('company_contacts_by_customer', table_name='company_contacts', postgresql_where=sa.text('active'))
+    op.unfence('company_contacts')
+    op.drop_table('company_contacts')
     op.unfence('code_batches')
     op.drop_table('code_batches')
     op.unfence('channel_intakes')

@@ -7,8 +7,8 @@ from tercet_chassis import Service
 service = Service(
     "marketing",
     slices=[
-        "profiles", "facts", "segments", "prospects", "lifecycle", "ledgers", "budgets", "loyalty", "tools", "policies",
-        "grants", "till", "channels", "consent", "templates", "sends", "intake", "actions", "campaigns", "strategies",
-        "plans", "effect",
+        "profiles", "contacts", "facts", "segments", "prospects", "lifecycle", "ledgers", "budgets", "loyalty", "tools",
+        "policies", "grants", "payouts", "till", "channels", "consent", "templates", "sends", "intake", "actions",
+        "campaigns", "strategies", "plans", "effect",
     ],
 )  # fmt: skip

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
+
+import pytest
 
 from support.benefits import basket, grant, reserve
 from support.deals import cny, told
@@ -14,11 +16,15 @@ from tercet.marketing.v1 import campaign_service_pb2 as pb
 from tercet.marketing.v1 import events_pb2 as events
 from tercet.marketing.v1.benefit_service_pb2 import ConfirmBenefitsRequest
 from tercet.marketing.v1.channel_service_pb2 import ChannelAccount, CreateChannelAccountRequest
-from tercet.marketing.v1.effect_service_pb2 import CampaignEffect, GetCampaignEffectRequest
+from tercet.marketing.v1.effect_service_pb2 import CampaignEffect, GetCampaignEffectRequest, PlanComparison
 from tercet.marketing.v1.grant_service_pb2 import ListGrantsRequest
 from tercet.marketing.v1.send_service_pb2 import Send
 from tercet_chassis.ids import new_id
+from tercet_chassis.money import Money as Amount
 from tercet_chassis.testing import Client, refused
+from tercet_marketing.campaigns.model import Campaign
+from tercet_marketing.effect.comparing import ABOVE, BELOW, ON_PLAN, compared
+from tercet_marketing.effect.jobs import watch_campaigns
 from tercet_marketing.facts import store as facts
 from tercet_marketing.facts.rules import Told
 
@@ -96,6 +102,58 @@ async def test_cost_and_effect_meet_in_the_campaign(marketing: Client) -> None:
     (cost,) = found.costs
     assert (cost.message_cost.amount, cost.benefit_granted.amount) == ("0.09", "30.00")
     assert (cost.benefit_redeemed.amount, cost.total.amount) == ("10.00", "10.09")
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "came", "expected", "verdict"),
+    [
+        # Half of ten days is over: half of the plan is expected, give or take a fifth of the plan.
+        ("2026-03-01", "2026-03-10", "500", "500.00", ON_PLAN),
+        ("2026-03-01", "2026-03-10", "700", "500.00", ON_PLAN),
+        ("2026-03-01", "2026-03-10", "700.01", "500.00", ABOVE),
+        ("2026-03-01", "2026-03-10", "299.99", "500.00", BELOW),
+        ("2026-03-06", "2026-03-10", "0", "0.00", ON_PLAN),
+        ("2026-02-01", "2026-02-10", "799", "1000.00", BELOW),
+        (None, None, "801", "1000.00", ON_PLAN),
+    ],
+)
+def test_a_figure_is_compared_with_what_its_days_let_expect(
+    begin: str | None, end: str | None, came: str, expected: str, verdict: str
+) -> None:
+    days = [date.fromisoformat(day) if day else None for day in (begin, end)]
+    planned = Campaign(code="c", planned_cost=Amount(Decimal(1000), "CNY"), begin_date=days[0], end_date=days[1])
+    (one,) = compared(planned, {("COST", "CNY"): Decimal(came)}, date(2026, 3, 5))
+    assert (str(one.expected), one.verdict) == (expected, verdict)
+    assert one.words.startswith("cost is ")
+
+
+async def test_a_campaign_says_what_of_its_plan_has_come_and_tells_when_it_leaves_the_band(marketing: Client) -> None:
+    day = datetime.now(UTC).date()
+    days = {"begin_date": str(day - timedelta(days=5)), "end_date": str(day - timedelta(days=2))}
+    plan = {"planned_reach": 2, "planned_conversions": 2, "planned_cost": cny("10.00"), "planned_revenue": cny("90")}
+    made = await campaign(marketing, tolerance_percent=10, **days, **plan)
+    await action(marketing)
+    await running(marketing, draft(campaign_code="spring"))
+    fang, lei = await somebody(marketing, "王芳"), await somebody(marketing, "李雷")
+    await wanted(marketing, [fang, lei])
+    await ordered(marketing, fang, "150.00", 1)
+    await ordered(marketing, lei, "40.00", 1)
+    found = {
+        PlanComparison.Figure.Name(one.figure): (PlanComparison.Verdict.Name(one.verdict), one.actual)
+        for one in (await effect(marketing, made)).comparisons
+    }
+    assert found == {
+        "COST": ("BELOW", "0.00"),
+        "REVENUE": ("ABOVE", "190.00"),
+        "REACH": ("ON_PLAN", "2"),
+        "CONVERSIONS": ("ON_PLAN", "2"),
+    }
+    for _ in range(2):
+        async with marketing.transaction() as tx:
+            await watch_campaigns(tx)
+    (event,) = await told(marketing, events.CampaignPlanCompared)
+    assert list(event.campaign.off_plan) == ["COST BELOW", "REVENUE ABOVE"]
+    assert event.explanations[1].startswith("revenue is above plan: 190.00 CNY")
 
 
 async def test_a_campaign_without_anything_cost_nothing(marketing: Client) -> None:

@@ -39,6 +39,7 @@ SAMPLE_ROLES = [
             "marketing.template.read": "ALL",
             "marketing.channel.read": "ALL",
             "marketing.grant.read": "UNIT_BELOW",
+            "marketing.payout.read": "UNIT_BELOW",
             # Whoever sells must be able to use at the till what the buyer has.
             "marketing.benefit.*": "UNIT_BELOW",
             "marketing.code.lookup": "UNIT_BELOW",
@@ -111,6 +112,7 @@ SAMPLE_ROLES = [
             "marketing.template.read": "ALL",
             "marketing.channel.read": "ALL",
             "marketing.grant.read": "OWN",
+            "marketing.payout.read": "OWN",
             # Whoever sells must be able to use at the till what the buyer has.
             "marketing.benefit.*": "OWN",
             "marketing.code.lookup": "OWN",
@@ -177,6 +179,7 @@ SAMPLE_ROLES = [
             "marketing.template.read": "ALL",
             "marketing.channel.read": "ALL",
             "marketing.grant.read": "ALL",
+            "marketing.payout.read": "ALL",
             "marketing.grant.redeem": "ALL",
             "marketing.code.lookup": "ALL",
             "marketing.code.claim": "ALL",

@@ -10,6 +10,8 @@ from tercet_marketing.campaigns.errors import CampaignEndsBeforeItBegins, Campai
 
 # Orders count for so long when a campaign does not say.
 CONVERSION_DAYS = 30
+# By so many hundredths of what is planned a figure may differ from what is expected by now.
+TOLERANCE = 20
 
 
 class Campaign(Owned, Custom, Searchable, Entity):
@@ -28,6 +30,9 @@ class Campaign(Owned, Custom, Searchable, Entity):
     planned_reach: Mapped[int | None]
     planned_conversions: Mapped[int | None]
     conversion_days: Mapped[int | None]
+    tolerance_percent: Mapped[int | None]
+    # The figures that lay outside the band when it was looked at last.
+    off_plan: Mapped[list[str]] = column(default=list)
 
     def check(self) -> None:
         """Refuses one that ends before it begins, and planned amounts below zero."""
@@ -41,3 +46,8 @@ class Campaign(Owned, Custom, Searchable, Entity):
     def days(self) -> int:
         """Within how many days after a customer was reached orders count."""
         return self.conversion_days or CONVERSION_DAYS
+
+    @property
+    def tolerance(self) -> int:
+        """The band around the plan, in percent of it."""
+        return TOLERANCE if self.tolerance_percent is None else self.tolerance_percent

@@ -274,26 +274,18 @@ class House(Protocol):
         """Calls another service; the same request id again takes effect once."""
 
 
-class Channel(ABC):
-    """One way to reach somebody. Subclasses name what they are, and send."""
+class Plugin(ABC):
+    """What works through accounts that a tenant sets up."""
 
     code: str
     display_name: str
-    address_kind: AddressKind
-    # Of accounts at a messenger: which.
-    platform: str = ""
-    abilities: frozenset[Ability] = frozenset()
     settings: Sequence[Setting] = ()
-    # False where everything happens inside Tercet, so that no provider has to be set up first.
-    needs_account: bool = True
 
     def check(self, account: Account) -> Mapping[str, str]:
         """What is wrong with an account, by setting. The base finds what is missing and what nobody knows."""
         known = {setting.name: setting for setting in self.settings}
-        wrong = {
-            name: f"the channel {self.code} knows no such setting" for name in account.settings if name not in known
-        }
-        wrong |= {name: "it is no secret of this channel" for name in account.secrets if not _secret(known.get(name))}
+        wrong = {name: f"{self.code} knows no such setting" for name in account.settings if name not in known}
+        wrong |= {name: f"it is no secret of {self.code}" for name in account.secrets if not _secret(known.get(name))}
         for setting in self.settings:
             given = account.secrets if setting.secret else account.settings
             if setting.secret and setting.name in account.settings:
@@ -301,6 +293,17 @@ class Channel(ABC):
             elif setting.required and not given.get(setting.name):
                 wrong[setting.name] = f"it is needed: {setting.description}"
         return wrong
+
+
+class Channel(Plugin):
+    """One way to reach somebody. Subclasses name what they are, and send."""
+
+    address_kind: AddressKind
+    # Of accounts at a messenger: which.
+    platform: str = ""
+    abilities: frozenset[Ability] = frozenset()
+    # False where everything happens inside Tercet, so that no provider has to be set up first.
+    needs_account: bool = True
 
     @abstractmethod
     async def send(self, message: Message, account: Account, house: House) -> Receipt:

@@ -13,5 +13,4 @@ async def seal_channel_secrets_anew(tx: Tx) -> None:
     """Brings the secrets of accounts under the newest key of the settings."""
     sealer = sealer_of(tx.runtime, SEALED_FOR)
     for account in await store.accounts(tx):
-        if any(not sealer.is_current(text) for text in (account.sealed or {}).values()):
-            account.seal_anew(sealer.open, sealer.seal)
+        account.seal_anew(sealer)

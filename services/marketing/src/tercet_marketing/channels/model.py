@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from tercet_chassis.entity import Entity, Linked, Mapped, Owned, Searchable, column, index, money, unique
 from tercet_chassis.money import Money
+from tercet_chassis.sealing import Sealer
 
 Seal = Callable[[str, str], str]  # (text, the row's id) -> text
 LIVE, CONSOLE = "LIVE", "CONSOLE"
@@ -15,27 +17,13 @@ LIVE, CONSOLE = "LIVE", "CONSOLE"
 SEALED_FOR = "tercet channel secrets"
 
 
-class ChannelAccount(Searchable, Entity):
-    """How a tenant uses a channel. `sealed` holds its secrets by name, never in clear."""
+class Sealed:
+    """Secrets of an account by name, never in clear."""
 
-    __tablename__ = "channel_accounts"
-    __table_args__ = (
-        unique("channel_accounts_by_code", "code", field="channel_account.code"),
-        index("channel_accounts_by_channel", "channel_code", "code"),
-    )
+    if TYPE_CHECKING:
+        id: Mapped[UUID]
 
-    code: Mapped[str]
-    channel_code: Mapped[str]
-    display_name: Mapped[str] = column(default="")
-    provider: Mapped[str | None]
-    settings: Mapped[dict[str, Any]] = column(default=dict)
     sealed: Mapped[dict[str, Any]] = column(default=dict)
-    sender: Mapped[str] = column(default="")
-    sender_label: Mapped[str] = column(default="")
-    message_cost: Mapped[Money | None] = money("message_cost")
-    rate_per_second: Mapped[int] = column(default=0)
-    preferred: Mapped[bool] = column(default=False)
-    enabled: Mapped[bool] = column(default=True)
 
     @property
     def secret_names(self) -> list[str]:
@@ -50,9 +38,32 @@ class ChannelAccount(Searchable, Entity):
         """The secrets in clear."""
         return {name: unseal(text, str(self.id)) for name, text in (self.sealed or {}).items()}
 
-    def seal_anew(self, unseal: Seal, seal: Seal) -> None:
-        """The same secrets under the key that seals now."""
-        self.keep_secrets(self.opened(unseal), seal)
+    def seal_anew(self, sealer: Sealer) -> None:
+        """The same secrets under the key that seals now, where some are under an older one."""
+        if any(not sealer.is_current(text) for text in (self.sealed or {}).values()):
+            self.keep_secrets(self.opened(sealer.open), sealer.seal)
+
+
+class ChannelAccount(Sealed, Searchable, Entity):
+    """How a tenant uses a channel."""
+
+    __tablename__ = "channel_accounts"
+    __table_args__ = (
+        unique("channel_accounts_by_code", "code", field="channel_account.code"),
+        index("channel_accounts_by_channel", "channel_code", "code"),
+    )
+
+    code: Mapped[str]
+    channel_code: Mapped[str]
+    display_name: Mapped[str] = column(default="")
+    provider: Mapped[str | None]
+    settings: Mapped[dict[str, Any]] = column(default=dict)
+    sender: Mapped[str] = column(default="")
+    sender_label: Mapped[str] = column(default="")
+    message_cost: Mapped[Money | None] = money("message_cost")
+    rate_per_second: Mapped[int] = column(default=0)
+    preferred: Mapped[bool] = column(default=False)
+    enabled: Mapped[bool] = column(default=True)
 
 
 class ConsoleMessage(Entity):

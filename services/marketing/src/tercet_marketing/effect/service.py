@@ -5,20 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
+from math import ceil, floor
 from typing import Any
 
 from tercet.marketing.v1 import effect_service_pb2 as pb
+from tercet.marketing.v1.strategy_service_pb2 import StrategyDecision
 from tercet.type.v1.money_pb2 import Money as MoneyMessage
 from tercet_chassis import Handlers, Tx
 from tercet_chassis.money import Money, minor_digits
 from tercet_marketing.campaigns.model import Campaign
 from tercet_marketing.effect import rules, store
+from tercet_marketing.effect.actuals import compare
 from tercet_marketing.effect.errors import EffectTimesCrossed
+from tercet_marketing.effect.forecasting import Forecast, forecast
 from tercet_marketing.effect.rules import ENOUGH, Group, Sample
 from tercet_marketing.effect.store import LEFT, TREATED, Arms, Cost
 from tercet_marketing.plans.model import Plan
 from tercet_marketing.strategies import store as strategies
 from tercet_marketing.strategies.model import Strategy
+
+# So many customers tell enough when nobody says how many.
+SAMPLE = 1_000
 
 
 class EffectService(Handlers):
@@ -31,6 +38,11 @@ class EffectService(Handlers):
         if since is not None and until is not None and until <= since:
             raise EffectTimesCrossed(from_time=since.isoformat(), to_time=until.isoformat())
         return await _strategy_effect(tx, strategy, since, until)
+
+    async def ForecastStrategy(self, request: pb.ForecastStrategyRequest, tx: Tx) -> pb.StrategyForecast:
+        """What a strategy would do today, for a sample. Refuses what could not be approved."""
+        strategy = await tx.get(Strategy, request.id)
+        return _forecast(strategy, await forecast(tx, strategy, request.sample_size or SAMPLE))
 
     async def GetPlanEffect(self, request: pb.GetPlanEffectRequest, tx: Tx) -> pb.PlanEffect:
         """The same for each strategy of a plan, and what all of them cost."""
@@ -47,6 +59,7 @@ class EffectService(Handlers):
         """What a campaign cost, whom it reached, and what they ordered."""
         campaign = await tx.get(Campaign, request.id)
         found = await store.campaign_reach(tx, campaign.id, campaign.days)
+        costs = await store.campaign_costs(tx, campaign.id)
         answer = pb.CampaignEffect(
             send_count=found.sends,
             grant_count=found.grants,
@@ -54,8 +67,18 @@ class EffectService(Handlers):
             delivered_count=found.delivered,
             converted_count=found.converted,
             revenue=[_money(amount) for amount in found.revenue],
-            costs=_costs(await store.campaign_costs(tx, campaign.id)),
+            costs=_costs(costs),
         )
+        for one in await compare(tx, campaign, found, costs):
+            answer.comparisons.add(
+                figure=pb.PlanComparison.Figure.Value(one.figure),
+                verdict=pb.PlanComparison.Verdict.Value(one.verdict),
+                planned=f"{one.planned:f}",
+                expected=f"{one.expected:f}",
+                actual=f"{one.actual:f}",
+                currency_code=one.currency,
+            )
+            answer.explanations.append(one.words)
         answer.campaign.CopyFrom(tx.render(campaign))  # type: ignore[arg-type]
         return answer
 
@@ -82,6 +105,31 @@ async def _strategy_effect(
     answer.explanations.extend(_told_of_revenue(arms))
     if arms.mixed:
         answer.explanations.append(f"{arms.mixed} customers were in both groups and are left out.")
+    return answer
+
+
+def _forecast(strategy: Strategy, found: Forecast) -> pb.StrategyForecast:
+    answer = pb.StrategyForecast(
+        strategy_code=strategy.code,
+        population_count=found.population,
+        sample_count=found.sample,
+        message_costs=[_money(amount) for amount in found.scaled(found.messages)],
+        benefit_costs=[_money(amount) for amount in found.scaled(found.benefits)],
+    )
+    for (outcome, reason, cause), count in sorted(found.outcomes.items()):
+        answer.outcomes.add(
+            outcome=StrategyDecision.Outcome.Value(outcome), reason=reason, cause=cause, sample_count=count
+        )
+    if found.sample:
+        bounds = found.chosen_bounds
+        answer.chosen_count = round(found.population * found.chosen / found.sample)
+        answer.chosen_low, answer.chosen_high = (
+            floor(found.population * bounds.low),
+            ceil(found.population * bounds.high),
+        )
+    if found.chosen:
+        answer.baseline_rate = found.converted / found.chosen
+        answer.baseline_interval.CopyFrom(_interval(rules.share(found.converted, found.chosen)))
     return answer
 
 

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CTE, ColumnElement, and_, bindparam, case, func, or_, select
+from sqlalchemy import CTE, ColumnElement, Text, and_, bindparam, case, cast, func, or_, select
 from sqlalchemy import Interval as Span
 
 from tercet_chassis import Tx
@@ -20,6 +20,8 @@ from tercet_chassis.scopes import reach
 from tercet_marketing.effect.rules import Group, Sample
 from tercet_marketing.facts.model import Fact
 from tercet_marketing.grants.model import Grant
+from tercet_marketing.profiles.model import Profile
+from tercet_marketing.segments.model import SegmentMember
 from tercet_marketing.sends.model import Send
 from tercet_marketing.sends.rules import DELIVERED, SENT
 from tercet_marketing.strategies.carrying import BENEFIT, BUDGET_SPENT
@@ -303,6 +305,47 @@ async def _costs(
     for currency, amount in await tx.session.execute(redeemed):
         found[currency].redeemed = amount
     return found
+
+
+# -- forecasts --------------------------------------------------------------------------------------------------------
+async def sample(tx: Tx, segment_code: str, size: int) -> tuple[int, list[UUID]]:
+    """How many parties there are in a segment, or in all without one, and the identities of some of them, one a party:
+    always the same ones, and no more like each other than any.
+    """
+    rows, members = view(Profile), view(SegmentMember)
+    seen = [reach(Profile, rows.c, *_who(tx))]
+    if segment_code:
+        inside = select(members.c.identity_id).where(members.c.segment_code == segment_code, members.c.state == "IN")
+        seen.append(rows.c.identity_id.in_(inside))
+    total = (await tx.session.execute(select(func.count(rows.c.party_id.distinct())).where(*seen))).scalar_one()
+    chosen = (
+        select(func.min(cast(rows.c.identity_id, Text)).label("identity"))
+        .where(*seen)
+        .group_by(rows.c.party_id)
+        .order_by(func.md5(cast(rows.c.party_id, Text)))
+        .limit(size)
+    )
+    return total, [UUID(row[0]) for row in await tx.session.execute(chosen)]
+
+
+async def profiles(tx: Tx, identities: Sequence[UUID]) -> Sequence[Profile]:
+    """The profiles of these identities."""
+    return (await tx.session.scalars(select(Profile).where(Profile.identity_id.in_(identities)))).all()
+
+
+async def converted_lately(tx: Tx, parties: Sequence[UUID], strategy: Strategy, since: datetime) -> int:
+    """How many of these parties did since a moment what counts as the strategy's success."""
+    facts = view(Fact)
+    fits = [
+        facts.c.party_id.in_(parties),
+        facts.c.kind == strategy.conversion_kind,
+        facts.c.fact_time > since,
+        facts.c.fact_time <= tx.now(),
+        facts.c.voided.is_(False),
+    ]
+    if strategy.conversion_products:
+        fits.append(or_(*(facts.c.product_codes.contains([code]) for code in strategy.conversion_products)))
+    return int((await tx.session.execute(select(func.count(facts.c.party_id.distinct())).where(*fits))).scalar_one())
 
 
 def _who(tx: Tx) -> tuple[Any, str]:

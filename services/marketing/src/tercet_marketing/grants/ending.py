@@ -13,6 +13,7 @@ from tercet_marketing.grants.errors import (
     GrantForNewcomers,
     GrantForOrders,
     GrantNotUsable,
+    GrantPaidByPayout,
     LimitReached,
     OwnReferral,
     RedeemerMissing,
@@ -37,6 +38,8 @@ async def redeem(tx: Tx, grant: Grant, key: str, reference: str, redeemer: UUID 
     else:
         if not tool.redeemed_alone:
             raise GrantForOrders(tool_code=grant.tool_code)
+        if tool.paid_by(grant.numbers):
+            raise GrantPaidByPayout(grant_id=grant.id)
         if grant.state == "REDEEMED" and grant.redeem_key == key:
             return
         grant.must_be_usable(tx.now())
@@ -52,9 +55,35 @@ async def redeem(tx: Tx, grant: Grant, key: str, reference: str, redeemer: UUID 
     tx.emit(events.GrantRedeemed, grant)
 
 
+async def begin_payment(tx: Tx, grant: Grant) -> None:
+    """Counts a grant that is held as used, for the payer gets it now. Refuses one that cannot be used now, or was used
+    as often as it may.
+    """
+    grant.begin_payment(tx.now())
+    use = use_of(grant, await redeem_limits(tx, grant))
+    room = await limits.room_for(tx, [use], hold=True)
+    for over in room.reached:
+        raise LimitReached(policy_code=grant.policy_code, most=over.most, what=over.what)
+    await limits.count(tx, [use], room)
+
+
+async def take_payment_back(tx: Tx, grant: Grant) -> None:
+    """The payer certainly did not pay: the grant, which must be held, waits again, and its use does not count."""
+    grant.take_payment_back()
+    await limits.uncount(tx, [use_key(grant)])
+    grant.turn += 1
+
+
+async def paid(tx: Tx, grant: Grant, key: str, reference: str) -> None:
+    """The holder of a grant, which must be held, has its money."""
+    grant.pay(tx.now(), key, reference)
+    await reward(tx, grant, key, Redemption(grant.identity_id, reference, grant.amount))
+    tx.emit(events.GrantRedeemed, grant)
+
+
 async def reward(tx: Tx, grant: Grant, key: str, redemption: Redemption) -> list[Grant | Refusal]:
-    """Lets the tool do what a redemption does, and gives the further benefits that it brings. Refuses those that are
-    set up wrongly.
+    """Lets the tool do what a redemption does, and gives the further benefits that it brings. Refuses what is set up
+    wrongly.
     """
     tool = registry.tool(grant.tool_code).tool
     asks = [

@@ -30,6 +30,18 @@ class GrantOnOrder(FailedPrecondition):
     text = "The grant {grant_id} is used on {reference}; release that order's benefits first."
 
 
+class GrantPaidOut(FailedPrecondition):
+    """Its money is with the payer or with its holder."""
+
+    text = "The grant {grant_id} is {payment}; what a payer has cannot be taken back here."
+
+
+class GrantPaidByPayout(FailedPrecondition):
+    """It is paid into its holder's wallet."""
+
+    text = "The grant {grant_id} is paid into its holder's wallet by itself; see its payout."
+
+
 class GrantNotReversible(FailedPrecondition):
     """It has ended."""
 

@@ -189,6 +189,8 @@ async def _write(tx: Tx, one: Prepared) -> None:
         )
         tx.add(code)
     tx.emit(events.GrantIssued, grant)
+    if grant.state == "ISSUED" and tool.paid_by(grant.numbers):
+        tx.emit(events.GrantPayoutRequested, grant)
 
 
 def act_of(tx: Tx, grant: Grant) -> Act:

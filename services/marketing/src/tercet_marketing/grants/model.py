@@ -8,7 +8,7 @@ from uuid import UUID
 
 from tercet_chassis.entity import Entity, Linked, Mapped, OfParty, column, index, money, unique
 from tercet_chassis.money import Money
-from tercet_marketing.grants.errors import GrantNotReversible, GrantNotUsable, GrantOnOrder
+from tercet_marketing.grants.errors import GrantNotReversible, GrantNotUsable, GrantOnOrder, GrantPaidOut
 
 
 class Grant(Linked, OfParty, Entity):
@@ -23,7 +23,7 @@ class Grant(Linked, OfParty, Entity):
         index("grants_by_reservation", "reservation_id", where="reservation_id IS NOT NULL"),
         index("grants_by_strategy", "strategy_code", where="strategy_code <> ''"),
         index("grants_by_campaign", "campaign_id", where="campaign_id IS NOT NULL"),
-        index("grants_due", "end_time", where="state = 'ISSUED' AND end_time IS NOT NULL"),
+        index("grants_due", "end_time", where="state = 'ISSUED' AND end_time IS NOT NULL AND payment IS NULL"),
     )
 
     key: Mapped[str]
@@ -59,6 +59,7 @@ class Grant(Linked, OfParty, Entity):
     turn: Mapped[int] = column(default=0)
     # Made for the order that uses it; taken back with it.
     for_order: Mapped[bool] = column(default=False)
+    payment: Mapped[str | None]
 
     @property
     def nothing(self) -> Money:
@@ -69,6 +70,8 @@ class Grant(Linked, OfParty, Entity):
         """Why it cannot be used now, as a fact and a sentence; None when it can."""
         if self.state != "ISSUED":
             return f"GRANT_{self.state}", f"it is {self.state.lower()}."
+        if self.payment is not None:
+            return "GRANT_PAID_OUT", "it is being paid into its holder's wallet."
         if self.start_time is not None and now < self.start_time:
             return "GRANT_TOO_EARLY", f"it can be used from {self.start_time.isoformat()} on."
         if self.end_time is not None and now >= self.end_time:
@@ -108,12 +111,28 @@ class Grant(Linked, OfParty, Entity):
         self.reference = self.redeem_key = ""
         self.turn = (self.turn or 0) + 1
 
+    def begin_payment(self, now: datetime) -> None:
+        """The payer gets it: from here on it can neither be taken back nor expire. Refuses one that cannot be used."""
+        self.must_be_usable(now)
+        self.payment = "PAYING"
+
+    def take_payment_back(self) -> None:
+        """The payer certainly did not pay: it is as it was before."""
+        self.payment = None
+
+    def pay(self, now: datetime, key: str, reference: str) -> None:
+        """Its holder has the money."""
+        self.payment, self.amount = "PAID", self.face
+        self.redeem(now, key, reference)
+
     def expire(self, now: datetime) -> None:
         """Not used in its time."""
         self.state, self.finish_time = "EXPIRED", now
 
     def reverse(self, now: datetime) -> None:
-        """Taken back. Refuses what an order uses, and what has ended."""
+        """Taken back. Refuses what an order uses, what is paid into a wallet, and what has ended."""
+        if self.payment is not None:
+            raise GrantPaidOut(grant_id=self.id, payment=self.payment)
         if self.reservation_id is not None:
             raise GrantOnOrder(grant_id=self.id, reference=self.reference)
         if self.state == "EXPIRED":

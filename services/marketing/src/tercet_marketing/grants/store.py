@@ -73,7 +73,7 @@ async def due(tx: Tx, now: datetime, most: int) -> list[Grant]:
     """Grants whose time is over, held; those that somebody else holds are left for the next time."""
     query = (
         select(Grant)
-        .where(Grant.state == "ISSUED", Grant.end_time <= now)
+        .where(Grant.state == "ISSUED", Grant.end_time <= now, Grant.payment.is_(None))
         .order_by(Grant.end_time, Grant.id)
         .limit(most)
         .with_for_update(skip_locked=True)

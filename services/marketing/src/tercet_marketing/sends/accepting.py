@@ -209,5 +209,7 @@ def values_for(variables: Json, profile: Profile | None, language: str, link: st
     """What a text may use: what was handed in, the customer, and the way to say no."""
     values: dict[str, Any] = {**variables, "language": language}
     if profile is not None:
-        values["customer"] = customer_values(profile)
+        known = {name: value for name, value in customer_values(profile).items() if value not in (None, "")}
+        # What is said of a contact stands in where nothing is known of them.
+        values["customer"] = {**customer_values(profile), **(variables.get("customer") or {}), **known}
     return values | {"unsubscribe_url": link, "preferences_url": link}

@@ -14,6 +14,7 @@ from tercet_marketing.consent.rules import DO_NOT_DISTURB, Ask
 from tercet_marketing.profiles.model import Profile
 from tercet_marketing.profiles.rules import point_digest
 from tercet_marketing.sends import rules
+from tercet_marketing.sends.owners import owner_of
 from tercet_marketing.sends.rules import Json
 
 
@@ -76,3 +77,56 @@ def point_of(profile: Profile | None, identity_id: UUID, carrier: Carrier) -> Js
         # The tenant's own system: where it is, the account says.
         return {"kind": AddressKind.URL.value, "value": str(carrier.account.settings.get("url") or "console")}
     return rules.chosen_point(profile.contact_points if profile else (), channel.address_kind.value, channel.platform)
+
+
+@dataclass(frozen=True, slots=True)
+class Addressee:
+    """Somebody who is told in place of a customer; `identity_id` when they were met themselves."""
+
+    id: UUID
+    identity_id: UUID | None
+    contact_points: Sequence[Json]
+
+
+async def closed_to(
+    tx: Tx, people: Sequence[Addressee], purposes: Iterable[str], channel_codes: Iterable[str]
+) -> dict[tuple[UUID, str, str], str]:
+    """Why a channel is closed to one of these, by id, purpose and channel; empty where it is open. Their own consent
+    and wish for quiet count, those of whoever the contact point belongs to.
+    """
+    carried = await carriers(tx)
+    codes = sorted(set(channel_codes))
+    owners: dict[str, UUID] = {}
+    points: dict[tuple[UUID, str], str] = {}
+    for code in codes:
+        carrier = carried.carrier(code)
+        for one in people:
+            point = None if carrier is None else address_of(one, carrier)
+            if point is not None:
+                digest = points[one.id, code] = point_digest(point)
+                if digest not in owners:
+                    owners[digest] = await _owner(tx, one, digest)
+    standing = await consent.standing(tx, owners.values(), points.values())
+    found: dict[tuple[UUID, str, str], str] = {}
+    for one in people:
+        for code in codes:
+            digest = points.get((one.id, code), "")
+            for purpose in set(purposes):
+                if digest:
+                    ask = Ask(owners[digest], digest, carried.channel_of(code), purpose)
+                    found[one.id, purpose, code] = standing.against(ask) or ""
+                else:
+                    gone = carried.carrier(code) is None
+                    found[one.id, purpose, code] = rules.NO_ACCOUNT if gone else rules.NO_ADDRESS
+    return found
+
+
+def address_of(one: Addressee, carrier: Carrier) -> Json | None:
+    """Where a carrier reaches somebody; None when they have no contact point of its kind."""
+    return rules.chosen_point(one.contact_points, carrier.channel.address_kind.value, carrier.channel.platform)
+
+
+async def _owner(tx: Tx, one: Addressee, digest: str) -> UUID:
+    if one.identity_id is not None:
+        return await tx.known.party_of(one.identity_id) or one.identity_id
+    return (await owner_of(tx, digest))[1]

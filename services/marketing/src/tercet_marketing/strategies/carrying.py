@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 from tercet_chassis import Refusal, Tx
-from tercet_marketing.channels.accounts import carriers
+from tercet_marketing.channels.accounts import Carrier, carriers
+from tercet_marketing.contacts import store as contacts
+from tercet_marketing.contacts.model import CompanyContact
 from tercet_marketing.grants import funds
 from tercet_marketing.grants.drawing import at_issue
 from tercet_marketing.grants.errors import BudgetSpent
@@ -16,6 +19,8 @@ from tercet_marketing.grants.issuing import Ask, issue_all
 from tercet_marketing.grants.model import Grant
 from tercet_marketing.sends.accepting import Draft, accept
 from tercet_marketing.sends.jobs import wake
+from tercet_marketing.sends.openings import address_of
+from tercet_marketing.strategies.contacting import addressee
 from tercet_marketing.strategies.model import StrategyDecision
 from tercet_marketing.strategies.paying import BUDGET, effect_key, give_message_back, message_cost
 from tercet_marketing.strategies.rules import CHOSEN
@@ -116,7 +121,13 @@ async def _tell(tx: Tx, rows: Sequence[StrategyDecision], contents: Contents, gr
     telling = [row for row in rows if row.channel_code]
     if not telling:
         return
+    people = await contacts.by_ids(tx, {row.contact_id for row in telling if row.contact_id is not None})
+    carried = await carriers(tx) if people else None
     drafts = [_draft(row, contents[row.strategy_code, row.version], grants.get(row.id)) for row in telling]
+    for at, row in enumerate(telling):
+        person = people.get(row.contact_id) if row.contact_id is not None else None
+        if person is not None and carried is not None:
+            drafts[at] = _told_instead(drafts[at], person, carried.carrier(row.channel_code))
     for row, answer in zip(telling, await accept(tx, drafts), strict=True):
         if isinstance(answer, Refusal):
             # What was given stays given: only the words did not reach them, and the decision says so.
@@ -141,6 +152,18 @@ def _draft(row: StrategyDecision, content: Mapping[str, Any], grant: Grant | Non
         variables={**action["variables"], "benefit": benefit},
         campaign_id=_campaign(content),
         strategy_id=UUID(content["strategy_id"]),
+    )
+
+
+def _told_instead(draft: Draft, person: CompanyContact, carrier: Carrier | None) -> Draft:
+    """The message for a contact of the customer, by the contact's own name, address and language."""
+    point = None if carrier is None else address_of(addressee(person), carrier)
+    return replace(
+        draft,
+        identity_id=person.person_identity_id,
+        address=point,
+        language=person.language,
+        variables={**draft.variables, "customer": {"name": person.full_name}},
     )
 
 

@@ -8,15 +8,18 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import structlog
 
 from tercet_chassis import Tx
 from tercet_chassis.entity import untracked
+from tercet_marketing.consent import store as consent
 from tercet_marketing.profiles.model import Profile
 from tercet_marketing.sends.openings import openings
 from tercet_marketing.strategies import store
 from tercet_marketing.strategies.carrying import carry_out
+from tercet_marketing.strategies.contacting import contacts_told
 from tercet_marketing.strategies.model import WAITING, Strategy, StrategyDecision
 from tercet_marketing.strategies.rules import Standing, Wish, decide
 from tercet_marketing.strategies.states import ENDED, RUNNING
@@ -69,23 +72,46 @@ async def standings(tx: Tx, profiles: Sequence[Profile], wishes: Iterable[Wish],
     opened = await openings(
         tx, profiles, {wish.purpose for wish in wanted}, {code for wish in wanted for code in wish.channel_codes}
     )
+    told = await contacts_told(tx, profiles, wanted)
+    chosen = await consent.preferences(tx, parties)
     zones: dict[UUID | None, str] = {}
     found: dict[UUID, Standing] = {}
     for profile in sorted(profiles, key=lambda profile: profile.create_time):
         if profile.unit_id not in zones:
             zones[profile.unit_id] = (await tx.known.zone_and_currency(profile.unit_id))[0]
         opening = opened[profile.party_id]
+        allowed = {purpose: frozenset(codes) for purpose, codes in opening.channels.items()}
+        closed: dict[str, Mapping[str, str]] = dict(opening.closed)
+        contacts: dict[str, Mapping[str, str]] = {}
+        for wish in wanted:
+            if wish.recipient_roles:
+                instead = told.get((profile.party_id, wish.reach))
+                if instead is None:
+                    # Whoever is no company is told themselves.
+                    allowed[wish.reach] = allowed.get(wish.purpose, frozenset())
+                    closed[wish.reach] = opening.closed.get(wish.purpose, {})
+                else:
+                    allowed[wish.reach] = frozenset(instead.open)
+                    closed[wish.reach], contacts[wish.reach] = instead.closed, instead.open
         found[profile.party_id] = Standing(
             party=str(profile.party_id),
-            zone=zones[profile.unit_id],
+            zone=_zone(chosen.get(profile.party_id, ("", ""))[1], zones[profile.unit_id]),
             left_alone=frozenset(opening.left_alone),
-            allowed={purpose: frozenset(codes) for purpose, codes in opening.channels.items()},
-            closed=opening.closed,
+            allowed=allowed,
+            closed=closed,
+            contacts=contacts,
             segments=segments.get(profile.party_id, frozenset()),
             past=past.get(profile.party_id, ()),
             held_out=frozenset(held.get(profile.party_id, ())),
         )
     return found
+
+
+def _zone(chosen: str, of_unit: str) -> str:
+    try:
+        return ZoneInfo(chosen).key if chosen else of_unit
+    except (ZoneInfoNotFoundError, ValueError):
+        return of_unit
 
 
 async def _due(tx: Tx, parties: Iterable[UUID]) -> list[StrategyDecision]:

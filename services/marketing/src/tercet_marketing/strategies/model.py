@@ -37,7 +37,7 @@ CONVERSION_DAYS = 14
 _CONTENT = (
     "segment_code", "trigger", "event_name", "daily_time", "purpose", "priority", "exclusion_group", "exclusion_days",
     "excluded_segment_codes", "reentry_days", "holdout_percent", "caps", "quiet_hours", "zone", "budget_code",
-    "lifecycle_code", "stage_code", "include_existing",
+    "lifecycle_code", "stage_code", "include_existing", "recipient_roles",
 )  # fmt: skip
 
 
@@ -84,6 +84,7 @@ class Strategy(Steered, Entity):
     lifecycle_code: Mapped[str] = column(default="")
     stage_code: Mapped[str] = column(default="")
     include_existing: Mapped[bool] = column(default=False)
+    recipient_roles: Mapped[list[Any]] = column(default=list)
 
     def check(self, events: Collection[str]) -> None:
         """Refuses a trigger without what it needs, an unknown zone, and a period that ends before it begins."""
@@ -171,11 +172,13 @@ class StrategyDecision(Linked, Owned, Entity):
     due_time: Mapped[datetime | None]
     grant_id: Mapped[UUID | None]
     send_id: Mapped[UUID | None]
+    contact_id: Mapped[UUID | None]
 
     def take(self, decision: Decision, now: datetime) -> None:
         """What arbitration decided."""
         self.outcome, self.reason, self.decide_time = decision.outcome, decision.reason, now
         self.channel_code, self.due_time = decision.channel_code, decision.due_time
+        self.contact_id = UUID(decision.contact_id) if decision.contact_id else None
         self.checks = [asdict(one) for one in decision.checks]
 
     def drop(self, now: datetime) -> None:

@@ -26,6 +26,7 @@ _SHARES = 10_000
 # What opens a channel that is closed, by the reason.
 _REMEDIES = {
     "NO_ADDRESS": "record a contact point of its kind",
+    "NO_CONTACT": "record a contact with one of the roles",
     "NO_ACCOUNT": "set up an account of the channel, or turn one on",
     "NO_CONSENT": "ask for their consent",
     "CONSENT_DENIED": "they said no; only they can take it back",
@@ -51,6 +52,8 @@ class Wish:
     priority: int = 0
     purpose: str = MARKETING
     channel_codes: tuple[str, ...] = ()
+    # Which contacts of a company are told; the customer itself when empty.
+    recipient_roles: tuple[str, ...] = ()
     begin_date: date | None = None
     end_date: date | None = None
     exclusion_group: str = ""
@@ -60,6 +63,16 @@ class Wish:
     holdout: Decimal = Decimal(0)
     caps: tuple[Cap, ...] = ()
     quiet_hours: Window | None = None
+
+    @property
+    def reach(self) -> str:
+        """What tells who would be told, and what for."""
+        return reach_of(self.purpose, self.recipient_roles)
+
+
+def reach_of(purpose: str, roles: Sequence[str]) -> str:
+    """The name under which a standing holds the channels that are open for a purpose to contacts with these roles."""
+    return " ".join((purpose, *roles))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +88,7 @@ class Past:
 @dataclass(frozen=True, slots=True)
 class Standing:
     """What is known of a customer: for which purposes they wish to be left alone, and the channels that consent and a
-    contact point open, by purpose, and why others are closed.
+    contact point open, by reach, why others are closed, and which contact each opens to where one is told.
     """
 
     party: str
@@ -83,6 +96,7 @@ class Standing:
     left_alone: frozenset[str] = frozenset()
     allowed: Mapping[str, frozenset[str]] = field(default_factory=dict)
     closed: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    contacts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     segments: frozenset[str] = frozenset()
     past: tuple[Past, ...] = ()
     # Strategies that left this customer alone before, to be compared with.
@@ -110,6 +124,8 @@ class Decision:
     checks: tuple[Check, ...]
     channel_code: str = ""
     due_time: datetime | None = None
+    # The contact who is told.
+    contact_id: str = ""
 
     @property
     def reason(self) -> str:
@@ -158,7 +174,8 @@ def _decide(standing: Standing, wish: Wish, now: datetime) -> Decision:
         channel_code = found.channel_code or channel_code
         if not found.passed:
             return Decision(wish, found.outcome, tuple(made), due_time=found.due_time)
-    return Decision(wish, CHOSEN, tuple(made), channel_code)
+    contact_id = standing.contacts.get(wish.reach, {}).get(channel_code, "")
+    return Decision(wish, CHOSEN, tuple(made), channel_code, contact_id=contact_id)
 
 
 def _period(standing: Standing, wish: Wish, now: datetime) -> _Found | None:
@@ -208,11 +225,11 @@ def _exclusion(standing: Standing, wish: Wish, now: datetime) -> _Found | None:
 def _channel(standing: Standing, wish: Wish, _: datetime) -> _Found | None:
     if not wish.channel_codes:
         return None
-    open_ones = standing.allowed.get(wish.purpose, frozenset())
+    open_ones = standing.allowed.get(wish.reach, frozenset())
     first = next((code for code in wish.channel_codes if code in open_ones), "")
     if first:
         return _Found(True, first, channel_code=first)
-    closed = standing.closed.get(wish.purpose, {})
+    closed = standing.closed.get(wish.reach, {})
     causes = [closed.get(code, "") for code in wish.channel_codes]
     why = "; ".join(_closed(*pair) for pair in zip(wish.channel_codes, causes, strict=True))
     return _Found(False, f"no channel is open: {why}", cause=next(filter(None, causes), ""))

@@ -43,6 +43,7 @@ def wish_of(strategy_code: str, occasion: str, content: Mapping[str, Any]) -> Wi
         priority=content["priority"],
         purpose=content["purpose"],
         channel_codes=tuple(content["action"]["channel_codes"]),
+        recipient_roles=tuple(content.get("recipient_roles") or ()),
         begin_date=_day(content["begin_date"]),
         end_date=_day(content["end_date"]),
         exclusion_group=content["exclusion_group"],

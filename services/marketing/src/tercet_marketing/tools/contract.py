@@ -89,6 +89,10 @@ class Tool:
         """What a grant will be worth. Pure: the same grant always draws the same."""
         return Drawn()
 
+    def paid_by(self, numbers: Numbers) -> str:
+        """The payout account or payer that pays a grant's worth into its holder's wallet; empty when nobody does."""
+        return ""
+
     async def issue(self, act: Act) -> bool:
         """Gives it to the beneficiary. True when it has taken effect thereby and nothing is left to redeem."""
         return False

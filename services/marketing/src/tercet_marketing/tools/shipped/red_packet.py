@@ -17,7 +17,7 @@ from tercet_marketing.tools.rules import (
     amount_faults,
     decimal_of,
 )
-from tercet_marketing.tools.schemas import decimal, numbers
+from tercet_marketing.tools.schemas import config_code, decimal, numbers
 
 
 def drawn(grant_id: UUID, least: Decimal, most: Decimal, currency: str) -> Money:
@@ -40,6 +40,7 @@ class RedPacket(Tool):
             "amount": decimal("Amount of every packet"),
             "amount_min": decimal("Least amount that is drawn"),
             "amount_max": decimal("Most that is drawn"),
+            "paid_by": config_code("Payout account or payer; without one it is taken off an order"),
         },
         [],
         oneOf=[{"required": ["amount"]}, {"required": ["amount_min", "amount_max"]}],
@@ -60,6 +61,8 @@ class RedPacket(Tool):
 
     def evaluate(self, numbers: Numbers, basket: Basket) -> Benefit | Withheld:
         """Takes its amount off, at most what is left. The grant's numbers hold the drawn amount."""
+        if self.paid_by(numbers):
+            return Withheld("PAID_OUT", "It is paid into its holder's wallet.")
         every = range(len(basket.lines))
         left = basket.left_of(every)
         amount = min(Money(decimal_of(numbers, "amount") or Decimal(0), basket.currency), left)
@@ -73,4 +76,9 @@ class RedPacket(Tool):
         if least is None or most is None:
             return Drawn(Money(decimal_of(numbers, "amount") or Decimal(0), currency))
         face = drawn(grant_id, least, most, currency)
-        return Drawn(face, {"amount": face.text()})
+        kept = {name: value for name, value in numbers.items() if name not in ("amount_min", "amount_max")}
+        return Drawn(face, {**kept, "amount": face.text()})
+
+    def paid_by(self, numbers: Numbers) -> str:
+        """As the policy says."""
+        return str(numbers.get("paid_by", ""))

@@ -1,0 +1,1 @@
+"""Money of benefits paid into the wallets of those who hold them."""
