@@ -6,6 +6,7 @@ import asyncio
 import sys
 
 from benchmarks import system
+from tercet_local.provisioning import SERVICES
 
 
 async def _measure(seconds: float) -> None:
@@ -28,7 +29,7 @@ async def _measure(seconds: float) -> None:
 async def _statements(running: system.System) -> dict[str, int]:
     """Transactions that each service's database has ended so far."""
     query = "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()"
-    return {service: int(await running.query(service, query)) for service in system.SERVICES}
+    return {service: int(await running.query(service, query)) for service in SERVICES}
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -130,7 +131,12 @@ def test_a_figure_is_compared_with_what_its_days_let_expect(
 async def test_a_campaign_says_what_of_its_plan_has_come_and_tells_when_it_leaves_the_band(marketing: Client) -> None:
     day = datetime.now(UTC).date()
     days = {"begin_date": str(day - timedelta(days=5)), "end_date": str(day - timedelta(days=2))}
-    plan = {"planned_reach": 2, "planned_conversions": 2, "planned_cost": cny("10.00"), "planned_revenue": cny("90")}
+    plan: dict[str, Any] = {
+        "planned_reach": 2,
+        "planned_conversions": 2,
+        "planned_cost": cny("10.00"),
+        "planned_revenue": cny("90"),
+    }
     made = await campaign(marketing, tolerance_percent=10, **days, **plan)
     await action(marketing)
     await running(marketing, draft(campaign_code="spring"))

@@ -54,8 +54,8 @@ def compared(campaign: Campaign, actual: Mapping[tuple[str, str], Decimal], toda
         came, expected = actual.get((figure, currency), Decimal(0)), whole * share
         room = whole * band
         verdict = ABOVE if came > expected + room else BELOW if came < expected - room else ON_PLAN
-        shown = [_shown(value, currency) for value in (whole, expected, came)]
-        found.append(Comparison(figure, *shown, verdict, currency))
+        due, had = _shown(expected, currency), _shown(came, currency)
+        found.append(Comparison(figure, _shown(whole, currency), due, had, verdict, currency))
     return found
 
 
