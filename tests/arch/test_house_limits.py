@@ -59,7 +59,7 @@ def test_no_file_of_a_slice_is_two_rooms() -> None:
 
 def test_the_chassis_stays_small() -> None:
     total = sum(size for name, size in sizes("libs/chassis/src").items() if not name.endswith("testing.py"))
-    assert total <= 8_400, f"{total} lines; docs/adr/0004 says what the limit is and why"
+    assert total <= 8_500, f"{total} lines; docs/adr/0004 says what the limit is and why"
 
 
 def test_the_condition_language_stays_small() -> None:

@@ -74,13 +74,9 @@ class Calls:
             metadata.append(("tercet-request-id", request_id))
         if self._context.traceparent:
             metadata.append(("traceparent", self._context.traceparent))
-        call = self.runtime.channels.to(service).unary_unary(
-            method.path,
-            request_serializer=method.request.SerializeToString,
-            response_deserializer=method.response.FromString,
-        )
         try:
-            return await call(request, metadata=metadata, timeout=seconds)
+            body = request.SerializeToString()
+            response = await self.runtime.channels.call(service, method.path, body, metadata, seconds)
         except grpc.aio.AioRpcError as error:
             refusal = remote_refusal(error)
             if refusal is not None:
@@ -88,6 +84,7 @@ class Calls:
             if error.code() == grpc.StatusCode.DEADLINE_EXCEEDED and left is not None:
                 raise DeadlineSpent from error
             raise ServiceUnavailable(service=service, cause=error.code().name.lower(), retry_after=1.0) from error
+        return method.response.FromString(response)
 
     async def gather(self, parts: Mapping[str, Awaitable[Any]]) -> Parts:
         """All calls at once under the one deadline; a part that fails is named in `missing`, the others are given."""

@@ -9,11 +9,14 @@ from typing import Any
 import grpc
 import structlog
 from google.protobuf.message import DecodeError, Message
+from google.rpc import code_pb2, status_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1.health import aio as health_aio
 from grpc_reflection.v1alpha import reflection
 
 from tercet_chassis import telemetry
+from tercet_chassis.batching import PATH as BATCH
+from tercet_chassis.batching import answered
 from tercet_chassis.boundary import authorize, run_unit, validated
 from tercet_chassis.calls import Calls
 from tercet_chassis.context import Context
@@ -95,6 +98,7 @@ class Server(grpc.GenericRpcHandler):
         self._runtime, self._groups, self._processes = runtime, groups, processes
         self._methods = methods
         self._handlers = {path: self._handler(bound) for path, bound in methods.items()}
+        self._handlers[BATCH] = grpc.unary_stream_rpc_method_handler(self._batch)
         self._crowd = _Crowd()
         self._server: grpc.aio.Server | None = None
         self._health = health_aio.HealthServicer()
@@ -105,8 +109,11 @@ class Server(grpc.GenericRpcHandler):
 
     def _handler(self, bound: Bound) -> grpc.RpcMethodHandler[Any, Any]:
         async def unary(body: bytes, context: Any) -> bytes:
-            with self._crowd:
-                return await self._unary(bound, body, context)
+            end = await self._unary(bound, body, dict(context.invocation_metadata() or ()), context.time_remaining())
+            if not isinstance(end, bytes):
+                await abort(context, end)
+                return b""
+            return end
 
         async def streaming(body: bytes, context: Any) -> Any:
             with self._crowd:
@@ -125,27 +132,43 @@ class Server(grpc.GenericRpcHandler):
             else grpc.unary_unary_rpc_method_handler(unary)
         )
 
-    async def _unary(self, bound: Bound, body: bytes, call: Any) -> bytes:
+    async def _batch(self, body: bytes, call: Any) -> Any:
+        try:
+            async for replies in answered(self._one_of_many, body):
+                yield replies
+            return
+        except Refusal as refusal:
+            status = status_of(refusal)
+        await abort(call, status)
+
+    async def _one_of_many(
+        self, path: str, body: bytes, metadata: Mapping[str, str], left: float
+    ) -> bytes | status_pb2.Status:
+        bound = self._methods.get(path)
+        if bound is None or bound.method.streams or bound.method.takes_stream:
+            return status_pb2.Status(code=code_pb2.UNIMPLEMENTED, message=f"There is no unary method {path} here.")
+        return await self._unary(bound, body, metadata, left)
+
+    async def _unary(
+        self, bound: Bound, body: bytes, metadata: Mapping[str, Any], left: float | None
+    ) -> bytes | status_pb2.Status:
         started = time.perf_counter()
-        metadata = dict(call.invocation_metadata() or ())
         outcome = "OK"
-        with telemetry.server_span(bound.method.full_name, metadata) as span:
+        with self._crowd, telemetry.server_span(bound.method.full_name, metadata) as span:
             try:
-                context = self._context(bound.method, metadata, call)
+                context = self._context(bound.method, metadata, left)
                 request = _parsed(bound.method, body)
                 reply = await self._answer(bound, request, context, json=metadata.get(ASKS[0]) == ASKS[1])
                 return reply.SerializeToString()
             except Refusal as refusal:
                 outcome = refusal.reason
-                status = status_of(refusal)
+                return status_of(refusal)
             except Exception:
                 outcome = "INTERNAL"
                 log.exception("request.failed", method=bound.method.full_name)
-                status = fault_status(telemetry.trace_id(span))
+                return fault_status(telemetry.trace_id(span))
             finally:
                 telemetry.request_done(bound.method.full_name, outcome, time.perf_counter() - started)
-            await abort(call, status)
-            return b""
 
     async def _answer(self, bound: Bound, request: Message, context: Context, *, json: bool) -> Message | JsonReply:
         validated(bound.method, request)
@@ -169,7 +192,7 @@ class Server(grpc.GenericRpcHandler):
 
     async def _streaming(self, bound: Bound, body: bytes, call: Any) -> Any:
         try:
-            context = self._context(bound.method, dict(call.invocation_metadata() or ()), call)
+            context = self._context(bound.method, dict(call.invocation_metadata() or ()), call.time_remaining())
             request = _parsed(bound.method, body)
             validated(bound.method, request)
             async for message in bound.handler(request, Calls(self._runtime, context)):
@@ -184,7 +207,7 @@ class Server(grpc.GenericRpcHandler):
 
     async def _uploading(self, bound: Bound, bodies: Any, call: Any) -> bytes:
         try:
-            context = self._context(bound.method, dict(call.invocation_metadata() or ()), call)
+            context = self._context(bound.method, dict(call.invocation_metadata() or ()), call.time_remaining())
 
             async def messages() -> Any:
                 async for body in bodies:
@@ -202,7 +225,7 @@ class Server(grpc.GenericRpcHandler):
         await abort(call, status)
         return b""
 
-    def _context(self, method: Method, metadata: Mapping[str, Any], call: Any) -> Context:
+    def _context(self, method: Method, metadata: Mapping[str, Any], left: float | None) -> Context:
         self._crowd.check()
         token = str(metadata.get("authorization", "")).removeprefix("Bearer ")
         if token:
@@ -211,7 +234,6 @@ class Server(grpc.GenericRpcHandler):
             principal = Principal(tenant_id=None, subject="", kind="anonymous")
         else:
             raise TokenInvalid(cause="none was sent")
-        left = call.time_remaining()
         context = Context(
             principal=principal,
             method=method.full_name,

@@ -78,6 +78,12 @@ async def abort(context: Any, status: status_pb2.Status) -> None:
     await context.abort(_CODES[status.code], status.message, ((_TRAILER, status.SerializeToString()),))
 
 
+def failed_call(status: status_pb2.Status) -> grpc.aio.AioRpcError:
+    """A status that came in a reply as the error that a lone call ends with."""
+    trailers = grpc.aio.Metadata((_TRAILER, status.SerializeToString())) if status.details else grpc.aio.Metadata()
+    return grpc.aio.AioRpcError(_CODES[status.code], grpc.aio.Metadata(), trailers, status.message)
+
+
 _FINAL = frozenset(
     {
         grpc.StatusCode.INVALID_ARGUMENT,

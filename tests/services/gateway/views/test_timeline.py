@@ -34,6 +34,7 @@ NOT_TOLD = {
     "ListOrderStandings": "figures over orders",
     "ListPartyDecisions": "who somebody is held to be",
     "ListPartyLinks": "who somebody is held to be",
+    "ListPayouts": "how a red packet reaches its holder; the grant is told, when it was given and when it was paid",
     "ListProfiles": "how things are, not what happened",
     "ListProfileSegments": "the same as a segment's members, of one profile",
 }

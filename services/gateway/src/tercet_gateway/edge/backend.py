@@ -24,16 +24,10 @@ class Backend:
 
     def __init__(self, settings: EdgeSettings, channels: Channels) -> None:
         self._settings, self._channels = settings, channels
-        self._unary: dict[tuple[str, str], Any] = {}
 
     async def call(self, route: Route, request: bytes, metadata: list[tuple[str, str]], seconds: float) -> bytes:
         """The answer of a unary method; raises AioRpcError."""
-        key = (route.service, route.method.wire_path)
-        method = self._unary.get(key)
-        if method is None:
-            method = self._unary[key] = self._channels.to(route.service).unary_unary(route.method.wire_path)
-        answer: bytes = await method(request, metadata=metadata, timeout=seconds)
-        return answer
+        return await self._channels.call(route.service, route.method.wire_path, request, metadata, seconds)
 
     def stream(self, route: Route, request: bytes, metadata: list[tuple[str, str]]) -> Any:
         """The running call of a server-streaming method: an async iterator that can be cancelled."""
