@@ -9,7 +9,7 @@ from uuid import UUID
 
 import asyncpg
 import orjson
-from sqlalchemy import text
+from sqlalchemy import NullPool, text
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 
@@ -99,31 +99,37 @@ class Database:
     """The pool of the app role, which does not own the tables and so is bound by row-level security."""
 
     def __init__(self, url: str, *, pool_size: int, overflow: int, name: str) -> None:
+        options: dict[str, Any] = {
+            # Transactions are begun and ended below, with their tenant in the same round trip.
+            "isolation_level": "AUTOCOMMIT",
+            # A failed statement is logged; its values may be personal.
+            "hide_parameters": True,
+            # Rows carry much JSON; the standard library's parser took a tenth of intake's time.
+            "json_serializer": _json,
+            "json_deserializer": orjson.loads,
+            "connect_args": {
+                "server_settings": {"application_name": name, "timezone": "UTC", "jit": "off"},
+                "statement_cache_size": 512,
+            },
+        }
         self.engine: AsyncEngine = create_async_engine(
             async_url(url),
-            # Transactions are begun and ended below, with their tenant in the same round trip.
-            isolation_level="AUTOCOMMIT",
             pool_size=pool_size,
             max_overflow=overflow,
             pool_timeout=10,
             pool_recycle=1800,
             # The connection used last has its plans and its catalogue warm.
             pool_use_lifo=True,
-            # A failed statement is logged; its values may be personal.
-            hide_parameters=True,
-            # Rows carry much JSON; the standard library's parser took a tenth of intake's time.
-            json_serializer=_json,
-            json_deserializer=orjson.loads,
-            connect_args={
-                "server_settings": {"application_name": name, "timezone": "UTC", "jit": "off"},
-                "statement_cache_size": 512,
-            },
+            **options,
         )
+        self._beyond = create_async_engine(async_url(url), poolclass=NullPool, **options)
 
     @asynccontextmanager
-    async def begun(self, tenant_id: UUID | None = None) -> AsyncIterator[Statements]:
-        """A transaction that commits when the block ends; without a tenant fenced tables are closed to it."""
-        async with self.engine.connect() as connection:
+    async def begun(self, tenant_id: UUID | None = None, *, beyond: bool = False) -> AsyncIterator[Statements]:
+        """A transaction that commits when the block ends; without a tenant fenced tables are closed to it. Whoever
+        holds one already takes the second from `beyond` the pool: else many who hold one could wait for each other's.
+        """
+        async with (self._beyond if beyond else self.engine).connect() as connection:
             driver: Any = (await connection.get_raw_connection()).driver_connection
             while driver.is_closed():
                 # The server went away meanwhile: another of the pool, or a new one.

@@ -50,7 +50,7 @@ async def _delivered(runtime: Runtime, source: str) -> set[str]:
 
 
 async def _hook(company: Company, *patterns: str) -> pb.Webhook:
-    hook = pb.Webhook(name=patterns[0], url="http://127.0.0.1:9/", role_code="admin", event_patterns=patterns)
+    hook = pb.Webhook(name=str(new_id()), url="http://127.0.0.1:9/", role_code="admin", event_patterns=patterns)
     made: pb.Webhook = await company.admin.CreateWebhook(pb.CreateWebhookRequest(webhook=hook))
     return made
 
@@ -59,7 +59,9 @@ async def test_what_webhooks_ask_for_at_one_moment_is_all_delivered_and_stays_so
     company: Company, runtime: Runtime
 ) -> None:
     assert await _delivered(runtime, "sales") == {"tercet.sales.nothing"}
-    first, *_ = await asyncio.gather(*(_hook(company, f"sales.{kind}.*") for kind in ("order", "quote", "payment")))
+    # More at once than the pool has connections.
+    asked = [f"sales.{kind}.*" for kind in ("order", "quote", "payment")] * 6
+    first, *_ = await asyncio.gather(*(_hook(company, pattern) for pattern in asked))
     kinds = {f"tercet.sales.{kind}.>" for kind in ("order", "quote", "payment")}
     assert await _delivered(runtime, "sales") == kinds
     # As a replica that starts, and a webhook of before that now asks for more.

@@ -30,7 +30,7 @@ async def hear(tx: Tx, patterns: Iterable[str]) -> None:
     comes after it is missed, and whatever becomes of it. Refuses while the broker is away.
     """
     wanted = subjects_of(patterns, SERVICES)
-    async with tx.runtime.database.begun(NOBODY) as statements:
+    async with tx.runtime.database.begun(NOBODY, beyond=True) as statements:
         fresh = sorted(wanted - (await heard(statements)).keys())
         if fresh:
             await statements.fetch(_ADD, NOBODY, [new_id() for _ in fresh], fresh)
