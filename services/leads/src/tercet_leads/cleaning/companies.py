@@ -106,7 +106,7 @@ def _chinese(text: str, flags: list[str]) -> CompanyName:
     bare = _DROP.sub("", bare).strip("()[]【】<>")
     if bracket_branch:
         branch = bracket_branch
-    elif bare.endswith(_BRANCH_ENDS):
+    elif bare.endswith(BRANCH_ENDS):
         bare, branch = _split_branch(bare)
     if branch:
         flags.append("branch")
@@ -138,7 +138,8 @@ def _chinese(text: str, flags: list[str]) -> CompanyName:
     return CompanyName(text, core, trade, form, province, city, branch, core + trade, tuple(flags))
 
 
-_BRANCH_ENDS = (
+# How the name of a part of a company ends.
+BRANCH_ENDS = (
     "分公司",
     "子公司",
     "办事处",
@@ -159,7 +160,7 @@ _FORM_ANYWHERE = re.compile(r".+(?:有限责任公司|股份有限公司|有限�
 
 
 def _split_branch(text: str) -> tuple[str, str]:
-    marker = next(end for end in _BRANCH_ENDS if text.endswith(end))
+    marker = next(end for end in BRANCH_ENDS if text.endswith(end))
     before = text[: -len(marker)]
     head = _FORM_ANYWHERE.match(before + "#")
     if head and len(head.group(0)) >= 4:

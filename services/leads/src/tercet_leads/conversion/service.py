@@ -18,12 +18,12 @@ from tercet.leads.v1.lead_service_pb2 import Lead as LeadMessage
 from tercet.sales.v1.customer_service_pb2 import Customer, EnsureCustomerRequest, ListCustomersRequest
 from tercet.sales.v1.opportunity_service_pb2 import EnsureOpportunityRequest, ListOpportunitiesRequest, Opportunity
 from tercet_chassis import Calls, Handlers, Process, Refusal, Tx, invariant, new_id
+from tercet_chassis.invariants import agreed
 from tercet_leads.conversion import rules, store
 from tercet_leads.conversion.errors import LeadHasNoUnit
 from tercet_leads.leads.model import Lead
 from tercet_leads.placements import store as placement_store
 
-_PAGE = 40
 _LISTS: dict[str, Any] = {"ListCustomers": ListCustomersRequest, "ListOpportunities": ListOpportunitiesRequest}
 
 
@@ -135,32 +135,19 @@ def opportunity_request(lead: LeadMessage, customer_id: str, request: ConvertLea
 @invariant
 async def conversions_whole(calls: Calls) -> CheckInvariantsResponse.Finding:
     """Every converted lead has its customer and its opportunity in sales, unless somebody deleted them since."""
-    finding = CheckInvariantsResponse.Finding(invariant="conversions.whole", holds=True)
-    after = UUID(int=0)
-    try:
-        while leads := await _converted(calls, after):
-            after = leads[-1].id
-            customers = await _ids(calls, "ListCustomers", "customers", {lead.customer_id for lead in leads})
-            deals = await _ids(calls, "ListOpportunities", "opportunities", {lead.opportunity_id for lead in leads})
-            wrong = []
-            for lead in leads:
-                parts = ((lead.customer_id, customers), (lead.opportunity_id, deals))
-                absent = [str(id) for id, found in parts if str(id) not in found]
-                if absent and not await _deleted(calls, absent):
-                    wrong.append(f"lead {lead.id} lacks {', '.join(absent)}")
-            finding.checked_count += len(leads)
-            finding.broken_count += len(wrong)
-            finding.examples.extend(wrong[: 5 - len(finding.examples)])
-    except Refusal as silent:
-        finding.broken_count += 1
-        finding.examples.append(silent.message)
-    finding.holds = not finding.broken_count
-    return finding
 
+    async def wrong(leads: Sequence[Any]) -> list[str]:
+        customers = await _ids(calls, "ListCustomers", "customers", {lead.customer_id for lead in leads})
+        deals = await _ids(calls, "ListOpportunities", "opportunities", {lead.opportunity_id for lead in leads})
+        found = []
+        for lead in leads:
+            parts = ((lead.customer_id, customers), (lead.opportunity_id, deals))
+            absent = [str(id) for id, there in parts if str(id) not in there]
+            if absent and not await _deleted(calls, absent):
+                found.append(f"lead {lead.id} lacks {', '.join(absent)}")
+        return found
 
-async def _converted(calls: Calls, after: UUID) -> Sequence[Any]:
-    async with calls.runtime.transaction(calls.context) as tx:
-        return await store.converted(tx, after, _PAGE)
+    return await agreed("conversions.whole", calls, store.converted, wrong)
 
 
 async def _ids(calls: Calls, rpc: str, collection: str, ids: set[UUID]) -> set[str]:

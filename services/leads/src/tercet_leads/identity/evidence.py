@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tercet_leads.cleaning import CleanLead
+from tercet_leads.cleaning.companies import BRANCH_ENDS
 from tercet_leads.cleaning.pinyin import spelled
 from tercet_leads.cleaning.regions import leading_region
 
@@ -204,23 +205,7 @@ def _names(lead: CleanLead, add: Any) -> None:
 
 def _branch(branch: str) -> str:
     """The place of a branch: «杭州分公司» and «杭州办事处» are one, and so are 杭州 and 杭州市."""
-    for marker in (
-        "分公司",
-        "子公司",
-        "办事处",
-        "联络处",
-        "代表处",
-        "分部",
-        "分店",
-        "分行",
-        "分厂",
-        "营业部",
-        "服务处",
-        "门市部",
-        "分支机构",
-        "事业部",
-        "分中心",
-    ):
+    for marker in BRANCH_ENDS:
         if branch.endswith(marker):
             return branch.removesuffix(marker).removesuffix("市") or marker
     return branch

@@ -8,11 +8,11 @@ from tercet.marketing.v1 import channel_service_pb2 as pb
 from tercet.marketing.v1.profile_service_pb2 import ProfileContactPoint
 from tercet_chassis import Handlers, Tx
 from tercet_chassis.errors import Violation
-from tercet_chassis.sealing import sealer_of
 from tercet_marketing.channels.accounts import described
 from tercet_marketing.channels.errors import AccountSettingsInvalid, ChannelUnknown
 from tercet_marketing.channels.model import SEALED_FOR, ChannelAccount, InAppMessage
 from tercet_marketing.channels.registry import installed
+from tercet_marketing.channels.secrets import added, changed
 
 # Read when the service is put together: what is broken stops the start.
 CHANNELS = installed()
@@ -40,10 +40,7 @@ class ChannelService(Handlers):
 
     async def CreateChannelAccount(self, request: pb.CreateChannelAccountRequest, tx: Tx) -> ChannelAccount:
         """Adds an account. Refuses what the channel cannot use."""
-        account = await tx.create(ChannelAccount, request.channel_account)
-        if not request.channel_account.HasField("enabled"):
-            account.enabled = True
-        account.keep_secrets(dict(request.channel_account.secrets), sealer_of(tx.runtime, SEALED_FOR).seal)
+        account = await added(tx, ChannelAccount, request.channel_account, SEALED_FOR)
         _check(tx, account)
         return account
 
@@ -51,16 +48,7 @@ class ChannelService(Handlers):
         """Changes an account; secrets that are sent replace all that are kept. Refuses what the channel cannot use."""
         given = request.channel_account
         account = await tx.get(ChannelAccount, given.id, etag=given.etag, lock=True)
-        secrets, paths = dict(given.secrets), list(request.update_mask.paths)
-        given.ClearField("secrets")
-        named = "secrets" in paths
-        if named:
-            del request.update_mask.paths[:]
-            request.update_mask.paths.extend(path for path in paths if path != "secrets")
-        if not named or request.update_mask.paths:
-            await tx.patch(account, given, request.update_mask)
-        if secrets or named:
-            account.keep_secrets(secrets, sealer_of(tx.runtime, SEALED_FOR).seal)
+        await changed(tx, account, given, request.update_mask, SEALED_FOR)
         _check(tx, account)
         return account
 

@@ -11,8 +11,8 @@ from tercet.marketing.v1 import payout_service_pb2 as pb
 from tercet_chassis import Handlers, Tx, invariant
 from tercet_chassis.errors import Violation
 from tercet_chassis.invariants import finding
-from tercet_chassis.sealing import sealer_of
 from tercet_marketing.channels.model import CONSOLE
+from tercet_marketing.channels.secrets import added, changed
 from tercet_marketing.payouts import store
 from tercet_marketing.payouts.accounts import described
 from tercet_marketing.payouts.ending import give_up
@@ -41,10 +41,7 @@ class PayoutService(Handlers):
 
     async def CreatePayoutAccount(self, request: pb.CreatePayoutAccountRequest, tx: Tx) -> PayoutAccount:
         """Adds an account. Refuses what the payer cannot use."""
-        account = await tx.create(PayoutAccount, request.payout_account)
-        if not request.payout_account.HasField("enabled"):
-            account.enabled = True
-        account.keep_secrets(dict(request.payout_account.secrets), sealer_of(tx.runtime, SEALED_FOR).seal)
+        account = await added(tx, PayoutAccount, request.payout_account, SEALED_FOR)
         _check(tx, account)
         return account
 
@@ -55,16 +52,7 @@ class PayoutService(Handlers):
         given = request.payout_account
         account = await tx.get(PayoutAccount, given.id, etag=given.etag, lock=True)
         purse = _purse(account)
-        secrets, paths = dict(given.secrets), list(request.update_mask.paths)
-        given.ClearField("secrets")
-        named = "secrets" in paths
-        if named:
-            del request.update_mask.paths[:]
-            request.update_mask.paths.extend(path for path in paths if path != "secrets")
-        if not named or request.update_mask.paths:
-            await tx.patch(account, given, request.update_mask)
-        if secrets or named:
-            account.keep_secrets(secrets, sealer_of(tx.runtime, SEALED_FOR).seal)
+        await changed(tx, account, given, request.update_mask, SEALED_FOR)
         _check(tx, account)
         if _purse(account) != purse and (count := await store.open_through(tx, account.code)):
             raise PayoutAccountInUse(code=account.code, count=count, what=", ".join(PAYERS[account.payer_code].purse))

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
 
 from google.protobuf import json_format
 
 from tercet.chassis.v1.maintenance_service_pb2 import CheckInvariantsResponse
 from tercet.sales.v1.order_service_pb2 import ListOrdersRequest, Order
-from tercet_chassis import Calls, Refusal
+from tercet_chassis import Calls
+from tercet_chassis.invariants import agreed
 from tercet_marketing.till import store
 
 Finding = CheckInvariantsResponse.Finding
-_PAGE = 40
 _COUNTING = (Order.CONFIRMED, Order.FULFILLED)
 
 
@@ -24,21 +23,12 @@ async def used_for_orders_that_count(calls: Calls) -> Finding:
     """Looks at every final reservation of an order of sales. A cancellation that is still on its way is waited for by
     `events.of_sales_applied`, which is looked at first.
     """
-    finding = Finding(invariant="till.used_for_orders_that_count", holds=True)
-    after = UUID(int=0)
-    try:
-        while reservations := await _reservations(calls, after):
-            after = reservations[-1].id
-            took = await _took(calls, [kept.key for kept in reservations])
-            wrong = [kept.key for kept in reservations if _sums(kept.adjustments) != took.get(kept.key)]
-            finding.checked_count += len(reservations)
-            finding.broken_count += len(wrong)
-            finding.examples.extend(wrong[: 5 - len(finding.examples)])
-    except Refusal as silent:
-        finding.broken_count += 1
-        finding.examples.append(silent.message)
-    finding.holds = not finding.broken_count
-    return finding
+
+    async def wrong(reservations: Sequence[Any]) -> list[str]:
+        took = await _took(calls, [kept.key for kept in reservations])
+        return [kept.key for kept in reservations if _sums(kept.adjustments) != took.get(kept.key)]
+
+    return await agreed("till.used_for_orders_that_count", calls, store.final_of_orders, wrong)
 
 
 def _sums(adjustments: Iterable[Any]) -> dict[str, Decimal]:
@@ -46,11 +36,6 @@ def _sums(adjustments: Iterable[Any]) -> dict[str, Decimal]:
     for item in adjustments:
         amounts[item.get("grant_id", "")] += Decimal(item["amount"]["amount"])
     return dict(amounts)
-
-
-async def _reservations(calls: Calls, after: UUID) -> list[Any]:
-    async with calls.runtime.transaction(calls.context) as tx:
-        return await store.final_of_orders(tx, after, _PAGE)
 
 
 async def _took(calls: Calls, keys: list[str]) -> dict[str, dict[str, Decimal]]:

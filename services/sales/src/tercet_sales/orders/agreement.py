@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
 
 from google.protobuf import json_format
 
 from tercet.chassis.v1.maintenance_service_pb2 import CheckInvariantsResponse
 from tercet.marketing.v1.benefit_service_pb2 import BenefitReservation, ListBenefitReservationsRequest
-from tercet_chassis import Calls, Refusal
+from tercet_chassis import Calls
+from tercet_chassis.invariants import agreed
 from tercet_sales.orders import store
 from tercet_sales.pricing import till
 from tercet_sales.pricing.rules import Json
 
 Finding = CheckInvariantsResponse.Finding
-_PAGE = 40
 # A sale whose event is still on its way is looked for by `events.of_sales_applied`.
 _STANDING = (BenefitReservation.RESERVED, BenefitReservation.CONFIRMED)
 
@@ -33,30 +32,16 @@ def taken(adjustments: Iterable[Json]) -> dict[str, Decimal]:
 
 async def orders_took_what_was_given(calls: Calls) -> Finding:
     """Looks at every order that counts and took benefits."""
-    finding = Finding(invariant="orders.took_what_was_given", holds=True)
-    after = UUID(int=0)
-    try:
-        while orders := await _orders(calls, after):
-            after = orders[-1].id
-            given = await _given(calls, [order.benefit_key for order in orders])
-            wrong = [order.number for order in orders if _taken(order) != given.get(order.benefit_key)]
-            finding.checked_count += len(orders)
-            finding.broken_count += len(wrong)
-            finding.examples.extend(wrong[: 5 - len(finding.examples)])
-    except Refusal as silent:
-        finding.broken_count += 1
-        finding.examples.append(silent.message)
-    finding.holds = not finding.broken_count
-    return finding
+
+    async def wrong(orders: Sequence[Any]) -> list[str]:
+        given = await _given(calls, [order.benefit_key for order in orders])
+        return [order.number for order in orders if _taken(order) != given.get(order.benefit_key)]
+
+    return await agreed("orders.took_what_was_given", calls, store.with_benefits, wrong)
 
 
 def _taken(order: Any) -> dict[str, Decimal]:
     return taken(item for line in order.lines for item in line.get("adjustments", ()) if item.get("benefit"))
-
-
-async def _orders(calls: Calls, after: UUID) -> list[Any]:
-    async with calls.runtime.transaction(calls.context) as tx:
-        return await store.with_benefits(tx, after, _PAGE)
 
 
 async def _given(calls: Calls, keys: list[str]) -> dict[str, dict[str, Decimal]]:
