@@ -31,6 +31,7 @@ from tercet_chassis.outbox import meta_of
 from tercet_chassis.principal import Principal
 from tercet_chassis.tables import dead_letters
 from tercet_chassis.transaction import Running, Tx
+from tercet_chassis.waiting import patrol
 
 log = structlog.get_logger(__name__)
 
@@ -116,13 +117,13 @@ class Dispatcher:
 
     async def _follow(self, source: str) -> None:
         running: dict[asyncio.Task[None], list[_Delivery]] = {}
+
+        async def take() -> float:
+            await self._take(await self._feed(source), running)
+            return 0.0
+
         try:
-            while True:
-                try:
-                    await self._take(await self._feed(source), running)
-                except Exception as fault:
-                    log.warning("consumer.interrupted", source=source, cause=f"{fault!r} {fault}")
-                    await asyncio.sleep(0.5)
+            await patrol(f"consumer.{source}", take)
         finally:
             for task in running:
                 task.cancel()

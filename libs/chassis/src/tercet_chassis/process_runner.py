@@ -190,14 +190,16 @@ class ProcessRunner:
 
     async def _keep_lease(self, process: Process, task: asyncio.Task[Any] | None) -> None:
         values = {"lease_time": func.clock_timestamp() + LEASE}
-        while True:
-            await asyncio.sleep(LEASE.total_seconds() / 4)
-            try:
-                async with self._runtime.database.connection() as connection:
-                    await connection.execute(update(processes).where(process.mine).values(**values))
-            except Exception as fault:
-                # The lease holds for some beats more; if it is lost, the next step notices.
-                log.warning("process.lease_not_kept", process_id=str(process.id), cause=repr(fault))
+        between = LEASE.total_seconds() / 4
+
+        async def keep() -> float:
+            async with self._runtime.database.connection() as connection:
+                await connection.execute(update(processes).where(process.mine).values(**values))
+            return between
+
+        # Where that fails, the lease holds for some beats more; if it is lost, the next step notices.
+        await asyncio.sleep(between)
+        await patrol("process.lease", keep)
 
     async def run(self) -> None:
         """Picks up processes that nobody runs, until cancelled."""

@@ -24,15 +24,18 @@ async def woken(event: asyncio.Event, seconds: float) -> bool:
 
 async def patrol(name: str, step: Callable[[], Awaitable[float]], wake: asyncio.Event | None = None) -> None:
     """Takes a step again and again until cancelled: after as many seconds as the last one said, or when woken. What a
-    step raises is logged, and the next one follows soon.
+    step raises is logged, and the next one follows soon. Ends also where a step made a fault of its cancellation, as a
+    driver does whose connection breaks in that moment.
     """
-    wake = wake or asyncio.Event()
+    wake, task = wake or asyncio.Event(), asyncio.current_task()
     while True:
         wake.clear()
         try:
             pause = await step()
         except Exception as fault:
-            log.warning(f"{name}.interrupted", cause=repr(fault))
+            log.warning(f"{name}.interrupted", cause=f"{fault!r} {fault}")
+            if task is not None and task.cancelling():
+                raise asyncio.CancelledError from fault
             pause = _AFTER_A_FAULT
         if pause > 0:
             await woken(wake, pause)
