@@ -18,7 +18,7 @@ from tercet.leads.v1.lead_service_pb2 import Lead as LeadMessage
 from tercet.sales.v1.customer_service_pb2 import Customer, EnsureCustomerRequest, ListCustomersRequest
 from tercet.sales.v1.opportunity_service_pb2 import EnsureOpportunityRequest, ListOpportunitiesRequest, Opportunity
 from tercet_chassis import Calls, Handlers, Process, Refusal, Tx, invariant, new_id
-from tercet_chassis.invariants import agreed
+from tercet_chassis.agreement import agreed
 from tercet_leads.conversion import rules, store
 from tercet_leads.conversion.errors import LeadHasNoUnit
 from tercet_leads.leads.model import Lead

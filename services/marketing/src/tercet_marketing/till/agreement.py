@@ -12,7 +12,7 @@ from google.protobuf import json_format
 from tercet.chassis.v1.maintenance_service_pb2 import CheckInvariantsResponse
 from tercet.sales.v1.order_service_pb2 import ListOrdersRequest, Order
 from tercet_chassis import Calls
-from tercet_chassis.invariants import agreed
+from tercet_chassis.agreement import agreed
 from tercet_marketing.till import store
 
 Finding = CheckInvariantsResponse.Finding

@@ -12,7 +12,7 @@ from google.protobuf import json_format
 from tercet.chassis.v1.maintenance_service_pb2 import CheckInvariantsResponse
 from tercet.marketing.v1.benefit_service_pb2 import BenefitReservation, ListBenefitReservationsRequest
 from tercet_chassis import Calls
-from tercet_chassis.invariants import agreed
+from tercet_chassis.agreement import agreed
 from tercet_sales.orders import store
 from tercet_sales.pricing import till
 from tercet_sales.pricing.rules import Json
