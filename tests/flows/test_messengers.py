@@ -41,7 +41,8 @@ async def one_ticket(admin: Person, subject: str, count: int) -> dict[str, Any]:
         assert len(found) <= 1, "a conversation is one ticket"
         return found[0] if found and found[0].get("entry_count") == count else None
 
-    return await eventually(there, hint=f"{subject}: no ticket with {count} entries")
+    found: dict[str, Any] = await eventually(there, hint=f"{subject}: no ticket with {count} entries")
+    return found
 
 
 async def test_whoever_writes_to_a_messenger_is_answered_there(
