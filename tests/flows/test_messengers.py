@@ -83,6 +83,10 @@ async def test_whoever_writes_to_a_messenger_is_answered_there(
         await eventually(sent, hint=f"{account}: the answer did not go")
         await says(account, "好的", f"{account}-2")
         await one_ticket(admin, f"洗衣机不转 {account}", 3)
+        # A chat names nothing that it answers: who writes again soon after it was solved means just that.
+        await admin.post(f"/v1/tickets/{ticket['id']}:solve", {"resolution": "修好了"})
+        await says(account, "又不转了", f"{account}-3")
+        assert (await one_ticket(admin, f"洗衣机不转 {account}", 4))["state"] == "OPEN"
     posted = [orjson.loads(body) for _, path, _, body in wechat.requests if "/message/" in path]
     told = [(each["touser"], each["text"]["content"]) for each in [*posted, *wecom.messages]]
     assert told == [(f"user-{account}", f"师傅下午到 {account}") for account in accounts]
