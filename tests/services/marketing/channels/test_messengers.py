@@ -8,6 +8,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from support.messengers import AES_KEY, Fcm, WeComServer, pushed, wrote
 from support.providers import http_provider
@@ -27,6 +29,7 @@ from tercet_marketing.channels.contract import (
     Unclear,
 )
 from tercet_marketing.channels.house import TenantsHouse
+from tercet_marketing.channels.parts import parts_of
 from tercet_marketing.channels.push import Push
 from tercet_marketing.channels.wecom import WeCom
 
@@ -82,6 +85,31 @@ async def test_wecom_writes_to_colleagues_and_customers(marketing: Client, wecom
     wrong = replace(company(wecom), code="wrong", secrets={"app_secret": "guessed"})
     with pytest.raises(Later):
         await channel.send(message("fang"), wrong, inside)
+
+
+async def test_a_long_answer_goes_whole_in_parts_and_is_in_doubt_once_one_of_them_went(
+    marketing: Client, wecom: WeComServer
+) -> None:
+    lines = [f"第{number}步:请按住电源键。" for number in range(150)]
+    answer = replace(message("wm-fang"), text="\n".join(lines))
+    await WeCom().send(answer, company(wecom, kf_id="kf-1"), house(marketing))
+    said = [each["text"]["content"] for each in wecom.messages]
+    assert "\n".join(said).split("\n") == lines
+    assert len(said) == 3
+    assert all(len(part.encode()) <= 2048 for part in said)
+    assert len({each["msgid"] for each in wecom.messages}) == 3
+    first, wecom.errors = len(wecom.messages), [0, 95001]
+    with pytest.raises(Unclear):
+        await WeCom().send(answer, company(wecom, kf_id="kf-1"), house(marketing))
+    assert len(wecom.messages) == first
+
+
+@settings(max_examples=50)
+@given(st.text(max_size=300), st.integers(4, 60))
+def test_parts_of_a_text_are_short_and_leave_nothing_out(text: str, most: int) -> None:
+    parts = parts_of(text, most)
+    assert all(len(part.encode()) <= most for part in parts)
+    assert "".join(parts).replace("\n", "") == text.replace("\n", "")
 
 
 async def test_what_customers_wrote_to_wecom_is_fetched_by_cursor(marketing: Client, wecom: WeComServer) -> None:

@@ -33,6 +33,7 @@ from tercet_marketing.channels.contract import (
     Status,
     Unclear,
 )
+from tercet_marketing.channels.parts import sent_in_parts
 from tercet_marketing.channels.wechat_reports import (
     check_signature,
     content_of,
@@ -100,7 +101,10 @@ class WeChatOfficial(Channel):
         templated = bool(account.settings.get("template_id"))
         if not templated or message.in_reply_to:
             try:
-                return await self._sent("custom/send", _text(message), message, account)
+                receipt: Receipt = await sent_in_parts(
+                    message.brief, lambda _, part: self._sent("custom/send", _text(message, part), message, account)
+                )
+                return receipt
             except _Stale:
                 if not templated:
                     raise
@@ -168,8 +172,8 @@ def _home(account: Account) -> str:
     return str(account.settings.get("api_url") or _HOME).rstrip("/")
 
 
-def _text(message: Message) -> dict[str, Any]:
-    return {"touser": message.to.value, "msgtype": "text", "text": {"content": message.brief}}
+def _text(message: Message, part: str) -> dict[str, Any]:
+    return {"touser": message.to.value, "msgtype": "text", "text": {"content": part}}
 
 
 def _template(message: Message, account: Account) -> dict[str, Any]:

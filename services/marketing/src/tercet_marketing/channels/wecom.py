@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qsl, quote
+from uuid import uuid5
 
 import orjson
 
@@ -36,6 +37,7 @@ from tercet_marketing.channels.contract import (
     Unclear,
     Unreadable,
 )
+from tercet_marketing.channels.parts import sent_in_parts
 from tercet_marketing.channels.wechat_reports import content_of, fields, keys_of, moment, written, wrong_keys
 
 _HOME = "https://qyapi.weixin.qq.com"
@@ -90,8 +92,9 @@ class WeCom(Channel):
 
     async def send(self, message: Message, account: Account, house: House) -> Receipt:
         """Sends to a colleague or a customer, as the account is one for."""
-        path, body = _said(message, account)
-        told = await self._call(account, path, body)
+        told = await sent_in_parts(
+            message.brief, lambda number, part: self._call(account, *_said(message, account, number, part))
+        )
         # The app answers that all is well and beside it who was not there.
         if message.to.value in str(told.get("invaliduser") or "").split("|"):
             raise Refused("no such user", bounced=True)
@@ -196,13 +199,14 @@ async def _asked(account: Account) -> tuple[str, int]:
     return str(told["access_token"]), int(told.get("expires_in", 7200))
 
 
-def _said(message: Message, account: Account) -> tuple[str, dict[str, Any]]:
-    text = {"msgtype": "text", "text": {"content": message.brief}}
+def _said(message: Message, account: Account, number: int, part: str) -> tuple[str, dict[str, Any]]:
+    text = {"msgtype": "text", "text": {"content": part}}
     if kf_id := account.settings.get("kf_id"):
         return "kf/send_msg", {
             "touser": message.to.value,
             "open_kfid": kf_id,
-            "msgid": str(message.id).replace("-", ""),
+            # Each part has a name of its own, the same whenever it is sent.
+            "msgid": (uuid5(message.id, str(number)) if number else message.id).hex,
             **text,
         }
     return "message/send", {"touser": message.to.value, "agentid": int(account.settings["agent_id"]), **text}
