@@ -109,8 +109,10 @@ async def test_whoever_serves_a_unit_reaches_its_tickets_and_their_own_wherever_
         await system.AddTicketNote(pb.AddTicketNoteRequest(id=made[name].id, body=name))
     seen = {"of the unit", "given, of no unit", "given, of another unit"}
     ids = {made[name].id for name in seen}
-    for query in ({}, {"q": "制冷"}, {"filter": f'party_id = "{party}"'}):
-        page = await agent.ListTickets(pb.ListTicketsRequest(count=True, **query))
+    about = f'party_id = "{party}"'
+    for query in (pb.ListTicketsRequest(), pb.ListTicketsRequest(q="制冷"), pb.ListTicketsRequest(filter=about)):
+        query.count = True
+        page = await agent.ListTickets(query)
         assert ({ticket.id for ticket in page.tickets}, page.total_size) == (ids, 3)
     said = await agent.ListTicketEntries(pb.ListTicketEntriesRequest(party_id=party, count=True))
     assert ({entry.body for entry in said.ticket_entries}, said.total_size) == (seen, 3)
