@@ -66,16 +66,31 @@ async def test_files_are_read_by_whoever_reads_the_conversation(
     for path, status in ((f"/v1/tickets/{ticket}", 403), (f"/v1/received-messages/{received['id']}", 404)):
         assert (await marketer.send("GET", f"{path}/files/{file['file_id']}/content")).status_code == status, path
 
-    offer = await agent.upload("marketing", "报价.pdf", b"offer")
+    offer, own = [await agent.upload("marketing", name, b"offer") for name in ("报价.pdf", "现场.jpg")]
     foreign = await admin.upload("marketing", "secret.pdf", b"secret")
-    for id, state, code in ((offer, "DELIVERED", ""), (foreign, "FAILED", "RESOURCE_NOT_FOUND")):
-        made = await agent.post(f"/v1/tickets/{ticket}:reply", {"body": "见附件", "file_ids": [id]})
+    before = len(await entries(admin, ticket))
+    for verb, body, reason in (
+        ("reply", {"file_ids": [offer, foreign]}, "MESSAGE_FILE_UNKNOWN"),
+        ("reply", {"file_ids": [str(new_id())]}, "MESSAGE_FILE_UNKNOWN"),
+        ("reply", {"file_ids": [offer], "channel_code": "sms"}, "FILES_NOT_CARRIED"),
+        ("note", {"file_ids": [foreign]}, "MESSAGE_FILE_UNKNOWN"),
+    ):
+        answer = await agent.send("POST", f"/v1/tickets/{ticket}:{verb}", {"body": "见附件", **body})
+        told = answer.json()
+        assert (answer.status_code, told["reason"]) == (422, reason)
+        assert [each["field"] for each in told["violations"]] == ["file_ids"]
+    assert len(await entries(admin, ticket)) == before, "what is refused is not said"
+    made = await agent.post(f"/v1/tickets/{ticket}:reply", {"body": "见附件", "file_ids": [offer]})
+    noted = await agent.post(f"/v1/tickets/{ticket}:note", {"body": "现场照片", "file_ids": [own]})
+    assert [file["name"] for file in (*made["files"], *noted["files"])] == ["报价.pdf", "现场.jpg"]
 
-        async def ended(entry_id: str = made["id"], wanted: str = state) -> dict[str, Any] | None:
-            found = next(each for each in await entries(admin, ticket) if each["id"] == entry_id)
-            return found if found.get("send_state") == wanted else None
+    async def delivered() -> bool:
+        found = {each["id"]: each["send_state"] for each in await entries(admin, ticket)}
+        return (found[made["id"]], found[noted["id"]]) == ("DELIVERED", "SEND_STATE_UNSPECIFIED")
 
-        entry = await eventually(ended, hint=f"the answer is not {state}")
-        assert entry.get("send_code", "") == code
-    out = await admin.send("GET", f"/v1/tickets/{ticket}/files/{offer}/content")
-    assert (out.status_code, out.content) == (200, b"offer")
+    await eventually(delivered, hint="the answer was not delivered")
+    (sent,) = (await admin.get("/v1/sends"))["sends"]
+    assert [file["file_id"] for file in sent["files"]] == [offer], "what is noted stays with us"
+    for file in (offer, own):
+        out = await admin.send("GET", f"/v1/tickets/{ticket}/files/{file}/content")
+        assert (out.status_code, out.content) == (200, b"offer")

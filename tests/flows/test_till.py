@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from datetime import UTC, datetime
 from typing import Any
 
-from support.gateway import Company
+import pytest
+
+from support.gateway import PASSWORD, Company
 from support.rest import Person, signed_in
 from tercet_chassis.testing import Together
+from tercet_local.demo import people
+from tercet_local.demo.clients import CARS, SHELVES, Client
+from tercet_local.demo.shop import Shops
 
 TERMINAL = {"code": "T-100", "name": "智能终端", "unit_of_measure": "台", "active": True, "tax_percent": "13"}
 
@@ -71,3 +78,26 @@ async def test_a_seller_uses_a_customers_code_and_a_cancelled_order_frees_it(
     for service in ("sales", "marketing"):
         findings = (await admin.get(f"/v1/{service}/check"))["findings"]
         assert not [finding for finding in findings if not finding["holds"]]
+
+
+async def test_the_sample_shops_use_coupons_as_every_order_does_and_once_however_often_a_day_is_begun(
+    admin: Person, company: Company, together: Together, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(people, "TENANT", company.code)
+    monkeypatch.setattr(people, "PASSWORD", PASSWORD)
+    manager = await people.Person(str(admin.http.base_url), company.email, "run").sign_in()
+    for code, name, measure, *_ in SHELVES[CARS]:
+        await admin.post("/v1/products", {"code": code, "name": name, "unit_of_measure": measure, "active": True})
+    await together.settled(20)
+    customer = await admin.post("/v1/customers", {"kind": "PERSON", "full_name": "王芳"})
+    held = await coupon_of(admin, customer["identity_id"])
+    shops, did = Shops(manager, 1, datetime.now(UTC), 7), Counter[str]()
+    for _ in range(2):
+        await shops.sell(Client("wang", CARS, "王芳", ""), customer["id"], 3, did)
+    await manager.close()
+    await together.settled(20)
+    (order,) = (await admin.get("/v1/orders"))["orders"]
+    assert (order["state"], order["benefit_reduction"]) == ("CONFIRMED", yuan("80.00"))
+    used = await admin.get(f"/v1/grants/{held['id']}")
+    assert (used["state"], used["reference"]) == ("REDEEMED", order["id"])
+    assert did == {"shop_sales": 2, "benefits_used": 2}

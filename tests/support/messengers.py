@@ -1,7 +1,10 @@
-"""Messengers as servers on this machine: the interfaces of WeCom and of Firebase Cloud Messaging."""
+"""Messengers as servers on this machine: the interfaces of WeCom and of Firebase Cloud Messaging, and what WeChat and
+WeCom push.
+"""
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
@@ -13,6 +16,30 @@ from joserfc import jwt
 from joserfc.jwk import RSAKey
 
 from support.providers import HttpProvider
+from tercet_marketing.channels.wechat_reports import key_of, sealed, signature
+
+AES_KEY = "A" * 42 + "E"
+
+
+def pushed(content: str, receiver: str, *, token: str = "told", echo: bool = False) -> tuple[dict[str, str], bytes]:
+    """What WeChat or WeCom pushes to an account with the token `told` and the key above: its query and its body."""
+    key = key_of(AES_KEY)
+    assert key is not None
+    encrypted = sealed(content.encode(), key, receiver, os.urandom(16))
+    asked = {"timestamp": "1767578400", "nonce": "n"}
+    asked["msg_signature"] = signature(token, *asked.values(), encrypted)
+    if echo:
+        return asked | {"echostr": encrypted}, b""
+    return asked, f"<xml><ToUserName>x</ToUserName><Encrypt><![CDATA[{encrypted}]]></Encrypt></xml>".encode()
+
+
+def wrote(sender: str, text: str, id: str, kind: str = "text", at: int = 1_767_578_400) -> str:
+    """A message as WeChat and WeCom tell it inside."""
+    said = f"<Content><![CDATA[{text}]]></Content>" if kind == "text" else "<MediaId><![CDATA[m]]></MediaId>"
+    return (
+        f"<xml><ToUserName><![CDATA[gh_1]]></ToUserName><FromUserName><![CDATA[{sender}]]></FromUserName>"
+        f"<CreateTime>{at}</CreateTime><MsgType><![CDATA[{kind}]]></MsgType>{said}<MsgId>{id}</MsgId></xml>"
+    )
 
 
 @dataclass
@@ -48,13 +75,15 @@ class WeComServer(HttpProvider):
             (0, None) if answer == "cut" else (200, {"errcode": 0, "errmsg": "ok", "msgid": f"m-{len(self.messages)}"})
         )
 
-    def says(self, text: str, sender: str = "wm-fang", origin: int = 3, kind: str = "text") -> None:
+    def says(
+        self, text: str, sender: str = "wm-fang", origin: int = 3, kind: str = "text", at: int = 1_767_578_400
+    ) -> None:
         """Somebody writes in customer service."""
         told: dict[str, Any] = {
             "msgid": f"w-{len(self.written)}",
             "open_kfid": "kf-1",
             "external_userid": sender,
-            "send_time": 1_767_578_400,
+            "send_time": at,
             "origin": origin,
             "msgtype": kind,
         }

@@ -237,8 +237,8 @@ async def test_list_is_what_may_be_got(sut: Client, scope: str) -> None:
     caller = sut.as_(permissions={"sales.contact.*": scope}, user_id=me, unit_id=region, partner_party_id=partner)
     expected = {
         "own": {"mine"},
-        "unit": {"region"},
-        "unit_below": {"region", "team"},
+        "unit": {"region", "mine"},
+        "unit_below": {"region", "team", "mine"},
         "partner": {"partner"},
         "shared": {"elsewhere"},
         "all": set(everybody),

@@ -7,6 +7,7 @@ from typing import Any
 from tercet.chassis.v1 import maintenance_service_pb2 as maintenance
 from tercet.servicedesk.v1 import ticket_service_pb2 as pb
 from tercet_chassis.ids import new_id
+from tercet_chassis.principal import Principal
 from tercet_chassis.testing import Client, refused
 
 State = pb.Ticket.State
@@ -81,6 +82,55 @@ async def test_conversation_is_listed_oldest_first_and_only_to_who_sees_the_tick
     stranger = service_desk.as_(permissions={"service-desk.ticket.read": "own"})
     with refused("RESOURCE_NOT_FOUND"):
         await stranger.ListTicketEntries(pb.ListTicketEntriesRequest(ticket_id=ticket.id))
+
+
+async def test_whoever_serves_a_unit_reaches_its_tickets_and_their_own_wherever_those_stand(
+    service_desk: Client,
+) -> None:
+    unit, me, colleague = new_id(), new_id(), new_id()
+    await service_desk.know_unit(unit)
+    agent = service_desk.as_(permissions={"service-desk.ticket.*": "unit"}, user_id=me, unit_id=unit)
+    system = Client(service_desk.running, Principal.system("test", service_desk.tenant_id))
+    party = str(new_id())
+    made = {}
+    # A message or an alarm opens a ticket that is of no unit; somebody of another unit is asked to help.
+    for name, place, assignee in (
+        ("of the unit", str(unit), None),
+        ("given, of no unit", "", me),
+        ("given, of another unit", str(new_id()), me),
+        ("of no unit", "", None),
+        ("a colleague's, of no unit", "", colleague),
+        ("of another unit", str(new_id()), None),
+    ):
+        made[name] = await opened(system, unit_id=place, identity_id=party, party_id=party)
+        assert made[name].unit_id == place
+        if assignee is not None:
+            await system.AssignTicket(pb.AssignTicketRequest(id=made[name].id, assignee_id=str(assignee)))
+        await system.AddTicketNote(pb.AddTicketNoteRequest(id=made[name].id, body=name))
+    seen = {"of the unit", "given, of no unit", "given, of another unit"}
+    ids = {made[name].id for name in seen}
+    about = f'party_id = "{party}"'
+    for query in (pb.ListTicketsRequest(), pb.ListTicketsRequest(q="制冷"), pb.ListTicketsRequest(filter=about)):
+        query.count = True
+        page = await agent.ListTickets(query)
+        assert ({ticket.id for ticket in page.tickets}, page.total_size) == (ids, 3)
+    said = await agent.ListTicketEntries(pb.ListTicketEntriesRequest(party_id=party, count=True))
+    assert ({entry.body for entry in said.ticket_entries}, said.total_size) == (seen, 3)
+    for name, ticket in made.items():
+        if name in seen:
+            assert (await agent.GetTicket(pb.GetTicketRequest(id=ticket.id))).id == ticket.id
+            await agent.AddTicketNote(pb.AddTicketNoteRequest(id=ticket.id, body="看过了"))
+            continue
+        for rpc, request in (
+            (agent.GetTicket, pb.GetTicketRequest(id=ticket.id)),
+            (agent.AddTicketNote, pb.AddTicketNoteRequest(id=ticket.id, body="看过了")),
+        ):
+            with refused("RESOURCE_NOT_FOUND"):
+                await rpc(request)
+    # What is given to somebody else is not theirs any more.
+    await system.AssignTicket(pb.AssignTicketRequest(id=made["given, of no unit"].id, assignee_id=str(colleague)))
+    with refused("RESOURCE_NOT_FOUND"):
+        await agent.GetTicket(pb.GetTicketRequest(id=made["given, of no unit"].id))
 
 
 async def test_tickets_are_found_by_two_chinese_characters_and_by_the_start_of_a_word(service_desk: Client) -> None:

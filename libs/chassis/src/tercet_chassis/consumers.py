@@ -20,7 +20,7 @@ from tercet_chassis.database import Statements
 
 Handler = Callable[[Any, Any], Awaitable[None]]
 # What a handler of all events asks for by now, of all tenants: subjects that end in `.>`, each with a UUIDv7 from the
-# moment since which it is delivered. Once asked for, always asked for.
+# moment since which it is delivered.
 Asked = Callable[[Statements], Awaitable[Mapping[str, UUID]]]
 H = TypeVar("H", bound=Handler)
 M = TypeVar("M", bound=Message)

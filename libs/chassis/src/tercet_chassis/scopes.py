@@ -59,10 +59,12 @@ def _about(party: Any, entity: type[Entity], permission: str, principal: Princip
 
 def _one(scope: str, entity: type[Entity], columns: Any, principal: Principal, permission: str) -> Any:
     held_for = principal.units(permission, scope)
+    # What is somebody's own they reach wherever it stands: work that is given to them may have no unit, or another.
+    own = columns.owner_id == principal.user_id if principal.user_id else false()
     if scope == "own":
-        return columns.owner_id == principal.user_id if principal.user_id else false()
+        return own
     if scope == "unit":
-        return columns.unit_id.in_(held_for)
+        return or_(own, columns.unit_id.in_(held_for))
     if scope == "unit_below":
         roots = units.alias("roots")
         below = units.alias("below")
@@ -71,15 +73,14 @@ def _one(scope: str, entity: type[Entity], columns: Any, principal: Principal, p
             .join(roots, and_(below.c.tenant_id == roots.c.tenant_id, below.c.path.startswith(roots.c.path)))
             .where(roots.c.tenant_id == principal.tenant_id, roots.c.id.in_(held_for))
         )
-        return or_(columns.unit_id.in_(held_for), columns.unit_id.in_(inside))
+        return or_(own, columns.unit_id.in_(held_for), columns.unit_id.in_(inside))
     if scope == "partner":
         return columns.partner_party_id == principal.partner_party_id if principal.partner_party_id else false()
     if scope == "shared":
-        subjects = [principal.subject, *(str(unit) for unit in held_for)]
         return exists().where(
             shares.c.tenant_id == principal.tenant_id,
             shares.c.resource_type == entity.__tablename__,
             shares.c.resource_id == columns.id,
-            shares.c.subject.in_(subjects),
+            shares.c.subject.in_([principal.subject, *map(str, held_for)]),
         )
     return false()

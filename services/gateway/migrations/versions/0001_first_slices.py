@@ -85,13 +85,16 @@ def upgrade() -> None:
     sa.Column('tenant_id', sa.Uuid(), nullable=False),
     sa.Column('id', sa.Uuid(), nullable=False),
     sa.Column('subject', sa.Text(), nullable=False),
+    sa.Column('webhook_id', sa.Uuid(), nullable=False),
+    sa.Column('webhook_tenant_id', sa.Uuid(), nullable=False),
     sa.Column('create_time', sa.DateTime(timezone=True), nullable=False),
     sa.Column('update_time', sa.DateTime(timezone=True), nullable=False),
     sa.Column('row_version', sa.BigInteger(), nullable=False),
     sa.PrimaryKeyConstraint('tenant_id', 'id', name=op.f('heard_subjects_pk')),
-    sa.UniqueConstraint('tenant_id', 'subject', name='heard_subjects_once')
+    sa.UniqueConstraint('tenant_id', 'webhook_id', 'subject', name='heard_subjects_once')
     )
     op.fence('heard_subjects')
+    op.create_index('heard_subjects_by_tenant', 'heard_subjects', ['tenant_id', 'webhook_tenant_id'], unique=False, postgresql_where=None)
     op.create_table('registered_tenants',
     sa.Column('tenant_id', sa.Uuid(), nullable=False),
     sa.Column('id', sa.Uuid(), nullable=False),
@@ -318,6 +321,7 @@ def downgrade() -> None:
     op.drop_table('roles')
     op.unfence('registered_tenants')
     op.drop_table('registered_tenants')
+    op.drop_index('heard_subjects_by_tenant', table_name='heard_subjects', postgresql_where=None)
     op.unfence('heard_subjects')
     op.drop_table('heard_subjects')
     op.drop_index('employees_search', table_name='employees', postgresql_using='gin')

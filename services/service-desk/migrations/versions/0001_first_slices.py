@@ -587,7 +587,6 @@ def upgrade() -> None:
     sa.Column('html', sa.Text(), server_default=sa.text("''"), nullable=False),
     sa.Column('automatic', sa.Boolean(), server_default=sa.text('false'), nullable=False),
     sa.Column('files', postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'"), nullable=False),
-    sa.Column('file_ids', postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'[]'"), nullable=False),
     sa.Column('provider_id', sa.Text(), server_default=sa.text("''"), nullable=False),
     sa.Column('in_reply_to', sa.Text(), server_default=sa.text("''"), nullable=False),
     sa.Column('sender_key', sa.Text(), server_default=sa.text("''"), nullable=False),

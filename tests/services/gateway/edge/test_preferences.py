@@ -13,6 +13,7 @@ import orjson
 import pytest
 
 from support.gateway import Company, found_company
+from support.messengers import AES_KEY, pushed
 from support.rest import front_door
 from support.sending import DENIED, MARKETING, decides, email, profile_id, somebody
 from support.servers import Servers
@@ -21,7 +22,6 @@ from tercet.marketing.v1 import channel_service_pb2 as channels
 from tercet.marketing.v1 import consent_service_pb2 as consent
 from tercet.marketing.v1 import send_service_pb2 as sends
 from tercet_chassis.testing import Client, Together
-from tercet_marketing.channels.wecom_crypto import key_of, sealed, signature
 
 FANG = email("fang@example.com")
 
@@ -102,17 +102,15 @@ async def test_a_provider_reports_by_its_hook(site: Site) -> None:
 
 
 async def test_a_provider_hears_that_the_address_is_ours(site: Site) -> None:
-    key = "A" * 42 + "E"
     account = channels.ChannelAccount(
         code="wecom-1",
         channel_code="wecom",
         provider=channels.ChannelAccount.LIVE,
-        secrets={"app_secret": "s", "token": "t", "aes_key": key},
+        secrets={"app_secret": "s", "token": "told", "aes_key": AES_KEY},
     )
     account.settings.update({"corp_id": "ww1", "agent_id": "1"})
     await site.marketing.CreateChannelAccount(channels.CreateChannelAccountRequest(channel_account=account))
-    echo = sealed(b"1616140317555161061", key_of(key) or b"", "ww1", b"0123456789abcdef")
-    asked = {"timestamp": "1", "nonce": "n", "echostr": echo, "msg_signature": signature("t", "1", "n", echo)}
+    asked, _ = pushed("1616140317555161061", "ww1", echo=True)
     path = f"/hooks/{site.company.code}/wecom-1"
     answer = await site.http.get(path, params=asked)
     assert (answer.status_code, answer.text) == (200, "1616140317555161061")

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from support.gateway import Company
+from support.gateway import Company, found_company
 from tercet.chassis.v1 import maintenance_service_pb2 as maintenance
 from tercet.gateway.v1 import webhook_service_pb2 as pb
 from tercet.gateway.v1.unit_service_pb2 import CreateUnitRequest, Unit
@@ -18,6 +18,8 @@ from tercet_chassis.ids import new_id
 from tercet_chassis.runtime import Runtime
 from tercet_chassis.service import SERVICES
 from tercet_chassis.testing import eventually
+from tercet_gateway.webhooks.hearing import hear
+from tercet_gateway.webhooks.jobs import narrow_hearing_late
 from tercet_gateway.webhooks.rules import subjects_of
 
 MARKS = "SELECT event_id FROM inbox JOIN outbox USING (event_id) WHERE inbox.consumer = $1 AND outbox.tenant_id = $2"
@@ -55,9 +57,7 @@ async def _hook(company: Company, *patterns: str) -> pb.Webhook:
     return made
 
 
-async def test_what_webhooks_ask_for_at_one_moment_is_all_delivered_and_stays_so(
-    company: Company, runtime: Runtime
-) -> None:
+async def test_what_webhooks_ask_for_at_one_moment_is_all_delivered(company: Company, runtime: Runtime) -> None:
     assert await _delivered(runtime, "sales") == {"tercet.sales.nothing"}
     # More at once than the pool has connections.
     asked = [f"sales.{kind}.*" for kind in ("order", "quote", "payment")] * 6
@@ -71,6 +71,58 @@ async def test_what_webhooks_ask_for_at_one_moment_is_all_delivered_and_stays_so
     await company.admin.UpdateWebhook(pb.UpdateWebhookRequest(webhook=hook, update_mask={"paths": ["event_patterns"]}))
     assert await _delivered(runtime, "sales") == {"tercet.sales.>"}
     assert await _delivered(runtime, "service-desk") == {"tercet.servicedesk.nothing"}
+
+
+async def test_what_no_webhook_of_any_company_asks_for_any_more_is_not_delivered(
+    company: Company, runtime: Runtime
+) -> None:
+    async def delivers(*kinds: str) -> None:
+        async def so() -> bool:
+            return await _delivered(runtime, "sales") == {f"tercet.sales.{kind}" for kind in kinds}
+
+        await eventually(so, hint=f"{kinds} are not what is delivered")
+
+    other = await found_company(company.system)
+    mine, theirs = await _hook(company, "sales.order.*", "sales.quote.*"), await _hook(other, "sales.order.*")
+    await delivers("order.>", "quote.>")
+    hook = pb.Webhook(id=mine.id, event_patterns=["sales.order.created", "sales.payment.*"])
+    await company.admin.UpdateWebhook(pb.UpdateWebhookRequest(webhook=hook, update_mask={"paths": ["event_patterns"]}))
+    await delivers("order.>", "payment.>")
+    await company.admin.DeleteWebhook(pb.DeleteWebhookRequest(id=mine.id))
+    await delivers("order.>")
+    await other.admin.DeleteWebhook(pb.DeleteWebhookRequest(id=theirs.id))
+    await delivers("nothing")
+    # Asked for by a webhook that did not come to be after all, as when its process dies.
+    async with company.admin.transaction() as tx:
+        await hear(tx, new_id(), ["sales.quote.*"])
+    await delivers("quote.>")
+    async with company.admin.transaction() as tx:
+        await narrow_hearing_late(tx)
+    await delivers("nothing")
+
+
+async def test_no_event_is_missed_while_the_last_that_asked_for_its_kind_is_struck_out(
+    company: Company, runtime: Runtime
+) -> None:
+    # As another webhook's last moment: its row is gone, the server's list is made without it, nothing is committed.
+    async with company.admin.transaction() as tx:
+        await hear(tx, new_id(), ["gateway.unit.*"])
+    async with runtime.database.begun(NOBODY) as statements:
+        await statements.fetch("DELETE FROM heard_subjects")
+        await runtime.dispatcher.listen(statements)
+        asks = asyncio.create_task(_hook(company, "gateway.unit.*"))
+        # Whoever asks now waits until it is known what is left; who did not wait would be through by then.
+        await asyncio.wait({asks}, timeout=1)
+    await asks
+    assert "tercet.gateway.unit.>" in await _delivered(runtime, "gateway")
+    unit = Unit(code="team", name="队", parent_id=company.root_id, type=Unit.TEAM)
+    made = await company.admin.CreateUnit(CreateUnitRequest(unit=unit))
+    statement = "SELECT event_id FROM inbox JOIN outbox USING (event_id) WHERE consumer = $1 AND resource_id = $2"
+
+    async def marked() -> bool:
+        return bool(await _sql(runtime, statement, CONSUMER, UUID(made.id)))
+
+    await eventually(marked, hint="the unit was missed")
 
 
 async def test_events_that_were_asked_for_are_marked_and_missed_where_they_are_not(

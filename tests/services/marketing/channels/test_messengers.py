@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from support.messengers import Fcm, WeComServer
+from support.messengers import AES_KEY, Fcm, WeComServer, pushed, wrote
 from support.providers import http_provider
 from tercet_chassis.ids import new_id
 from tercet_chassis.testing import Client
@@ -28,11 +29,9 @@ from tercet_marketing.channels.contract import (
     Unclear,
 )
 from tercet_marketing.channels.house import TenantsHouse
+from tercet_marketing.channels.parts import parts_of
 from tercet_marketing.channels.push import Push
 from tercet_marketing.channels.wecom import WeCom
-from tercet_marketing.channels.wecom_crypto import key_of, sealed, signature
-
-AES_KEY = "A" * 42 + "E"
 
 
 @pytest.fixture
@@ -88,6 +87,31 @@ async def test_wecom_writes_to_colleagues_and_customers(marketing: Client, wecom
         await channel.send(message("fang"), wrong, inside)
 
 
+async def test_a_long_answer_goes_whole_in_parts_and_is_in_doubt_once_one_of_them_went(
+    marketing: Client, wecom: WeComServer
+) -> None:
+    lines = [f"第{number}步:请按住电源键。" for number in range(150)]
+    answer = replace(message("wm-fang"), text="\n".join(lines))
+    await WeCom().send(answer, company(wecom, kf_id="kf-1"), house(marketing))
+    said = [each["text"]["content"] for each in wecom.messages]
+    assert "\n".join(said).split("\n") == lines
+    assert len(said) == 3
+    assert all(len(part.encode()) <= 2048 for part in said)
+    assert len({each["msgid"] for each in wecom.messages}) == 3
+    first, wecom.errors = len(wecom.messages), [0, 95001]
+    with pytest.raises(Unclear):
+        await WeCom().send(answer, company(wecom, kf_id="kf-1"), house(marketing))
+    assert len(wecom.messages) == first
+
+
+@settings(max_examples=50)
+@given(st.text(max_size=300), st.integers(4, 60))
+def test_parts_of_a_text_are_short_and_leave_nothing_out(text: str, most: int) -> None:
+    parts = parts_of(text, most)
+    assert all(len(part.encode()) <= most for part in parts)
+    assert "".join(parts).replace("\n", "") == text.replace("\n", "")
+
+
 async def test_what_customers_wrote_to_wecom_is_fetched_by_cursor(marketing: Client, wecom: WeComServer) -> None:
     channel, account = WeCom(), company(wecom, kf_id="kf-1")
     wecom.says("在吗")
@@ -107,23 +131,13 @@ async def test_what_customers_wrote_to_wecom_is_fetched_by_cursor(marketing: Cli
 
 
 def reported(content: str, *, receiver: str = "ww1", token: str = "told", echo: bool = False) -> Report:
-    key = key_of(AES_KEY)
-    assert key is not None
-    encrypted = sealed(content.encode(), key, receiver, os.urandom(16))
-    asked = {"timestamp": "1767578400", "nonce": "n", "msg_signature": signature(token, "1767578400", "n", encrypted)}
-    query = urlencode(asked | ({"echostr": encrypted} if echo else {}))
-    body = (
-        b"" if echo else f"<xml><ToUserName>ww1</ToUserName><Encrypt><![CDATA[{encrypted}]]></Encrypt></xml>".encode()
-    )
-    return Report({"query": query}, body)
+    asked, body = pushed(content, receiver, token=token, echo=echo)
+    return Report({"query": urlencode(asked)}, body)
 
 
 async def test_wecom_is_believed_only_with_its_signature_and_key(marketing: Client, wecom: WeComServer) -> None:
     channel, account, inside = WeCom(), company(wecom), house(marketing)
-    said = (
-        "<xml><FromUserName><![CDATA[fang]]></FromUserName><CreateTime>1767578400</CreateTime>"
-        "<MsgType><![CDATA[text]]></MsgType><Content><![CDATA[您好<MsgId>9</MsgId>]]></Content><MsgId>77</MsgId></xml>"
-    )
+    said = wrote("fang", "您好<MsgId>9</MsgId>", "77")
     answer, arrival = await channel.receive(reported(said), account, inside)
     assert answer == Answer("success")
     assert isinstance(arrival, Arrival)
@@ -131,6 +145,9 @@ async def test_wecom_is_believed_only_with_its_signature_and_key(marketing: Clie
     assert await channel.receive(reported("1616140317555161061", echo=True), account, inside) == [
         Answer("1616140317555161061")
     ]
+    _, picture = await channel.receive(reported(wrote("fang", "", "78", "image")), account, inside)
+    assert isinstance(picture, Arrival)
+    assert (picture.provider_id, picture.text) == ("78", "[image]"), "nobody writes unheard"
     event = "<xml><MsgType><![CDATA[event]]></MsgType></xml>"
     assert await channel.receive(reported(event), account, inside) == [Answer("success")]
     mute = replace(account, secrets={"app_secret": "app-secret"})

@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
+from support.messengers import AES_KEY, pushed, wrote
 from support.providers import WeChat, http_provider
 from tercet_chassis.ids import new_id
 from tercet_chassis.testing import Client
-from tercet_marketing.channels.contract import Account, AddressKind, Later, Message, Recipient, Refused, Unclear
+from tercet_marketing.channels.contract import (
+    Account,
+    AddressKind,
+    Answer,
+    Arrival,
+    Later,
+    Message,
+    Recipient,
+    Refused,
+    Report,
+    ReportForged,
+    Unclear,
+)
 from tercet_marketing.channels.house import TenantsHouse
 from tercet_marketing.channels.wechat import WeChatOfficial
+from tercet_marketing.channels.wechat_reports import signature
 
 
 @pytest.fixture
@@ -74,3 +90,58 @@ async def test_a_wrong_secret_waits_and_a_cut_connection_is_unclear(marketing: C
     with pytest.raises(Unclear):
         await channel.send(greeting(), made, house)
     assert len(wechat.messages) == 2, "it has the message, and nobody was told"
+
+
+async def test_an_answer_goes_as_text_while_wechat_lets_it_and_in_the_template_afterwards(
+    marketing: Client, wechat: WeChat
+) -> None:
+    house, channel = TenantsHouse(marketing.running.runtime, marketing.tenant_id), WeChatOfficial()
+    answer = replace(greeting(), in_reply_to="23")
+    await channel.send(answer, account(wechat, template_id="T1"), house)
+    assert wechat.messages["text"]["text"] == {"content": "您好"}
+    wechat.errors = [45015]
+    await channel.send(answer, account(wechat, template_id="T1"), house)
+    assert wechat.messages[answer.id.hex]["template_id"] == "T1"
+    wechat.errors = [45015]
+    with pytest.raises(Refused):
+        await channel.send(answer, account(wechat), house)
+
+
+async def test_what_followers_write_is_believed_only_with_its_signature_and_key(
+    marketing: Client, wechat: WeChat
+) -> None:
+    house, channel = TenantsHouse(marketing.running.runtime, marketing.tenant_id), WeChatOfficial()
+    made = account(wechat)
+    made = replace(made, secrets={**made.secrets, "token": "told", "aes_key": AES_KEY})
+
+    async def told(content: str, whose: Account = made, **more: Any) -> Any:
+        asked, body = pushed(content, **{"receiver": "wx1", **more})
+        return await channel.receive(Report({"query": urlencode(asked)}, body), whose, house)
+
+    answer, arrival = await told(wrote("openid-fang", "在吗", "23"))
+    assert (answer, arrival) == (
+        Answer("success"),
+        Arrival("23", AddressKind.ACCOUNT, "openid-fang", "wechat", text="在吗", write_time=arrival.write_time),
+    )
+    voice = wrote("openid-fang", "", "24", "voice").replace("<MediaId>", "<Recognition>不制冷</Recognition><MediaId>")
+    assert [(await told(said))[1].text for said in (voice, wrote("x", "", "25", "image"))] == ["不制冷", "[image]"]
+    assert await told("<xml><MsgType><![CDATA[event]]></MsgType></xml>") == [Answer("success")]
+    for broken in (
+        told(wrote("x", "y", "1"), token="guessed"),
+        told(wrote("x", "y", "1"), receiver="wx2"),
+        told(wrote("x", "y", "1"), account(wechat)),
+        # In clear, whatever the mode: nobody has signed what it says.
+        channel.receive(Report({"query": ""}, wrote("x", "y", "1").encode()), made, house),
+    ):
+        with pytest.raises(ReportForged):
+            await broken
+    asked = {"timestamp": "1", "nonce": "n", "echostr": "616"}
+    for token, ours in (("told", True), ("guessed", False)):
+        query = urlencode(asked | {"signature": signature(token, "1", "n")})
+        if ours:
+            assert await channel.receive(Report({"query": query}, b""), made, house) == [Answer("616")]
+            continue
+        with pytest.raises(ReportForged):
+            await channel.receive(Report({"query": query}, b""), made, house)
+    wrong = replace(made, secrets={"app_secret": "app-secret", "token": "told", "aes_key": "short"})
+    assert set(channel.check(wrong)) == {"aes_key"}

@@ -87,9 +87,9 @@ async def test_an_answer_finds_what_it_answers_and_files_come_and_go(
     for ids, channel, reason in (
         ([str(huge)], "support", "FILES_TOO_LARGE"),
         ([str(offer)], "sms", "FILES_NOT_CARRIED"),
-        (["018f0000-0000-7000-8000-000000000000"], "support", "RESOURCE_NOT_FOUND"),
+        (["018f0000-0000-7000-8000-000000000000"], "support", "MESSAGE_FILE_UNKNOWN"),
     ):
-        with refused(reason):
+        with refused(reason, "file_ids"):
             await marketing.SendMessage(message(identity_id, channel, purpose=SERVICE, file_ids=ids))
     asked = message(identity_id, "support", purpose=SERVICE, subject="报价", text="请看附件", file_ids=[str(offer)])
     sent = await ended(marketing, await marketing.SendMessage(asked), sends.Send.SENT)

@@ -9,7 +9,8 @@ from typing import Any
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from support.mail_desk import entries
-from support.sending import email, somebody
+from support.sending import DENIED, SERVICE, decides, email, phone, somebody
+from support.services import away
 from tercet.chassis.v1 import maintenance_service_pb2 as checking
 from tercet.marketing.v1 import send_service_pb2 as sends
 from tercet.sales.v1 import promise_service_pb2 as promises
@@ -19,7 +20,7 @@ from tercet.servicedesk.v1 import asset_service_pb2 as assets
 from tercet.servicedesk.v1 import device_service_pb2 as pb
 from tercet.servicedesk.v1 import ticket_service_pb2 as tickets
 from tercet_chassis.ids import new_id
-from tercet_chassis.testing import Client, eventually, refused
+from tercet_chassis.testing import Client, Together, eventually, refused
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -254,3 +255,50 @@ async def test_whoever_used_it_is_told_once(service_desk: Client, marketing: Cli
     assert refusal.notice_reason_code == "TEMPLATE_UNKNOWN"
     found = (await marketing.ListSends(sends.ListSendsRequest(filter=f'identity_id = "{user}"'))).sends
     assert [(one.id, one.ticket_id) for one in found] == [(heard.send_id, heard.ticket_id)]
+
+
+async def test_the_customer_is_told_within_a_minute_by_what_they_agreed_to_also_after_marketing_was_away(
+    service_desk: Client, marketing: Client, together: Together
+) -> None:
+    minute, clock = timedelta(minutes=1), service_desk.running.runtime.clock
+    fang = phone("+8613800138000")
+    user = await somebody(marketing, "王芳", email("wang@example.com"), fang)
+    await decides(marketing, user, fang, DENIED, SERVICE)
+    asset, code = await fitted(service_desk)
+    hand = assets.HandOverAssetRequest(
+        id=asset.id, role=assets.AssetHolding.USER, identity_id=str(user), start_time=stamp(NOW - DAY)
+    )
+    await service_desk.HandOverAsset(hand)
+    await ruled(service_desk, channel_codes=["sms", "email"])
+
+    async def told(count: int) -> Any:
+        found = await marketing.ListSends(
+            sends.ListSendsRequest(filter=f'identity_id = "{user}"', order_by="create_time")
+        )
+        over = [one for one in found.sends if one.state in (sends.Send.SENT, sends.Send.DELIVERED)]
+        return over if len(over) == count else None
+
+    begun = datetime.now(UTC)
+    await service_desk.RecordReadings(readings(code, (NOW - HOUR, 120.0)))
+    (sent,) = await eventually(lambda: told(1), within=60, hint="nobody was told")
+    assert sent.channel_code == "email", "not by the number that they do not want to be written to"
+    assert sent.send_time.ToDatetime(UTC) - begun <= minute
+    await service_desk.RecordReadings(readings(code, (NOW - HOUR / 2, 80.0)))
+    async with away(together, "marketing"):
+        await service_desk.RecordReadings(readings(code, (NOW - HOUR / 3, 120.0)))
+
+        async def waits() -> bool:
+            *_, last = await alarms_of(service_desk, asset)
+            return last.notice == alarms.Alarm.Notice.WAITING and bool(last.ticket_id)
+
+        await eventually(waits, hint="the alarm got no ticket")
+        await service_desk.running.runtime.background.idle()
+    try:
+        # Whoever is told too late is told by the clock; it moves no further than the minute that was promised.
+        clock.advance(clock.now() + minute)
+        service_desk.running.runtime.wake_jobs()
+        _, again = await eventually(lambda: told(2), hint="nobody was told once marketing was back")
+    finally:
+        clock.release()
+    *_, last = await alarms_of(service_desk, asset)
+    assert (last.send_id, last.notice) == (again.id, alarms.Alarm.Notice.HANDED_OVER)

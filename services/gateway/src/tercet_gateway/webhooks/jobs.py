@@ -8,7 +8,7 @@ from uuid import UUID
 from tercet.gateway.v1 import events_pb2 as events
 from tercet_chassis import Outside, Tx, every, job
 from tercet_chassis.sealing import sealer_of
-from tercet_gateway.webhooks import store
+from tercet_gateway.webhooks import hearing, store
 from tercet_gateway.webhooks.model import ENABLED, PENDING
 from tercet_gateway.webhooks.rules import KEEP, SEALED_FOR, is_hopeless
 from tercet_gateway.webhooks.sending import Attempt, Outcome, Sender
@@ -68,6 +68,27 @@ async def turn_off(tx: Tx, webhook_id: UUID, reason: str) -> None:
         await tx.flush()
         await store.abandon_pending(tx, webhook_id, "the webhook is turned off")
         tx.emit(events.WebhookDisabled, hook)
+
+
+def narrow_soon(tx: Tx, webhook_id: UUID) -> None:
+    """Has what a webhook asks for no more delivered no more, once this transaction is committed."""
+    tx.schedule(narrow_hearing, due=tx.now(), key=str(webhook_id), webhook_id=str(webhook_id))
+
+
+@job
+async def narrow_hearing(tx: Tx, webhook_id: str) -> None:
+    """Leaves of what is delivered for a webhook what it asks for as it stands."""
+    id = UUID(webhook_id)
+    await hearing.hold(tx, id)
+    hook = await store.find(tx, id)
+    await hearing.narrow(tx, id, hook.event_patterns if hook is not None else ())
+
+
+@every(hours=6)
+async def narrow_hearing_late(tx: Tx) -> None:
+    """Finds webhooks that were refused, or whose change was, after events had been asked for."""
+    for webhook_id in await hearing.asking(tx):
+        narrow_soon(tx, webhook_id)
 
 
 @every(hours=6)

@@ -73,15 +73,21 @@ class Webhook(Searchable, Entity):
 
 
 class HeardSubject(Entity):
-    """Events that some webhook of some tenant ever asked for; its id tells since when they are delivered. Its rows
-    belong to nobody, since all tenants' events come by one way.
+    """Events that a webhook asks for; the oldest row of a subject tells since when they are delivered. The rows belong
+    to nobody, since all tenants' events come by one way; what asks is named with its tenant, and may never have come to
+    be.
     """
 
     __tablename__ = "heard_subjects"
-    __table_args__ = (unique("heard_subjects_once", "subject", field="webhook.event_patterns"),)
+    __table_args__ = (
+        unique("heard_subjects_once", "webhook_id", "subject", field="webhook.event_patterns"),
+        index("heard_subjects_by_tenant", "webhook_tenant_id"),
+    )
     __message__ = None
 
     subject: Mapped[str]
+    webhook_id: Mapped[UUID]
+    webhook_tenant_id: Mapped[UUID]
 
 
 class WebhookDelivery(Entity):

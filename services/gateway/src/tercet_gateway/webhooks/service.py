@@ -25,7 +25,7 @@ from tercet_gateway.webhooks.errors import (
 )
 from tercet_gateway.webhooks.events import compiled, known_events
 from tercet_gateway.webhooks.hearing import hear
-from tercet_gateway.webhooks.jobs import attempt_delivery, turn_off
+from tercet_gateway.webhooks.jobs import attempt_delivery, narrow_soon, turn_off
 from tercet_gateway.webhooks.model import Webhook, WebhookDelivery
 from tercet_gateway.webhooks.rules import SEALED_FOR, chosen, may_hear
 
@@ -47,9 +47,12 @@ class WebhookService(Handlers):
         """Changes a webhook. Refuses as CreateWebhook does, and a webhook whose role goes beyond the caller's own."""
         hook = await tx.get(Webhook, request.webhook.id, etag=request.webhook.etag)
         await _check_power(tx, hook)
+        patterns = list(hook.event_patterns)
         await tx.patch(hook, request.webhook, request.update_mask)
         await tx.flush()
         await _check(tx, hook)
+        if patterns != hook.event_patterns:
+            narrow_soon(tx, hook.id)
         return hook
 
     async def DeleteWebhook(self, request: pb.DeleteWebhookRequest, tx: Tx) -> Empty:
@@ -57,6 +60,7 @@ class WebhookService(Handlers):
         hook = await tx.get(Webhook, request.id, etag=request.etag)
         await store.forget_deliveries(tx, hook.id)
         await tx.delete(hook)
+        narrow_soon(tx, hook.id)
         return Empty()
 
     async def EnableWebhook(self, request: pb.EnableWebhookRequest, tx: Tx) -> Webhook:
@@ -153,7 +157,7 @@ async def _check(tx: Tx, hook: Webhook) -> None:
     if hook.filter:
         for name in heard:
             compiled(name, hook.filter, frozenset(role.masks), tx.principal.zone or "UTC")
-    await hear(tx, hook.event_patterns)
+    await hear(tx, hook.id, hook.event_patterns)
 
 
 async def _check_power(tx: Tx, hook: Webhook) -> Role:

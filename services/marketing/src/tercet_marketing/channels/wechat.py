@@ -1,12 +1,15 @@
-"""WeChat official accounts: template messages to followers, or plain text while a follower's own message is fresh.
+"""WeChat official accounts: template messages to followers, or plain text while a follower's own message is fresh; and
+what followers write.
 
 WeChat knows a repetition by `client_msg_id` for ten minutes only and cannot be asked: what was cut off stays unclear.
+What followers write is pushed, signed and encrypted; what is pushed in clear nobody signs, so it is not taken.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote
 
 import orjson
 
@@ -17,14 +20,27 @@ from tercet_marketing.channels.contract import (
     Ability,
     Account,
     AddressKind,
+    Answer,
+    Arrival,
     Channel,
     House,
     Later,
     Message,
     Receipt,
     Refused,
+    Report,
     Setting,
+    Status,
     Unclear,
+)
+from tercet_marketing.channels.parts import sent_in_parts
+from tercet_marketing.channels.wechat_reports import (
+    check_signature,
+    content_of,
+    fields,
+    keys_of,
+    written,
+    wrong_keys,
 )
 
 _HOME = "https://api.weixin.qq.com"
@@ -34,6 +50,12 @@ _TOKEN = frozenset({40001, 40014, 41001, 42001})
 _LATER = frozenset({-1, 45009, 45011, 50002})
 # No such follower, or not one any more.
 _GONE = frozenset({40003, 43004, 43019})
+# The follower's own message is older than 48 hours, or was answered as often as WeChat lets it be.
+_STALE = frozenset({45015, 45047})
+
+
+class _Stale(Refused):
+    """Plain text goes no more; a template may."""
 
 
 class WeChatOfficial(Channel):
@@ -43,13 +65,18 @@ class WeChatOfficial(Channel):
     display_name = "微信公众号 WeChat official account"
     address_kind = AddressKind.ACCOUNT
     platform = "wechat"
-    abilities = frozenset({Ability.SUBJECT})
+    abilities = frozenset({Ability.SUBJECT, Ability.RECEIVE})
     settings = (
         Setting("app_id", "The account's AppID.", required=True),
         Setting("app_secret", "Its AppSecret.", required=True, secret=True),
-        Setting("template_id", "The template message to send in; plain text within 48 hours when left out."),
+        Setting(
+            "template_id",
+            "The template message to send in; text within 48 hours when left out. Answers go as text first.",
+        ),
         Setting("title_field", "The template's field for the subject, such as `thing1`; none when left out."),
         Setting("text_field", "The template's field for the text; `thing2` when left out."),
+        Setting("token", "The Token that what followers write is signed with.", secret=True),
+        Setting("aes_key", "The EncodingAESKey that it is encrypted with, in safe mode: 43 signs.", secret=True),
         Setting("link", "The page that a tap on the template message opens."),
         Setting("api_url", "Where WeChat's interface is; its public address when left out."),
     )
@@ -58,8 +85,8 @@ class WeChatOfficial(Channel):
         self._tokens = AccessTokens()
 
     def check(self, account: Account) -> dict[str, str]:
-        """Besides what every account needs: an interface that may be called."""
-        wrong = dict(super().check(account))
+        """Besides what every account needs: an interface that may be called, and keys that are keys."""
+        wrong = dict(super().check(account)) | wrong_keys(account)
         if url := account.settings.get("api_url"):
             try:
                 check_url(str(url), allow_private=account.allow_private)
@@ -68,13 +95,37 @@ class WeChatOfficial(Channel):
         return wrong
 
     async def send(self, message: Message, account: Account, house: House) -> Receipt:
-        """Sends to a follower. A token that WeChat has taken back is fetched anew, once."""
+        """Sends to a follower: in the template where there is one, but what answers the follower's own words as text,
+        whole, as long as WeChat lets it.
+        """
+        templated = bool(account.settings.get("template_id"))
+        if not templated or message.in_reply_to:
+            try:
+                receipt: Receipt = await sent_in_parts(
+                    message.brief, lambda _, part: self._sent("custom/send", _text(message, part), message, account)
+                )
+                return receipt
+            except _Stale:
+                if not templated:
+                    raise
+        return await self._sent("template/send", _template(message, account), message, account)
+
+    async def receive(self, report: Report, account: Account, house: House) -> Sequence[Arrival | Status | Answer]:
+        """What followers write. Refuses what WeChat did not sign and encrypt for this account."""
+        keys, asked = keys_of(account), dict(parse_qsl(report.headers.get("query", "")))
+        if "echostr" in asked:
+            # WeChat asks whether the address is ours, in clear whatever the mode is.
+            check_signature(asked.get("signature", ""), keys[0], asked)
+            return [Answer(asked["echostr"])]
+        content = content_of(report, asked, keys, str(account.settings["app_id"]))
+        return [Answer("success"), *written(fields(content), self.platform)]
+
+    async def _sent(self, path: str, body: dict[str, Any], message: Message, account: Account) -> Receipt:
+        """One call. A token that WeChat has taken back is fetched anew, once."""
         for last in (False, True):
             token = await self._token(account)
-            path = "template/send" if account.settings.get("template_id") else "custom/send"
             url = f"{_home(account)}/cgi-bin/message/{path}?access_token={quote(token)}"
-            body = orjson.dumps(_body(message, account))
-            answer = await http.exchange("POST", url, allow_private=account.allow_private, body=body)
+            answer = await http.exchange("POST", url, allow_private=account.allow_private, body=orjson.dumps(body))
             if answer.status >= 300:
                 http.judged(answer, once=False)
                 raise Unclear(answer.words)
@@ -121,10 +172,12 @@ def _home(account: Account) -> str:
     return str(account.settings.get("api_url") or _HOME).rstrip("/")
 
 
-def _body(message: Message, account: Account) -> dict[str, Any]:
+def _text(message: Message, part: str) -> dict[str, Any]:
+    return {"touser": message.to.value, "msgtype": "text", "text": {"content": part}}
+
+
+def _template(message: Message, account: Account) -> dict[str, Any]:
     settings = account.settings
-    if not settings.get("template_id"):
-        return {"touser": message.to.value, "msgtype": "text", "text": {"content": message.brief}}
     data = {str(settings.get("text_field") or "thing2"): {"value": message.brief}}
     if title := settings.get("title_field"):
         data[str(title)] = {"value": message.subject}
@@ -140,4 +193,6 @@ def _body(message: Message, account: Account) -> dict[str, Any]:
 def _judged(code: int, said: str) -> Refused | Later:
     if code in _LATER or code in _TOKEN:
         return Later(f"{code} {said}")
+    if code in _STALE:
+        return _Stale(f"{code} {said}")
     return Refused(f"{code} {said}", bounced=code in _GONE)

@@ -6,12 +6,11 @@ and encrypted; what customers write is fetched with a cursor.
 
 from __future__ import annotations
 
-import hmac
-import re
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qsl, quote
+from uuid import uuid5
 
 import orjson
 
@@ -33,13 +32,13 @@ from tercet_marketing.channels.contract import (
     Receipt,
     Refused,
     Report,
-    ReportForged,
     Setting,
     Status,
     Unclear,
     Unreadable,
 )
-from tercet_marketing.channels.wecom_crypto import key_of, opened, signature
+from tercet_marketing.channels.parts import sent_in_parts
+from tercet_marketing.channels.wechat_reports import content_of, fields, keys_of, moment, written, wrong_keys
 
 _HOME = "https://qyapi.weixin.qq.com"
 _TOKEN = frozenset({40014, 42001, 41001})
@@ -48,7 +47,6 @@ _LATER = frozenset({-1, 45009, 45033})
 _GONE = frozenset({60111, 40031, 84061, 95007})
 # Of what was said in customer service, what the customer said.
 _CUSTOMER = 3
-_FIELD = re.compile(r"<(\w+)>\s*(?:<!\[CDATA\[(.*?)\]\]>|([^<]*))\s*</\1>", re.S)
 _MOST_CAUGHT = 200
 _MOST_ANSWERED = 4_000_000
 
@@ -78,13 +76,10 @@ class WeCom(Channel):
     def check(self, account: Account) -> dict[str, str]:
         """Besides what every account needs: an app or customer service, and keys that are keys."""
         wrong = dict(super().check(account))
-        settings, secrets = account.settings, account.secrets
+        settings = account.settings
         if bool(settings.get("agent_id")) == bool(settings.get("kf_id")):
             wrong["agent_id"] = "give either the agent_id of an app or the kf_id of customer service"
-        if bool(secrets.get("token")) != bool(secrets.get("aes_key")):
-            wrong["aes_key"] = "token and aes_key belong together"
-        elif secrets.get("aes_key") and key_of(secrets["aes_key"]) is None:
-            wrong["aes_key"] = "give the 43 signs that WeCom shows"
+        wrong |= wrong_keys(account)
         minutes = settings.get("look_minutes")
         if minutes is not None and not (isinstance(minutes, int | float) and 1 <= minutes <= 1440):
             wrong["look_minutes"] = "give a number from 1 to 1440"
@@ -97,8 +92,9 @@ class WeCom(Channel):
 
     async def send(self, message: Message, account: Account, house: House) -> Receipt:
         """Sends to a colleague or a customer, as the account is one for."""
-        path, body = _said(message, account)
-        told = await self._call(account, path, body)
+        told = await sent_in_parts(
+            message.brief, lambda number, part: self._call(account, *_said(message, account, number, part))
+        )
         # The app answers that all is well and beside it who was not there.
         if message.to.value in str(told.get("invaliduser") or "").split("|"):
             raise Refused("no such user", bounced=True)
@@ -106,32 +102,12 @@ class WeCom(Channel):
 
     async def receive(self, report: Report, account: Account, house: House) -> Sequence[Arrival | Status | Answer]:
         """What colleagues write to the app. Refuses what WeCom did not sign and encrypt for this account."""
-        token, key = account.secrets.get("token", ""), key_of(account.secrets.get("aes_key", ""))
-        if not token or key is None:
-            raise ReportForged("the account has no token and aes_key, so that nobody's report can be believed")
         asked = dict(parse_qsl(report.headers.get("query", "")))
-        encrypted = asked.get("echostr") or _fields(report.body).get("Encrypt", "")
-        fitting = signature(token, asked.get("timestamp", ""), asked.get("nonce", ""), encrypted)
-        if not hmac.compare_digest(fitting.encode(), asked.get("msg_signature", "").encode()):
-            raise ReportForged("its signature does not fit")
-        content = opened(encrypted, key, str(account.settings["corp_id"]))
+        content = content_of(report, asked, keys_of(account), str(account.settings["corp_id"]))
         if "echostr" in asked:
             # WeCom asks whether the address is ours: whoever can read that answers it.
             return [Answer(content.decode("utf-8", "replace"))]
-        told = _fields(content)
-        if told.get("MsgType") != "text":
-            return [Answer("success")]
-        return [
-            Answer("success"),
-            Arrival(
-                provider_id=told.get("MsgId", ""),
-                kind=AddressKind.ACCOUNT,
-                platform=self.platform,
-                sender=told.get("FromUserName", ""),
-                text=told.get("Content", "")[:100_000],
-                write_time=_moment(told.get("CreateTime", "")),
-            ),
-        ]
+        return [Answer("success"), *written(fields(content), self.platform)]
 
     def look_interval(self, account: Account) -> timedelta | None:
         """As the account says, where it is one of customer service."""
@@ -169,7 +145,7 @@ class WeCom(Channel):
                 platform=self.platform,
                 sender=str(sender),
                 text=text[:100_000],
-                write_time=_moment(str(told.get("send_time", ""))),
+                write_time=moment(str(told.get("send_time", ""))),
             )
         ]
 
@@ -223,25 +199,14 @@ async def _asked(account: Account) -> tuple[str, int]:
     return str(told["access_token"]), int(told.get("expires_in", 7200))
 
 
-def _said(message: Message, account: Account) -> tuple[str, dict[str, Any]]:
-    text = {"msgtype": "text", "text": {"content": message.brief}}
+def _said(message: Message, account: Account, number: int, part: str) -> tuple[str, dict[str, Any]]:
+    text = {"msgtype": "text", "text": {"content": part}}
     if kf_id := account.settings.get("kf_id"):
         return "kf/send_msg", {
             "touser": message.to.value,
             "open_kfid": kf_id,
-            "msgid": str(message.id).replace("-", ""),
+            # Each part has a name of its own, the same whenever it is sent.
+            "msgid": (uuid5(message.id, str(number)) if number else message.id).hex,
             **text,
         }
     return "message/send", {"touser": message.to.value, "agentid": int(account.settings["agent_id"]), **text}
-
-
-def _fields(content: bytes) -> dict[str, str]:
-    """The fields of WeCom's flat XML, in order and without a parser that outsiders could lead astray: what a person
-    wrote is passed over as a whole, so it makes no field.
-    """
-    found = _FIELD.finditer(content.decode("utf-8", "replace"))
-    return {field[1]: field[2] if field[2] is not None else field[3] for field in found}
-
-
-def _moment(seconds: str) -> datetime | None:
-    return datetime.fromtimestamp(int(seconds), UTC) if seconds.isdigit() and len(seconds) <= 10 else None

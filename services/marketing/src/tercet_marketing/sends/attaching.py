@@ -12,7 +12,7 @@ from tercet_chassis import Refusal, Tx
 from tercet_chassis.errors import ResourceNotFound
 from tercet_marketing.channels.accounts import Carriers
 from tercet_marketing.channels.contract import Ability, Attachment
-from tercet_marketing.sends.errors import FilesNotCarried, FilesTooLarge
+from tercet_marketing.sends.errors import FilesNotCarried, FilesTooLarge, MessageFileUnknown
 from tercet_marketing.sends.model import Send
 from tercet_marketing.sends.rules import Json
 
@@ -30,8 +30,8 @@ async def files_of(tx: Tx, wanted: Iterable[Wanted]) -> dict[Wanted, Json | Refu
     for id, owner in sorted(set(wanted), key=str):
         try:
             file = await tx.known.callers_file(id, owner)
-        except Refusal as refusal:
-            found[id, owner] = refusal
+        except ResourceNotFound:
+            found[id, owner] = MessageFileUnknown(file_id=id)
             continue
         found[id, owner] = message_file(file.name, file.media_type, int(file.size), id)
     return found
@@ -46,14 +46,16 @@ def message_file(name: str, content_type: str, byte_count: int, id: UUID | None)
 def checked_files(
     wanted: Sequence[Wanted], channel_codes: Sequence[str], known: Mapping[Wanted, Json | Refusal], carriers: Carriers
 ) -> list[Json]:
-    """The files of a message. Refuses those that are not there, are too large together, or that no channel carries."""
+    """The files of a message; of none that is sent without channels. Refuses those that are not there, are too large
+    together, or that no channel carries.
+    """
     files = []
     for each in wanted:
         file = known[each]
         if isinstance(file, Refusal):
             raise file
         files.append(file)
-    if files and not any(carriers.can(code, Ability.FILES) for code in channel_codes):
+    if files and channel_codes and not any(carriers.can(code, Ability.FILES) for code in channel_codes):
         raise FilesNotCarried(channel_codes=", ".join(channel_codes))
     if sum(file["byte_count"] for file in files) > LARGEST:
         raise FilesTooLarge(limit=LARGEST >> 20)

@@ -68,6 +68,13 @@ class QuietHoursInvalid(InvalidArgument):
     field = "quiet_hours.end"
 
 
+class MessageFileUnknown(InvalidArgument):
+    """A file is not there, or is not the caller's to send."""
+
+    text = "There is no file {file_id} among those that its sender brought; upload it to marketing first, then name it."
+    field = "file_ids"
+
+
 class FilesNotCarried(InvalidArgument):
     """No channel that is named takes files along."""
 

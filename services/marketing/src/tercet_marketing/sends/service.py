@@ -16,13 +16,13 @@ from tercet.marketing.v1.profile_service_pb2 import ConsentDecision
 from tercet_chassis import Handlers, Refusal, Tx, invariant
 from tercet_chassis.binding import struct_value
 from tercet_chassis.invariants import finding
-from tercet_marketing.channels.accounts import carrier_of_account
+from tercet_marketing.channels.accounts import carrier_of_account, carriers
 from tercet_marketing.channels.contract import Answer, Report, ReportForged
 from tercet_marketing.channels.errors import AccountUnknown
 from tercet_marketing.channels.house import TenantsHouse
 from tercet_marketing.sends import store
 from tercet_marketing.sends.accepting import Draft, accept
-from tercet_marketing.sends.attaching import file_named
+from tercet_marketing.sends.attaching import checked_files, file_named, files_of
 from tercet_marketing.sends.errors import ReportNotGenuine
 from tercet_marketing.sends.jobs import wake
 from tercet_marketing.sends.model import FrequencyCap, QuietHours, ReceivedMessage, Send
@@ -60,6 +60,12 @@ class SendService(Handlers):
         send.resolve(tx.now(), arrived=request.arrived)
         tx.emit(events.MessageDelivered if request.arrived else events.MessageFailed, send)
         return send
+
+    async def CheckMessageFiles(self, request: pb.CheckMessageFilesRequest, tx: Tx) -> pb.CheckMessageFilesResponse:
+        """Tells of files before they go. Refuses those that SendMessage would refuse."""
+        wanted = [(UUID(id), _uuid(request.file_owner_id)) for id in request.file_ids]
+        files = checked_files(wanted, request.channel_codes, await files_of(tx, wanted), await carriers(tx))
+        return json_format.ParseDict({"files": files}, pb.CheckMessageFilesResponse())
 
     async def GetSendFile(self, request: pb.GetSendFileRequest, tx: Tx) -> pb.MessageFile:
         """Tells of a file that goes with a message. Refuses other files, and whoever has something masked."""

@@ -17,6 +17,7 @@ from tercet_service_desk.intake.rules import (
     FLOOD_WINDOW,
     FOLLOW_UP,
     KEEP,
+    MAIL,
     Policy,
     arrival_of,
     body_of,
@@ -70,7 +71,8 @@ async def _ticket_of(
 ) -> Ticket | None:
     found = await _named(tx, message)
     if found is None and not message.automatic and policy.join_days:
-        found = await store.id_open_of(tx, key, tx.now() - timedelta(days=policy.join_days))
+        reopened = timedelta(days=0 if arrival_of(message.channel_code) == MAIL else policy.reopen_days)
+        found = await store.id_going_on(tx, key, tx.now() - timedelta(days=policy.join_days), tx.now() - reopened)
     if found is None and flood and not message.automatic:
         found = await store.id_newest_of(tx, key)
     ticket = None if found is None else await store.whole(tx, found)

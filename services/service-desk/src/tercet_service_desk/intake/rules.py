@@ -12,7 +12,8 @@ JOIN_DAYS, REOPEN_DAYS, MOST_PER_HOUR = 7, 14, 20
 FORM_MOST_PER_HOUR, FORM_TIMES_ALL = 5, 40
 FLOOD_WINDOW = timedelta(hours=1)
 _OPEN = ("NEW", "OPEN", "PENDING")
-_ARRIVALS = {"email": "EMAIL"}
+MAIL = "EMAIL"
+_ARRIVALS = {"email": MAIL}
 _SUBJECT = 300
 _BODY = 20_000
 # What becomes of a message that has found its ticket.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, or_, select
 
 from tercet_chassis import Tx
 from tercet_service_desk.intake.model import IntakeRule, TicketForm
@@ -57,13 +57,16 @@ async def id_by_provider_id(tx: Tx, account_code: str, provider_id: str) -> UUID
     return await tx.session.scalar(query.order_by(TicketEntry.id).limit(1))
 
 
-async def id_open_of(tx: Tx, key: str, since: datetime) -> UUID | None:
-    """The sender's newest open ticket on which they wrote since then."""
+async def id_going_on(tx: Tx, key: str, since: datetime, solved_since: datetime) -> UUID | None:
+    """The sender's newest ticket on which they wrote since then and that is open, or else was solved since the other
+    moment.
+    """
     wrote = select(TicketEntry.id).where(
         TicketEntry.ticket_id == Ticket.id, TicketEntry.from_requester.is_(True), TicketEntry.entry_time >= since
     )
-    query = select(Ticket.id).where(Ticket.sender_key == key, Ticket.state.in_(_OPEN), wrote.exists())
-    return await tx.session.scalar(query.order_by(Ticket.create_time.desc()).limit(1))
+    goes_on = or_(Ticket.state.in_(_OPEN), and_(Ticket.state == "SOLVED", Ticket.solve_time > solved_since))
+    query = select(Ticket.id).where(Ticket.sender_key == key, goes_on, wrote.exists())
+    return await tx.session.scalar(query.order_by(Ticket.state == "SOLVED", Ticket.create_time.desc()).limit(1))
 
 
 async def id_newest_of(tx: Tx, key: str) -> UUID | None:

@@ -87,10 +87,10 @@ async def add_reply(
     return entry
 
 
-async def add_note(tx: Tx, ticket: Ticket, body: str) -> TicketEntry:
+async def add_note(tx: Tx, ticket: Ticket, body: str, files: Sequence[dict[str, Any]] = ()) -> TicketEntry:
     """Adds a note that only staff sees; no clock hears of it. Refused once the ticket is closed."""
     ticket.note()
-    entry = _entry(tx, ticket, "NOTE", body, tx.now())
+    entry = _entry(tx, ticket, "NOTE", body, tx.now(), files=list(files))
     await tx.flush()
     tx.emit(events.TicketNoted, ticket, entry=tx.render(entry))
     return entry

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
-from google.protobuf.json_format import MessageToDict
-
 from tercet.servicedesk.v1 import events_pb2 as events
 from tercet_chassis import Refusal, Tx, every, job
 from tercet_service_desk.levels.store import book
@@ -90,8 +88,6 @@ async def _handed_over(tx: Tx, entry_id: str, outcome: Outcome) -> None:
         return
     if not isinstance(outcome, Refusal):
         entry.handed_over = True
-        if outcome is not None:
-            entry.files = [MessageToDict(file, preserving_proto_field_name=True) for file in outcome.files]
     elif outcome.passing:
         tx.schedule(send_reply, due=tx.now() + later(entry.send_attempts), key=entry_id, entry_id=entry_id)
     else:

@@ -191,7 +191,6 @@ class TicketEntry(Outgoing, Searchable, Entity):
     html: Mapped[str] = column(default="")
     automatic: Mapped[bool] = column(default=False)
     files: Mapped[list[Any]] = column(default=list)
-    file_ids: Mapped[list[Any]] = column(default=list)
     # The provider's names of this message and of the one that it answers.
     provider_id: Mapped[str] = column(default="")
     in_reply_to: Mapped[str] = column(default="")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from google.protobuf.json_format import MessageToDict
@@ -16,12 +15,7 @@ from tercet_service_desk.tickets.rules import answered_subject
 
 
 async def send_out(
-    tx: Tx,
-    ticket: Ticket,
-    entry: TicketEntry,
-    channel_code: str = "",
-    address: dict[str, Any] | None = None,
-    file_ids: Sequence[str] = (),
+    tx: Tx, ticket: Ticket, entry: TicketEntry, channel_code: str = "", address: dict[str, Any] | None = None
 ) -> None:
     """Has a public answer handed to marketing once this transaction is committed. Without a channel, named or of the
     ticket, it stays recorded only.
@@ -34,7 +28,6 @@ async def send_out(
     entry.wait(account_code, address or (ticket.reply_address if same_account else None))
     entry.subject = answered_subject(ticket.subject, ticket.number)
     entry.in_reply_to = await store.last_provider_id(tx, ticket.id, account_code)
-    entry.file_ids = list(file_ids)
     jobs.send_soon(tx, entry)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC
 from typing import Any
 from uuid import UUID
 
@@ -38,19 +37,20 @@ from tercet.servicedesk.v1.ticket_service_pb2 import (
     UnmergeTicketRequest,
     UpdateTicketRequest,
 )
+from tercet.servicedesk.v1.ticket_service_pb2 import TicketEntry as TicketEntryMessage
 from tercet.servicedesk.v1.ticket_service_pb2 import TicketLink as TicketLinkMessage
-from tercet_chassis import Handlers, Process, Tx, invariant
+from tercet_chassis import Handlers, InSteps, Process, Tx, invariant
 from tercet_chassis.errors import ResourceNotFound
 from tercet_chassis.invariants import finding
 from tercet_chassis.showing import hidden_paths
 from tercet_service_desk.agents.holding import hold
-from tercet_service_desk.tickets.conversation import add_note, add_reply, check_assets, open_tickets, solve
-from tercet_service_desk.tickets.errors import TicketFilesNotSent, TicketLinkedToItself, TicketsNotLinked
+from tercet_service_desk.tickets import attaching
+from tercet_service_desk.tickets.conversation import check_assets, open_tickets, solve
+from tercet_service_desk.tickets.errors import TicketLinkedToItself, TicketsNotLinked
 from tercet_service_desk.tickets.explaining import explained
 from tercet_service_desk.tickets.jobs import clocks_astray, recalculate, watch
 from tercet_service_desk.tickets.model import Ticket, TicketEntry, TicketLink
 from tercet_service_desk.tickets.moving import move
-from tercet_service_desk.tickets.outgoing import address_of, send_out
 from tercet_service_desk.tickets.promises import DONE, check_kept, check_type, check_way, promises_of
 from tercet_service_desk.tickets.splitting import split
 from tercet_service_desk.tickets.store import (
@@ -96,24 +96,20 @@ class TicketService(Handlers):
         return ticket
 
     async def ReplyToTicket(self, request: ReplyToTicketRequest, tx: Tx) -> TicketEntry:
-        ticket = await tx.get(Ticket, request.id, etag=request.etag, lock=True)
-        goes_out = not (request.from_requester or request.recorded_only) and (
-            request.channel_code or ticket.account_code
-        )
-        if request.file_ids and not goes_out:
-            raise TicketFilesNotSent(number=ticket.number)
-        written = request.entry_time.ToDatetime(tzinfo=UTC) if request.HasField("entry_time") else tx.now()
-        if request.from_requester:
-            return await add_reply(tx, ticket, request.body, written, from_requester=True)
-        entry = await add_reply(tx, ticket, request.body, written, from_requester=False, pending=request.pending)
-        if not request.recorded_only:
-            address = address_of(request.address) if request.HasField("address") else None
-            await send_out(tx, ticket, entry, request.channel_code, address, request.file_ids)
-        return entry
+        if request.file_ids:
+            raise InSteps
+        return await attaching.reply(tx, request, [])
+
+    async def ReplyToTicketInSteps(self, request: ReplyToTicketRequest, process: Process) -> TicketEntryMessage:
+        return await attaching.reply_with_files(request, process)
 
     async def AddTicketNote(self, request: AddTicketNoteRequest, tx: Tx) -> TicketEntry:
-        ticket = await tx.get(Ticket, request.id, etag=request.etag, lock=True)
-        return await add_note(tx, ticket, request.body)
+        if request.file_ids:
+            raise InSteps
+        return await attaching.note(tx, request, [])
+
+    async def AddTicketNoteInSteps(self, request: AddTicketNoteRequest, process: Process) -> TicketEntryMessage:
+        return await attaching.note_with_files(request, process)
 
     async def ListTicketEntries(self, request: ListTicketEntriesRequest, tx: Tx) -> ListTicketEntriesResponse:
         # The ticket's own reach decides: whoever may not see it does not see what was said.

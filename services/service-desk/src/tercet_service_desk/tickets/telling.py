@@ -21,7 +21,7 @@ def request_of(ticket: Ticket, entry: TicketEntry) -> SendMessageRequest:
         text=entry.body,
         ticket_id=str(entry.ticket_id),
         in_reply_to=entry.in_reply_to,
-        file_ids=[str(id) for id in entry.file_ids],
+        file_ids=[file["file_id"] for file in entry.files],
         file_owner_id=str(entry.author_id or ""),
     )
     if entry.address:
