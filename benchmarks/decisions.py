@@ -58,11 +58,18 @@ async def _decide(client: Client, customers: int) -> None:
     gc.collect()
     _settle_memory()
     before, began = spent(), time.perf_counter()
-    for at in range(0, customers, _GROUP):
-        async with runtime.transaction(context) as tx:
-            strategies = await store.running(tx)
-            group = await store.profiles(tx, {row["identity_id"] for row in rows[at : at + _GROUP]})
-            await want(tx, [(one, profile, "bench") for profile in group.values() for one in strategies])
+    groups = [rows[at : at + _GROUP] for at in range(0, customers, _GROUP)]
+
+    async def work() -> None:
+        while groups:
+            group = groups.pop()
+            async with runtime.transaction(context) as tx:
+                strategies = await store.running(tx)
+                profiles = await store.profiles(tx, {row["identity_id"] for row in group})
+                await want(tx, [(one, profile, "bench") for profile in profiles.values() for one in strategies])
+
+    # As events come: several groups beside each other.
+    await asyncio.gather(*(work() for _ in range(runtime.settings.consumer_concurrency)))
     took, after = time.perf_counter() - began, spent()
     each = ", ".join(f"{name} {(after[name] - before[name]) / customers * 1e6:.0f}" for name in after)
     print(f"{customers} customers in {took:.2f} s: {customers / took:,.0f} customers/s")

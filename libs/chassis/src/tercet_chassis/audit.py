@@ -66,18 +66,36 @@ def creation_of(
     entity: type[Entity], row: Mapping[str, Any], bindings: Bindings, secret: bytes
 ) -> dict[str, list[Any]]:
     """The same of a row that no session tracks: every value it begins with."""
+    concealed, tenant_id = _concealed(entity, bindings), row["tenant_id"]
+    changed: dict[str, list[Any]] = {}
+    for name, value in row.items():
+        if value is None or name in _SILENT:
+            continue
+        hidden = concealed.get(name)
+        if hidden is None:
+            hidden = _may_be_personal(value)
+        hidden = hidden or isinstance(value, dict | list)
+        changed[name] = [None, _digest(secret, tenant_id, value) if hidden else _plain(value)]
+    return changed
+
+
+@cache
+def _concealed(entity: type[Entity], bindings: Bindings) -> dict[str, bool | None]:
+    """Whether the values of an attribute are concealed; None where that goes by the value."""
     binding = bindings.find(entity)
     known = binding.fields if binding else {}
-    return {
-        name: _change(known.get(name), name, None, value, secret, row["tenant_id"])
-        for name, value in row.items()
-        if value is not None and name not in _SILENT
-    }
+    return {name: _conceals(known.get(name), name) for name in (*_told(entity), *known)}
+
+
+def _conceals(declared: Bound | None, name: str) -> bool | None:
+    if declared is not None:
+        return declared.personal != ""
+    return False if name.endswith(("_currency", "_code")) else None
 
 
 def _change(declared: Bound | None, name: str, before: Any, after: Any, secret: bytes, tenant_id: UUID) -> list[Any]:
-    unknown = declared is None and not name.endswith(("_currency", "_code"))
-    hidden = declared.personal != "" if declared else unknown and any(map(_may_be_personal, (before, after)))
+    concealed = _conceals(declared, name)
+    hidden = any(map(_may_be_personal, (before, after))) if concealed is None else concealed
     nested = isinstance(after, dict | list) or isinstance(before, dict | list)
     return [_shown(value, hidden or nested, secret, tenant_id) for value in (before, after)]
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from tercet.marketing.v1 import events_pb2 as events
 from tercet_chassis import Refusal, Tx, derived_id
+from tercet_chassis.entity import untracked
 from tercet_marketing.grants import funds, limits, rules, store
 from tercet_marketing.grants.drawing import at_issue
 from tercet_marketing.grants.errors import GrantKeyReused, LimitReached
@@ -19,6 +20,9 @@ from tercet_marketing.policies.model import PolicyVersion
 from tercet_marketing.policies.rules import Json, Limits, Standing
 from tercet_marketing.tools import registry
 from tercet_marketing.tools.contract import Act
+
+# A grant before it is a row: many are made at once, and written in one go.
+_Fresh = untracked(Grant)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +120,7 @@ async def prepare(tx: Tx, ask: Ask, facts: Facts) -> Prepared:
     id = derived_id("grant", tx.tenant_id, ask.key)
     drawn = known.tool.draw(id, numbers, currency)
     start, end = (None, None) if version is None else version.period(tx.now(), zone)
-    grant = Grant(
+    grant: Grant = _Fresh(
         id=id,
         key=ask.key,
         identity_id=ask.identity_id,
@@ -129,6 +133,8 @@ async def prepare(tx: Tx, ask: Ask, facts: Facts) -> Prepared:
         numbers=dict(drawn.numbers or numbers),
         currency_code=currency,
         face=drawn.face,
+        amount=None,
+        returned=None,
         funded_by="" if version is None else version.funded_by,
         budget_code="" if version is None else version.budget_code,
         strategy_budget_code=ask.budget_code,
@@ -144,6 +150,7 @@ async def prepare(tx: Tx, ask: Ask, facts: Facts) -> Prepared:
         redeem_key="",
         use_count=0,
         turn=0,
+        for_order=False,
     )
     return Prepared(ask, grant, version, standing)
 
@@ -165,32 +172,42 @@ async def write(tx: Tx, prepared: Sequence[Prepared]) -> dict[str, Refusal]:
     good = [one for one in open_ if one.ask.key not in refused]
     await limits.count(tx, [one.use for one in good], room)
     await funds.spend(tx, [spending for one in good for spending in one.spendings])
-    for one in good:
-        await _write(tx, one)
+    await _write(tx, good)
     return refused
 
 
-async def _write(tx: Tx, one: Prepared) -> None:
-    grant, tool = one.grant, registry.tool(one.grant.tool_code).tool
-    tx.add(grant)
-    if await tool.issue(act_of(tx, grant)):
-        grant.settle(tx.now())
-    if one.ask.with_code or tool.redeemed_by_others:
-        grant.code = rules.drawn()
-        code = BenefitCode(
-            code=grant.code,
-            tool_code=grant.tool_code,
-            policy_code=grant.policy_code,
-            version=grant.version,
-            shared=tool.redeemed_by_others,
-            state="OPEN" if tool.redeemed_by_others else "CLAIMED",
-            grant_id=grant.id,
-            campaign_id=grant.campaign_id,
-        )
-        tx.add(code)
-    tx.emit(events.GrantIssued, grant)
-    if grant.state == "ISSUED" and tool.paid_by(grant.numbers):
-        tx.emit(events.GrantPayoutRequested, grant)
+async def _write(tx: Tx, prepared: Sequence[Prepared]) -> None:
+    codes = []
+    for one in prepared:
+        grant, tool = one.grant, registry.tool(one.grant.tool_code).tool
+        if await tool.issue(act_of(tx, grant)):
+            grant.settle(tx.now())
+        if one.ask.with_code or tool.redeemed_by_others:
+            codes.append(_code(grant, shared=tool.redeemed_by_others))
+    grants = [one.grant for one in prepared]
+    for grant, row in zip(
+        grants, await tx.bulk_insert(Grant, [vars(one) for one in grants], audited=True), strict=True
+    ):
+        vars(grant).update(row)
+    await tx.bulk_insert(BenefitCode, codes, audited=True)
+    for grant in grants:
+        tx.emit(events.GrantIssued, grant)
+        if grant.state == "ISSUED" and registry.tool(grant.tool_code).tool.paid_by(grant.numbers):
+            tx.emit(events.GrantPayoutRequested, grant)
+
+
+def _code(grant: Grant, *, shared: bool) -> Json:
+    grant.code = rules.drawn()
+    return {
+        "code": grant.code,
+        "tool_code": grant.tool_code,
+        "policy_code": grant.policy_code,
+        "version": grant.version,
+        "shared": shared,
+        "state": "OPEN" if shared else "CLAIMED",
+        "grant_id": grant.id,
+        "campaign_id": grant.campaign_id,
+    }
 
 
 def act_of(tx: Tx, grant: Grant) -> Act:

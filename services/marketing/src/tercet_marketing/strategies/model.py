@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any, ClassVar
 from uuid import UUID
@@ -179,7 +178,7 @@ class StrategyDecision(Linked, Owned, Entity):
         self.outcome, self.reason, self.decide_time = decision.outcome, decision.reason, now
         self.channel_code, self.due_time = decision.channel_code, decision.due_time
         self.contact_id = UUID(decision.contact_id) if decision.contact_id else None
-        self.checks = [asdict(one) for one in decision.checks]
+        self.checks = [one.kept for one in decision.checks]
 
     def drop(self, now: datetime) -> None:
         """Its strategy has ended before it was decided."""
@@ -192,7 +191,7 @@ class StrategyDecision(Linked, Owned, Entity):
 
     def note(self, name: str, *, passed: bool, detail: str, cause: str = "") -> None:
         """One more thing that is known of it."""
-        self.checks = [*(self.checks or ()), asdict(Check(name, passed, detail, cause))]
+        self.checks = [*(self.checks or ()), Check(name, passed, detail, cause).kept]
 
     def wish_again(self, version: int) -> None:
         """Wanted once more, by what its strategy says now. Refuses what was not withheld."""

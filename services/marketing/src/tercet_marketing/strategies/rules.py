@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from tercet_marketing.sends.rules import MARKETING, Window, quiet_until
@@ -103,14 +104,18 @@ class Standing:
     held_out: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(NamedTuple):
     """One check that was made: passed or not, the facts it went by, and which of several causes failed it."""
 
     name: str
     passed: bool
     detail: str = ""
     cause: str = ""
+
+    @property
+    def kept(self) -> dict[str, Any]:
+        """As it is kept with a decision."""
+        return {"name": self.name, "passed": self.passed, "detail": self.detail, "cause": self.cause}
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +138,7 @@ class Decision:
         return "" if self.outcome == CHOSEN else self.checks[-1].name
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
+class _Found(NamedTuple):
     passed: bool
     detail: str = ""
     outcome: str = WITHHELD
@@ -179,9 +183,9 @@ def _decide(standing: Standing, wish: Wish, now: datetime) -> Decision:
 
 
 def _period(standing: Standing, wish: Wish, now: datetime) -> _Found | None:
-    today = now.astimezone(ZoneInfo(standing.zone)).date()
     if wish.begin_date is None and wish.end_date is None:
         return None
+    today = now.astimezone(ZoneInfo(standing.zone)).date()
     inside = (wish.begin_date or today) <= today <= (wish.end_date or today)
     return _Found(inside, f"{today} in {wish.begin_date or ''}..{wish.end_date or ''}")
 

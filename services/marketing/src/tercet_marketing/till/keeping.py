@@ -75,6 +75,7 @@ async def keep(tx: Tx, decision: Decision, reservation: BenefitReservation) -> N
         if source.prepared is not None:
             for refusal in (await issuing.write(tx, [source.prepared])).values():
                 raise refusal
+            source.grant = (await grants.locked(tx, [source.grant.id]))[source.grant.id]
             await _claim(tx, source)
         source.grant.reserve(tx.now(), reservation.id, reservation.reference, one.benefit.amount)
         spendings += at_use(source.grant, one.benefit.amount)
