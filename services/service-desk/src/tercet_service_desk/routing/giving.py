@@ -31,8 +31,11 @@ async def route(tx: Tx, ids: Collection[UUID], *, asked: bool = False, relieve: 
     nobody has are left alone unless `asked`.
     """
     await store.lock_routing(tx)
-    if not asked and not await store.any_rule(tx):
-        ids = await store.taken_or_routed(tx, ids)
+    standing = await store.standing(tx, ids)
+    if not asked and not standing.rules:
+        ids = standing.known
+        if not ids and not standing.waits:
+            return
     released = await _settle(tx, ids, relieve)
     given = await _serve(tx, ids)
     for ticket in released:

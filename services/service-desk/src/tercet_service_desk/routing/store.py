@@ -8,12 +8,11 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select, text, tuple_, union
+from sqlalchemy import func, select, text, tuple_
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from tercet_chassis import Tx
 from tercet_chassis.entity import view
-from tercet_service_desk.agents.model import HeldTicket
 from tercet_service_desk.routing.facts import FIELDS
 from tercet_service_desk.routing.model import WAITING, RoutingRule, TicketRoute
 from tercet_service_desk.tickets.model import Ticket
@@ -112,18 +111,27 @@ _ASTRAY = text(
 )
 
 
-async def any_rule(tx: Tx) -> bool:
-    """Whether any rule is in force."""
-    return (await tx.session.scalar(select(RoutingRule.id).where(RoutingRule.active.is_(True)).limit(1))) is not None
+_STANDING = (
+    "SELECT EXISTS (SELECT FROM fenced.routing_rules WHERE active) AS rules,"
+    " EXISTS (SELECT FROM fenced.ticket_routes WHERE state = 'WAITING') AS waits,"
+    " ARRAY(SELECT id FROM fenced.ticket_routes WHERE id = ANY($1::uuid[])"
+    " UNION SELECT id FROM fenced.held_tickets WHERE id = ANY($1::uuid[])) AS known"
+)
 
 
-async def taken_or_routed(tx: Tx, ids: Collection[UUID]) -> Sequence[UUID]:
-    """Those of the tickets that somebody holds or that have a route."""
-    if not ids:
-        return []
-    route, held = view(TicketRoute), view(HeldTicket)
-    known = union(select(route.c.id).where(route.c.id.in_(ids)), select(held.c.id).where(held.c.id.in_(ids)))
-    return (await tx.session.scalars(known)).all()
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Whether any rule is in force, whether any ticket waits, and which of some tickets are held or have a route."""
+
+    rules: bool
+    waits: bool
+    known: Sequence[UUID]
+
+
+async def standing(tx: Tx, ids: Collection[UUID]) -> Standing:
+    """How routing stands, in one look: where nothing is routed, a ticket costs routing no more."""
+    (row,) = await tx.fetch(_STANDING, list(ids))
+    return Standing(row["rules"], row["waits"], row["known"])
 
 
 async def unrouted(tx: Tx, limit: int) -> Sequence[UUID]:
@@ -137,9 +145,3 @@ async def unrouted(tx: Tx, limit: int) -> Sequence[UUID]:
         .limit(limit)
     )
     return (await tx.session.scalars(query)).all()
-
-
-async def anybody_waits(tx: Tx) -> bool:
-    """Whether any ticket waits."""
-    route = view(TicketRoute)
-    return (await tx.session.scalar(select(route.c.id).where(route.c.state == WAITING).limit(1))) is not None
