@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -36,15 +37,26 @@ async def route(tx: Tx, ids: Collection[UUID], *, asked: bool = False, relieve: 
         ids = standing.known
         if not ids and not standing.waits:
             return
-    released = await _settle(tx, ids, relieve)
-    given = await _serve(tx, ids)
-    for ticket in released:
+    line = await _settle(tx, ids, relieve)
+    # Where nobody waits nobody is served: so it is with what the rules have just given, which is heard as well.
+    waits = standing.waits or any(found.state == WAITING for found in line.routes.values())
+    given = await _serve(tx, line) if waits else set()
+    for ticket in line.released:
         if ticket.id not in given:
             tx.emit(events.TicketUpdated, ticket)
 
 
-async def _settle(tx: Tx, ids: Collection[UUID], relieve: bool) -> list[Ticket]:
-    """The routes say what the tickets say. Gives the tickets that were taken from somebody."""
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """Tickets that this transaction holds, their routes, and those of them that were taken from somebody."""
+
+    tickets: dict[UUID, Ticket]
+    routes: dict[UUID, TicketRoute]
+    released: list[Ticket]
+
+
+async def _settle(tx: Tx, ids: Collection[UUID], relieve: bool) -> _Line:
+    """The routes say what the tickets say."""
     tickets = await store.lock_tickets(tx, ids)
     routes, held = await store.routes(tx, ids), await agent_store.held(tx, ids)
     released, over = [], []
@@ -55,7 +67,7 @@ async def _settle(tx: Tx, ids: Collection[UUID], relieve: bool) -> list[Ticket]:
                 found.end()
             over.append(ticket.id)
             continue
-        standing = found or _fresh(tx, ticket)
+        standing = routes[ticket.id] = found or _fresh(tx, ticket)
         standing.unit_id, standing.partner_party_id = ticket.unit_id, ticket.partner_party_id
         if ticket.assign_time is None or ticket.owner_id is None:
             standing.wait(tx.now(), home=standing.home_user_id, relieved=standing.not_user_id)
@@ -75,10 +87,10 @@ async def _settle(tx: Tx, ids: Collection[UUID], relieve: bool) -> list[Ticket]:
     gone = [id for id in ids if id not in tickets]
     for id in gone:
         if id in routes:
-            await tx.delete(routes[id])
+            await tx.delete(routes.pop(id))
     await tx.flush()
-    await agent_store.let_go(tx, [*over, *gone])
-    return released
+    await agent_store.let_go(tx, [id for id in (*over, *gone) if id in held])
+    return _Line(tickets, routes, released)
 
 
 def _fresh(tx: Tx, ticket: Ticket) -> TicketRoute:
@@ -98,8 +110,8 @@ async def _is_agent(tx: Tx, user_id: UUID) -> bool:
     return bool(await agent_store.lock_agents(tx, [user_id]))
 
 
-async def _serve(tx: Tx, asked: Collection[UUID]) -> set[UUID]:
-    """Gives waiting tickets to whom the rules choose, as long as anybody has room. Those of `asked` that wait on learn
+async def _serve(tx: Tx, line: _Line) -> set[UUID]:
+    """Gives waiting tickets to whom the rules choose, as long as anybody has room. Those of the line that wait on learn
     why. Gives the ids of those given.
     """
     book = await read(tx)
@@ -109,14 +121,14 @@ async def _serve(tx: Tx, asked: Collection[UUID]) -> set[UUID]:
     while seen < _FURTHEST and book.board.any_room(book.agents):
         rows = await store.waiting(tx, behind, _PAGE)
         picks = await _plan(tx, book, rows)
-        if picks and not await _give(tx, book, picks, given):
+        if picks and not await _give(tx, book, picks, line, given):
             # Somebody took capacity or a ticket by hand meanwhile: once more with what is left.
             book = await read(tx)
             continue
         if len(rows) < _PAGE:
             break
         behind, seen = store.Place(rows[-1].rank, rows[-1].turn_time, rows[-1].id), seen + len(rows)
-    await _explain_waiting(tx, book, [id for id in asked if id not in given])
+    _explain_waiting(tx, book, line)
     return given
 
 
@@ -135,12 +147,13 @@ async def _plan(tx: Tx, book: Book, rows: Sequence[Any]) -> list[tuple[TicketFac
 
 
 async def _give(
-    tx: Tx, book: Book, picks: Sequence[tuple[TicketFacts, Decision, dict[str, Any]]], given: set[UUID]
+    tx: Tx, book: Book, picks: Sequence[tuple[TicketFacts, Decision, dict[str, Any]]], line: _Line, given: set[UUID]
 ) -> bool:
     """Does what was planned, under the locks of tickets and agents; False when something had changed."""
-    ids = [ticket.id for ticket, _, _ in picks]
-    tickets = await store.lock_tickets(tx, ids)
-    routes = await store.routes(tx, ids)
+    # What was settled is held since, and is as it was read.
+    others = [ticket.id for ticket, _, _ in picks if ticket.id not in line.tickets]
+    tickets = line.tickets | await store.lock_tickets(tx, others)
+    routes = line.routes | await store.routes(tx, others)
     agents = {agent.user_id: agent for agent in await agent_store.lock_agents(tx, _users(picks))}
     loads = await agent_store.loads(tx, agents)
     whole = True
@@ -177,12 +190,11 @@ def _users(picks: Sequence[tuple[TicketFacts, Decision, dict[str, Any]]]) -> set
     return {decision.agent.user_id for _, decision, _ in picks if decision.agent is not None}
 
 
-async def _explain_waiting(tx: Tx, book: Book, ids: Collection[UUID]) -> None:
-    routes = {id: found for id, found in (await store.routes(tx, ids)).items() if found.state == WAITING}
-    if not routes:
-        return
-    for ticket in (await store.lock_tickets(tx, list(routes))).values():
-        standing = routes[ticket.id]
+def _explain_waiting(tx: Tx, book: Book, line: _Line) -> None:
+    for standing in line.routes.values():
+        if standing.state != WAITING:
+            continue
+        ticket = line.tickets[standing.id]
         facts = TicketFacts(
             id=ticket.id,
             weight=book.weights.of(ticket.type_code, ticket.priority),

@@ -35,6 +35,8 @@ async def active_rules(tx: Tx) -> Sequence[RoutingRule]:
 
 async def lock_tickets(tx: Tx, ids: Collection[UUID]) -> dict[UUID, Ticket]:
     """Tickets as they are now, held until the end of the transaction."""
+    if not ids:
+        return {}
     query = select(Ticket).where(Ticket.id.in_(ids)).order_by(Ticket.id).with_for_update()
     rows = await tx.session.scalars(query.execution_options(populate_existing=True))
     return {ticket.id: ticket for ticket in rows}
@@ -42,6 +44,8 @@ async def lock_tickets(tx: Tx, ids: Collection[UUID]) -> dict[UUID, Ticket]:
 
 async def routes(tx: Tx, ids: Collection[UUID]) -> dict[UUID, TicketRoute]:
     """The routes of these tickets, where there are some."""
+    if not ids:
+        return {}
     query = select(TicketRoute).where(TicketRoute.id.in_(ids)).execution_options(populate_existing=True)
     return {route.id: route for route in await tx.session.scalars(query)}
 
