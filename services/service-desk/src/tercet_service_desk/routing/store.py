@@ -15,6 +15,7 @@ from tercet_chassis import Tx
 from tercet_chassis.entity import view
 from tercet_service_desk.routing.facts import FIELDS
 from tercet_service_desk.routing.model import WAITING, RoutingRule, TicketRoute
+from tercet_service_desk.routing.rules import RANKS
 from tercet_service_desk.tickets.model import Ticket
 
 OVER = ("SOLVED", "CLOSED")
@@ -50,13 +51,18 @@ async def routes(tx: Tx, ids: Collection[UUID]) -> dict[UUID, TicketRoute]:
     return {route.id: route for route in await tx.session.scalars(query)}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Place:
     """Where a waiting ticket stands in the queue."""
 
     rank: int
     turn_time: datetime
     id: UUID
+
+
+def place_of(route: Any) -> Place:
+    """The place of a route, or of a row with its columns."""
+    return Place(route.rank, route.turn_time, route.id)
 
 
 async def waiting(tx: Tx, after: Place | None, limit: int) -> Sequence[Any]:
@@ -119,23 +125,33 @@ _STANDING = (
     "SELECT EXISTS (SELECT FROM fenced.routing_rules WHERE active) AS rules,"
     " EXISTS (SELECT FROM fenced.ticket_routes WHERE state = 'WAITING') AS waits,"
     " ARRAY(SELECT id FROM fenced.ticket_routes WHERE id = ANY($1::uuid[])"
-    " UNION SELECT id FROM fenced.held_tickets WHERE id = ANY($1::uuid[])) AS known"
+    " UNION SELECT id FROM fenced.held_tickets WHERE id = ANY($1::uuid[])) AS known,"
+    " ARRAY(SELECT t.id FROM fenced.tickets t JOIN fenced.ticket_routes r USING (id)"
+    " JOIN fenced.held_tickets h USING (id) WHERE t.id = ANY($1::uuid[]) AND t.state NOT IN ('SOLVED', 'CLOSED')"
+    " AND t.assign_time IS NOT NULL AND h.user_id = t.owner_id AND r.state = 'ASSIGNED'"
+    " AND r.rank = coalesce(array_position($2::text[], t.priority) - 1, $3)"
+    " AND (r.due_time, r.unit_id, r.partner_party_id)"
+    " IS NOT DISTINCT FROM (t.next_due_time, t.unit_id, t.partner_party_id)) AS true"
 )
+_BY_RANK = sorted(RANKS, key=RANKS.__getitem__)
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Whether any rule is in force, whether any ticket waits, and which of some tickets are held or have a route."""
+    """Whether any rule is in force, whether any ticket waits, which of some tickets are held or have a route, and of
+    which somebody's ticket the route says what the ticket says.
+    """
 
     rules: bool
     waits: bool
     known: Sequence[UUID]
+    true: Collection[UUID]
 
 
 async def standing(tx: Tx, ids: Collection[UUID]) -> Standing:
     """How routing stands, in one look: where nothing is routed, a ticket costs routing no more."""
-    (row,) = await tx.fetch(_STANDING, list(ids))
-    return Standing(row["rules"], row["waits"], row["known"])
+    (row,) = await tx.fetch(_STANDING, list(ids), _BY_RANK, RANKS["NORMAL"])
+    return Standing(row["rules"], row["waits"], row["known"], frozenset(row["true"]))
 
 
 async def unrouted(tx: Tx, limit: int) -> Sequence[UUID]:
