@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from tercet.chassis.v1 import maintenance_service_pb2 as maintenance
+from tercet.leads.v1 import events_pb2 as leads_events
+from tercet.servicedesk.v1 import service_level_service_pb2 as levels
 from tercet.servicedesk.v1 import ticket_service_pb2 as pb
+from tercet.type.v1.reference_pb2 import ExternalRef
+from tercet_chassis.errors import Refusal
 from tercet_chassis.ids import new_id
 from tercet_chassis.principal import Principal
 from tercet_chassis.testing import Client, refused
@@ -31,6 +36,31 @@ async def test_known_requester_is_kept(service_desk: Client) -> None:
     identity, party = str(new_id()), str(new_id())
     ticket = await opened(service_desk, identity_id=identity, party_id=party)
     assert (ticket.identity_id, ticket.party_id) == (identity, party)
+
+
+async def test_tickets_that_come_together_stand_as_they_were_answered(service_desk: Client, leads: Client) -> None:
+    target = levels.ServiceTarget(clock=pb.TicketClock.SOLVE, minutes=60)
+    level = levels.ServiceLevel(code="all", display_name="All", targets=[target], active=True)
+    await service_desk.CreateServiceLevel(levels.CreateServiceLevelRequest(service_level=level))
+    identity, merged = str(new_id()), str(new_id())
+    move = leads_events.PartyMembersMoved()
+    move.moves.add(identity_id=identity, from_party_id=identity, to_party_id=merged, version=1)
+    async with leads.transaction() as tx:
+        tx.emit(leads_events.PartyMembersMoved, None, moves=list(move.moves))
+    await service_desk.settled()
+    named = {"external_ref": ExternalRef(system="old", id="7")}
+    chosen = {"id": str(new_id())}
+    wanted: list[dict[str, Any]] = [{"description": str(at)} for at in range(11)] + [named, named, chosen, chosen]
+    wanted += [{"identity_id": identity, "party_id": identity}]
+    made = await asyncio.gather(*(opened(service_desk, **each) for each in wanted), return_exceptions=True)
+    tickets = [each for each in made if isinstance(each, pb.Ticket)]
+    refusals = [each for each in made if isinstance(each, Refusal)]
+    assert len({each.number for each in tickets}) == len(tickets) == 14
+    assert [each.reason for each in refusals] == ["RESOURCE_ALREADY_EXISTS"] * 2
+    assert [each.party_id for each in tickets if each.identity_id == identity] == [merged]
+    for ticket in tickets:
+        assert ticket.solve_clock == pb.TicketClock.RUNNING
+        assert await service_desk.GetTicket(pb.GetTicketRequest(id=ticket.id)) == ticket
 
 
 async def test_ticket_goes_from_new_to_closed(service_desk: Client) -> None:

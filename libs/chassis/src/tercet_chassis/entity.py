@@ -228,11 +228,16 @@ def money(name: str) -> Any:
 
 @cache
 def untracked(entity: type[E]) -> type[E]:
-    """The entity's twin with plain attributes: the same properties and methods, no session, no change tracking.
+    """The entity's twin with plain attributes: the same properties and methods, no session, no change tracking. What
+    was not set reads as the column's constant default.
 
     For batches that end in `Tx.bulk_insert`, where tracking each attribute would cost more than all the rules together.
     """
-    names = {attribute.key: None for attribute in entity.__mapper__.column_attrs}
+    defaults = {at.key: at.columns[0].default for at in entity.__mapper__.column_attrs}
+    names = {
+        key: getattr(default, "arg", None) if getattr(default, "is_scalar", False) else None
+        for key, default in defaults.items()
+    }
     own = [base for base in reversed(entity.__mro__) if not issubclass(Base, base)]
     methods = {
         name: value

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, text, update
+from sqlalchemy import delete, func, select, text
 
 from tercet_chassis import Tx
 from tercet_chassis.entity import view
@@ -59,14 +59,21 @@ async def held(tx: Tx, ticket_ids: Collection[UUID]) -> dict[UUID, HeldTicket]:
 
 async def let_go(tx: Tx, ticket_ids: Collection[UUID]) -> None:
     """Nobody holds these tickets any more."""
+    if not ticket_ids:
+        return
     await tx.session.execute(delete(HeldTicket).where(HeldTicket.id.in_(ticket_ids)))
+
+
+_TOOK = (
+    "UPDATE agents SET last_assign_time = told.turn FROM unnest($1::uuid[], $2::timestamptz[]) AS told(id, turn)"
+    " WHERE agents.id = told.id"
+)
 
 
 async def took(tx: Tx, turns: Mapping[UUID, datetime]) -> None:
     """When each agent's last ticket was given. Past the entity: the next etag of an agent is not due to a ticket."""
-    for agent_id, turn in turns.items():
-        query = update(Agent).where(Agent.id == agent_id).values(last_assign_time=turn)
-        await tx.session.execute(query.execution_options(synchronize_session=False))
+    if turns:
+        await tx.fetch(_TOOK, list(turns), list(turns.values()))
 
 
 # Over capacity without a reason: more is held than the agent can look after, and the rules gave something since

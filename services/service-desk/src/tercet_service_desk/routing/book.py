@@ -42,15 +42,15 @@ class Book:
         """What each rule says to a ticket."""
         return [(rule, asked.explain(facts)) for rule, asked in self.rules]
 
-    def ticket(self, row: Any, last_agents: Mapping[Any, Any]) -> TicketFacts:
-        """A ticket, or a row of its columns, in the eyes of the rules."""
+    def ticket(self, row: Any, route: Any, last_agents: Mapping[Any, Any]) -> TicketFacts:
+        """A ticket and its route, or rows of their columns, in the eyes of the rules."""
         return TicketFacts(
             id=row.id,
             weight=self.weights.of(row.type_code or "", row.priority or "NORMAL"),
             unit_id=row.unit_id,
             last_user_id=last_agents.get(row.party_id),
-            home_user_id=getattr(row, "home_user_id", None),
-            not_user_id=getattr(row, "not_user_id", None),
+            home_user_id=getattr(route, "home_user_id", None),
+            not_user_id=getattr(route, "not_user_id", None),
         )
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +19,7 @@ from tercet_service_desk.routing import store
 from tercet_service_desk.routing.book import Book, asked_of, read
 from tercet_service_desk.routing.model import ENDED, WAITING, TicketRoute
 from tercet_service_desk.routing.rules import RANKS, Decision, TicketFacts, decide, explain
+from tercet_service_desk.routing.store import Place, place_of
 from tercet_service_desk.routing.telling import kept
 from tercet_service_desk.tickets.model import Ticket
 
@@ -31,20 +34,48 @@ async def route(tx: Tx, ids: Collection[UUID], *, asked: bool = False, relieve: 
     nobody has are left alone unless `asked`.
     """
     await store.lock_routing(tx)
-    if not asked and not await store.any_rule(tx):
-        ids = await store.taken_or_routed(tx, ids)
-    released = await _settle(tx, ids, relieve)
-    given = await _serve(tx, ids)
-    for ticket in released:
+    standing = await store.standing(tx, ids)
+    if not asked:
+        ids = [id for id in (ids if standing.rules else standing.known) if id not in standing.true]
+        if not ids and not standing.waits:
+            return
+    line = await _settle(tx, ids, relieve)
+    # Where nobody waits nobody is served: so it is with what the rules have just given, which is heard as well.
+    waits = standing.waits or any(found.state == WAITING for found in line.routes.values())
+    given = await _serve(tx, line) if waits else set()
+    # Not by tx.add: a route is whose the ticket is, not the caller's.
+    tx.session.add_all(line.fresh)
+    for ticket in line.released:
         if ticket.id not in given:
             tx.emit(events.TicketUpdated, ticket)
 
 
-async def _settle(tx: Tx, ids: Collection[UUID], relieve: bool) -> list[Ticket]:
-    """The routes say what the tickets say. Gives the tickets that were taken from somebody."""
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """Tickets that this transaction holds, their routes, those routes of them that are written at the end, and the
+    tickets that were taken from somebody.
+    """
+
+    tickets: dict[UUID, Ticket]
+    routes: dict[UUID, TicketRoute]
+    fresh: list[TicketRoute]
+    released: list[Ticket]
+
+    def joined(self, behind: Place | None, until: Place | None) -> list[tuple[Place, Any, Any]]:
+        """Who has just come into the queue between two places."""
+        places = (
+            (place_of(route), self.tickets[route.id], route)
+            for route in self.fresh
+            if route.state == WAITING and self.tickets[route.id].assign_time is None
+        )
+        return [found for found in places if (not behind or found[0] > behind) and (not until or found[0] <= until)]
+
+
+async def _settle(tx: Tx, ids: Collection[UUID], relieve: bool) -> _Line:
+    """The routes say what the tickets say."""
     tickets = await store.lock_tickets(tx, ids)
     routes, held = await store.routes(tx, ids), await agent_store.held(tx, ids)
-    released, over = [], []
+    fresh, released, over = [], [], []
     for ticket in tickets.values():
         found, holder = routes.get(ticket.id), held.get(ticket.id)
         if ticket.state in store.OVER:
@@ -52,7 +83,12 @@ async def _settle(tx: Tx, ids: Collection[UUID], relieve: bool) -> list[Ticket]:
                 found.end()
             over.append(ticket.id)
             continue
-        standing = found or _fresh(tx, ticket)
+        standing = found
+        if standing is None:
+            standing = routes[ticket.id] = TicketRoute(
+                id=ticket.id, state=WAITING, wait_time=ticket.create_time, decision={}
+            )
+            fresh.append(standing)
         standing.unit_id, standing.partner_party_id = ticket.unit_id, ticket.partner_party_id
         if ticket.assign_time is None or ticket.owner_id is None:
             standing.wait(tx.now(), home=standing.home_user_id, relieved=standing.not_user_id)
@@ -72,18 +108,10 @@ async def _settle(tx: Tx, ids: Collection[UUID], relieve: bool) -> list[Ticket]:
     gone = [id for id in ids if id not in tickets]
     for id in gone:
         if id in routes:
-            await tx.delete(routes[id])
+            await tx.delete(routes.pop(id))
     await tx.flush()
-    await agent_store.let_go(tx, [*over, *gone])
-    return released
-
-
-def _fresh(tx: Tx, ticket: Ticket) -> TicketRoute:
-    standing = TicketRoute(id=ticket.id, state=WAITING, wait_time=ticket.create_time, decision={})
-    standing.place(RANKS["NORMAL"], None)
-    # Not by tx.add: a route is whose the ticket is, not the caller's.
-    tx.session.add(standing)
-    return standing
+    await agent_store.let_go(tx, [id for id in (*over, *gone) if id in held])
+    return _Line(tickets, routes, fresh, released)
 
 
 def _released(ticket: Ticket) -> Ticket:
@@ -95,33 +123,37 @@ async def _is_agent(tx: Tx, user_id: UUID) -> bool:
     return bool(await agent_store.lock_agents(tx, [user_id]))
 
 
-async def _serve(tx: Tx, asked: Collection[UUID]) -> set[UUID]:
-    """Gives waiting tickets to whom the rules choose, as long as anybody has room. Those of `asked` that wait on learn
+async def _serve(tx: Tx, line: _Line) -> set[UUID]:
+    """Gives waiting tickets to whom the rules choose, as long as anybody has room. Those of the line that wait on learn
     why. Gives the ids of those given.
     """
     book = await read(tx)
     given: set[UUID] = set()
-    behind: store.Place | None = None
+    behind: Place | None = None
     seen = 0
     while seen < _FURTHEST and book.board.any_room(book.agents):
-        rows = await store.waiting(tx, behind, _PAGE)
-        picks = await _plan(tx, book, rows)
-        if picks and not await _give(tx, book, picks, given):
+        rows = [(place_of(row), row, row) for row in await store.waiting(tx, behind, _PAGE)]
+        until = rows[-1][0] if len(rows) == _PAGE else None
+        queue = sorted([*rows, *line.joined(behind, until)], key=itemgetter(0))
+        picks = await _plan(tx, book, queue)
+        if picks and not await _give(tx, book, picks, line, given):
             # Somebody took capacity or a ticket by hand meanwhile: once more with what is left.
             book = await read(tx)
             continue
-        if len(rows) < _PAGE:
+        if until is None:
             break
-        behind, seen = store.Place(rows[-1].rank, rows[-1].turn_time, rows[-1].id), seen + len(rows)
-    await _explain_waiting(tx, book, [id for id in asked if id not in given])
+        behind, seen = until, seen + len(rows)
+    _explain_waiting(tx, book, line)
     return given
 
 
-async def _plan(tx: Tx, book: Book, rows: Sequence[Any]) -> list[tuple[TicketFacts, Decision, dict[str, Any]]]:
-    last = await store.last_agents(tx, {row.party_id for row in rows}) if book.sticky and rows else {}
+async def _plan(
+    tx: Tx, book: Book, queue: Sequence[tuple[Place, Any, Any]]
+) -> list[tuple[TicketFacts, Decision, dict[str, Any]]]:
+    last = await store.last_agents(tx, {row.party_id for _, row, _ in queue}) if book.sticky and queue else {}
     picks = []
-    for row in rows:
-        ticket, facts = book.ticket(row, last), asked_of(row)
+    for _, row, route in queue:
+        ticket, facts = book.ticket(row, route, last), asked_of(row)
         if decide(ticket, book.matching(facts), book.agents, book.board).agent is None:
             continue
         decision, steps = explain(ticket, book.judged(facts), book.agents, book.board)
@@ -132,12 +164,13 @@ async def _plan(tx: Tx, book: Book, rows: Sequence[Any]) -> list[tuple[TicketFac
 
 
 async def _give(
-    tx: Tx, book: Book, picks: Sequence[tuple[TicketFacts, Decision, dict[str, Any]]], given: set[UUID]
+    tx: Tx, book: Book, picks: Sequence[tuple[TicketFacts, Decision, dict[str, Any]]], line: _Line, given: set[UUID]
 ) -> bool:
     """Does what was planned, under the locks of tickets and agents; False when something had changed."""
-    ids = [ticket.id for ticket, _, _ in picks]
-    tickets = await store.lock_tickets(tx, ids)
-    routes = await store.routes(tx, ids)
+    # What was settled is held since, and is as it was read.
+    others = [ticket.id for ticket, _, _ in picks if ticket.id not in line.tickets]
+    tickets = line.tickets | await store.lock_tickets(tx, others)
+    routes = line.routes | await store.routes(tx, others)
     agents = {agent.user_id: agent for agent in await agent_store.lock_agents(tx, _users(picks))}
     loads = await agent_store.loads(tx, agents)
     whole = True
@@ -174,18 +207,11 @@ def _users(picks: Sequence[tuple[TicketFacts, Decision, dict[str, Any]]]) -> set
     return {decision.agent.user_id for _, decision, _ in picks if decision.agent is not None}
 
 
-async def _explain_waiting(tx: Tx, book: Book, ids: Collection[UUID]) -> None:
-    routes = {id: found for id, found in (await store.routes(tx, ids)).items() if found.state == WAITING}
-    if not routes:
-        return
-    for ticket in (await store.lock_tickets(tx, list(routes))).values():
-        standing = routes[ticket.id]
-        facts = TicketFacts(
-            id=ticket.id,
-            weight=book.weights.of(ticket.type_code, ticket.priority),
-            unit_id=ticket.unit_id,
-            home_user_id=standing.home_user_id,
-            not_user_id=standing.not_user_id,
-        )
+def _explain_waiting(tx: Tx, book: Book, line: _Line) -> None:
+    for standing in line.routes.values():
+        if standing.state != WAITING:
+            continue
+        ticket = line.tickets[standing.id]
+        facts = book.ticket(ticket, standing, {})
         decision, steps = explain(facts, book.judged(asked_of(ticket)), book.agents, book.board)
         standing.decision = kept(decision, steps, facts.weight, tx.now())

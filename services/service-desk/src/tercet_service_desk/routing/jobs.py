@@ -15,7 +15,8 @@ async def look_again(tx: Tx) -> None:
     events.
     """
     astray = list(await store.astray(tx, _AT_ONCE))
-    if await store.any_rule(tx):
+    standing = await store.standing(tx, ())
+    if standing.rules:
         astray += await store.unrouted(tx, _AT_ONCE)
-    if astray or await store.anybody_waits(tx):
+    if astray or standing.waits:
         await route(tx, astray)

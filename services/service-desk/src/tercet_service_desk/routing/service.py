@@ -74,7 +74,7 @@ class TicketRouteService(Handlers):
         row: Any = await tx.get(Ticket, request.ticket_id) if request.ticket_id else _described(tx, request)
         book = await read(tx)
         last = await store.last_agents(tx, [row.party_id]) if book.sticky and row.party_id else {}
-        ticket = book.ticket(row, last)
+        ticket = book.ticket(row, row, last)
         hidden = await hidden_paths(tx, Ticket)
         return told(
             *explain(ticket, book.judged(asked_of(row)), book.agents, book.board, hidden), ticket.weight, tx.now()

@@ -8,14 +8,14 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select, text, tuple_, union
+from sqlalchemy import func, select, text, tuple_
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from tercet_chassis import Tx
 from tercet_chassis.entity import view
-from tercet_service_desk.agents.model import HeldTicket
 from tercet_service_desk.routing.facts import FIELDS
 from tercet_service_desk.routing.model import WAITING, RoutingRule, TicketRoute
+from tercet_service_desk.routing.rules import RANKS
 from tercet_service_desk.tickets.model import Ticket
 
 OVER = ("SOLVED", "CLOSED")
@@ -36,6 +36,8 @@ async def active_rules(tx: Tx) -> Sequence[RoutingRule]:
 
 async def lock_tickets(tx: Tx, ids: Collection[UUID]) -> dict[UUID, Ticket]:
     """Tickets as they are now, held until the end of the transaction."""
+    if not ids:
+        return {}
     query = select(Ticket).where(Ticket.id.in_(ids)).order_by(Ticket.id).with_for_update()
     rows = await tx.session.scalars(query.execution_options(populate_existing=True))
     return {ticket.id: ticket for ticket in rows}
@@ -43,17 +45,24 @@ async def lock_tickets(tx: Tx, ids: Collection[UUID]) -> dict[UUID, Ticket]:
 
 async def routes(tx: Tx, ids: Collection[UUID]) -> dict[UUID, TicketRoute]:
     """The routes of these tickets, where there are some."""
+    if not ids:
+        return {}
     query = select(TicketRoute).where(TicketRoute.id.in_(ids)).execution_options(populate_existing=True)
     return {route.id: route for route in await tx.session.scalars(query)}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Place:
     """Where a waiting ticket stands in the queue."""
 
     rank: int
     turn_time: datetime
     id: UUID
+
+
+def place_of(route: Any) -> Place:
+    """The place of a route, or of a row with its columns."""
+    return Place(route.rank, route.turn_time, route.id)
 
 
 async def waiting(tx: Tx, after: Place | None, limit: int) -> Sequence[Any]:
@@ -112,18 +121,37 @@ _ASTRAY = text(
 )
 
 
-async def any_rule(tx: Tx) -> bool:
-    """Whether any rule is in force."""
-    return (await tx.session.scalar(select(RoutingRule.id).where(RoutingRule.active.is_(True)).limit(1))) is not None
+_STANDING = (
+    "SELECT EXISTS (SELECT FROM fenced.routing_rules WHERE active) AS rules,"
+    " EXISTS (SELECT FROM fenced.ticket_routes WHERE state = 'WAITING') AS waits,"
+    " ARRAY(SELECT id FROM fenced.ticket_routes WHERE id = ANY($1::uuid[])"
+    " UNION SELECT id FROM fenced.held_tickets WHERE id = ANY($1::uuid[])) AS known,"
+    " ARRAY(SELECT t.id FROM fenced.tickets t JOIN fenced.ticket_routes r USING (id)"
+    " JOIN fenced.held_tickets h USING (id) WHERE t.id = ANY($1::uuid[]) AND t.state NOT IN ('SOLVED', 'CLOSED')"
+    " AND t.assign_time IS NOT NULL AND h.user_id = t.owner_id AND r.state = 'ASSIGNED'"
+    " AND r.rank = coalesce(array_position($2::text[], t.priority) - 1, $3)"
+    " AND (r.due_time, r.unit_id, r.partner_party_id)"
+    " IS NOT DISTINCT FROM (t.next_due_time, t.unit_id, t.partner_party_id)) AS true"
+)
+_BY_RANK = sorted(RANKS, key=RANKS.__getitem__)
 
 
-async def taken_or_routed(tx: Tx, ids: Collection[UUID]) -> Sequence[UUID]:
-    """Those of the tickets that somebody holds or that have a route."""
-    if not ids:
-        return []
-    route, held = view(TicketRoute), view(HeldTicket)
-    known = union(select(route.c.id).where(route.c.id.in_(ids)), select(held.c.id).where(held.c.id.in_(ids)))
-    return (await tx.session.scalars(known)).all()
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Whether any rule is in force, whether any ticket waits, which of some tickets are held or have a route, and of
+    which somebody's ticket the route says what the ticket says.
+    """
+
+    rules: bool
+    waits: bool
+    known: Sequence[UUID]
+    true: Collection[UUID]
+
+
+async def standing(tx: Tx, ids: Collection[UUID]) -> Standing:
+    """How routing stands, in one look: where nothing is routed, a ticket costs routing no more."""
+    (row,) = await tx.fetch(_STANDING, list(ids), _BY_RANK, RANKS["NORMAL"])
+    return Standing(row["rules"], row["waits"], row["known"], frozenset(row["true"]))
 
 
 async def unrouted(tx: Tx, limit: int) -> Sequence[UUID]:
@@ -137,9 +165,3 @@ async def unrouted(tx: Tx, limit: int) -> Sequence[UUID]:
         .limit(limit)
     )
     return (await tx.session.scalars(query)).all()
-
-
-async def anybody_waits(tx: Tx) -> bool:
-    """Whether any ticket waits."""
-    route = view(TicketRoute)
-    return (await tx.session.scalar(select(route.c.id).where(route.c.state == WAITING).limit(1))) is not None

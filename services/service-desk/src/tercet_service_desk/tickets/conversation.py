@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo
 from tercet.servicedesk.v1 import events_pb2 as events
 from tercet.servicedesk.v1.ticket_service_pb2 import Ticket as TicketMessage
 from tercet_chassis import Tx, new_id
+from tercet_chassis.custom_fields import checked as checked_custom
+from tercet_chassis.entity import untracked
 from tercet_service_desk.levels.store import book
 from tercet_service_desk.promised.store import count_carried
 from tercet_service_desk.tickets.errors import TicketAssetUnknown
@@ -18,32 +20,30 @@ from tercet_service_desk.tickets.jobs import watch
 from tercet_service_desk.tickets.model import Ticket, TicketEntry
 from tercet_service_desk.tickets.promises import Promises, check_kept, check_type, check_way, promises_of
 from tercet_service_desk.tickets.rules import number_of
-from tercet_service_desk.tickets.store import unknown_asset
+from tercet_service_desk.tickets.store import moved_parties, unknown_asset
 from tercet_service_desk.types.store import machines
 
 
 async def open_ticket(tx: Tx, message: TicketMessage) -> Ticket:
-    """Opens a ticket with its number, its requester and what it is promised."""
-    (ticket,) = await open_tickets(tx, [message])
-    return ticket
+    """Opens a ticket with its number, its requester and what it is promised, to go on with in this transaction.
+    Refuses one about an asset that there is not, or of a type that there is not.
+    """
+    (ticket,) = await _opened(tx, [message], Ticket)
+    return tx.add(ticket)
 
 
 async def open_tickets(tx: Tx, messages: Sequence[TicketMessage]) -> list[Ticket]:
-    """Opens tickets that came in together; their rows are written together, and what is promised is looked up once.
-    Refuses one about an asset that there is not.
+    """The same for tickets that came in together and that this transaction changes no more: their rows are written
+    together, in one statement with all else that it leaves.
     """
-    await check_assets(tx, {UUID(message.asset_id) for message in messages if message.asset_id})
-    # Read first: a query would write the rows as they are, and once more with what is promised.
-    levels, types = await book(tx), await machines(tx)
-    tickets = [await _begun(tx, message) for message in messages]
-    if "party_id" in levels.paths:
-        # The requester's party may have moved, which is looked up when the rows are written.
-        await tx.flush()
+    tickets = await _opened(tx, messages, untracked(Ticket))
     for ticket in tickets:
-        promises = Promises(ticket, levels, types, tx.now())
-        check_type(promises)
-        watch(tx, promises)
-        tx.emit(events.TicketOpened, ticket)
+        ticket.create_time = ticket.update_time = tx.now()
+        ticket.row_version = 1
+    tx.record_created(Ticket, tx.stage(Ticket, [vars(ticket) for ticket in tickets]))
+    if any(message.id or message.HasField("external_ref") for message in messages):
+        # A name that the client chose may be taken, which is to be said as such.
+        await tx.flush()
     return tickets
 
 
@@ -54,11 +54,29 @@ async def check_assets(tx: Tx, asset_ids: Collection[UUID]) -> None:
         raise TicketAssetUnknown(asset_id=unknown)
 
 
-async def _begun(tx: Tx, message: TicketMessage) -> Ticket:
-    ticket = await tx.create(Ticket, message)
+async def _opened(tx: Tx, messages: Sequence[TicketMessage], kind: type[Ticket]) -> list[Ticket]:
+    await check_assets(tx, {UUID(message.asset_id) for message in messages if message.asset_id})
+    levels, types = await book(tx), await machines(tx)
+    moved = await moved_parties(tx, {UUID(message.identity_id) for message in messages if message.identity_id})
+    tickets = [await _begun(tx, message, kind, moved) for message in messages]
+    for ticket in tickets:
+        promises = Promises(ticket, levels, types, tx.now())
+        check_type(promises)
+        watch(tx, promises)
+        tx.emit(events.TicketOpened, ticket)
+    return tickets
+
+
+async def _begun(tx: Tx, message: TicketMessage, kind: type[Ticket], moved: Mapping[UUID, UUID]) -> Ticket:
+    values = tx.runtime.bindings.of(Ticket).values(message, creating=True)
+    values["custom"] = await checked_custom(tx, Ticket, values.get("custom") or {})
+    ticket = kind(**{"id": new_id()} | values)
     # Nobody waits to be recognised: an unknown requester is a party of its own until leads says otherwise.
     ticket.identity_id = ticket.identity_id or new_id()
-    ticket.party_id = ticket.party_id or ticket.identity_id
+    ticket.party_id = moved.get(ticket.identity_id) or ticket.party_id or ticket.identity_id
+    if tx.principal.kind == "user":
+        ticket.owner_id = ticket.owner_id or tx.principal.user_id
+    ticket.unit_id = ticket.unit_id or tx.principal.unit_id
     ticket.number = number_of(ticket.id, tx.now().astimezone(ZoneInfo(tx.principal.zone)).date())
     ticket.priority = ticket.priority if message.priority else "NORMAL"
     return ticket

@@ -27,6 +27,15 @@ _PARTS = (
 _ASSETS = "SELECT id FROM fenced.assets WHERE id = ANY($1::uuid[])"
 
 
+_PARTIES = "SELECT identity, party FROM known_parties($1, $2)"
+
+
+async def moved_parties(tx: Tx, identity_ids: Collection[UUID]) -> dict[UUID, UUID]:
+    """The party of each identity that has ever moved; none of them moves until this transaction ends."""
+    rows = await tx.fetch(_PARTIES, tx.tenant_id, list(identity_ids)) if identity_ids else []
+    return {row["identity"]: row["party"] for row in rows}
+
+
 async def unknown_asset(tx: Tx, asset_ids: Collection[UUID]) -> UUID | None:
     """One of the assets that the tenant has not; None when it has them all."""
     known = {row["id"] for row in await tx.fetch(_ASSETS, list(asset_ids))} if asset_ids else set()
