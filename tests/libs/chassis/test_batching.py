@@ -16,7 +16,7 @@ from tercet.chassis.v1.call_batch_pb2 import CallBatch
 from tercet.sales.v1 import contact_service_pb2 as pb
 from tercet_chassis import batching
 from tercet_chassis.batching import MOST_CALLS, PATH, Line, answered
-from tercet_chassis.errors import NotFound, Refusal
+from tercet_chassis.errors import NotFound, Refusal, Unavailable
 from tercet_chassis.status import remote_refusal, status_of
 from tercet_chassis.testing import Client
 
@@ -27,6 +27,12 @@ class Gone(NotFound):
     """Not there."""
 
     text = "It is not there."
+
+
+class Away(Unavailable):
+    """Away."""
+
+    text = "It is away."
 
 
 class Peer(grpc.GenericRpcHandler):
@@ -61,6 +67,10 @@ class Peer(grpc.GenericRpcHandler):
         self.calls["together"] += 1
         if body == b"gone":
             return status_of(Gone())
+        if body == b"away":
+            return status_of(Away())
+        if body == b"given up":
+            raise asyncio.CancelledError
         if body == b"held":
             await self.released.wait()
         return body + metadata.get("who", "").encode()
@@ -137,6 +147,12 @@ async def test_what_a_broken_batch_left_open_is_asked_again_alone(peer: Peer, li
     assert replies == [b"held", b"quick"]
     # The quick one had its reply already.
     assert peer.calls == {"batches": 1, "together": 2, "alone": 1}
+
+
+async def test_what_may_pass_is_asked_again_alone(peer: Peer, line: Line) -> None:
+    asked = b"away", b"quick", b"given up"
+    assert await asyncio.gather(*(echo(line, body) for body in asked)) == list(asked)
+    assert peer.calls == {"batches": 1, "together": 3, "alone": 2}
 
 
 async def test_a_service_that_knows_no_batches_is_asked_one_by_one(peer: Peer, line: Line) -> None:

@@ -21,6 +21,9 @@ MOST_CALLS = 64
 _LARGE = 32 << 10
 # Bytes of replies beyond which those that are ready go in several messages.
 _FULL = 1 << 20
+_CANCELLED, _LATE, _AWAY = (
+    grpc.StatusCode[name].value[0] for name in ("CANCELLED", "DEADLINE_EXCEEDED", "UNAVAILABLE")
+)
 # Seconds that a call of a busy process waits for others at most.
 _LINGER = 0.001
 
@@ -123,16 +126,19 @@ class Line:
         try:
             async for replies in self._batches(batch.SerializeToString(), timeout=seconds):
                 for reply in CallBatchReplies.FromString(replies).replies:
-                    if reply.HasField("status"):
-                        calls[reply.index].fail(status_pb2.Status.FromString(reply.status))
-                    else:
+                    if not reply.HasField("status"):
                         calls[reply.index].settle(reply.response)
+                        continue
+                    status = status_pb2.Status.FromString(reply.status)
+                    # What may pass is tried again by itself below, as gRPC tries a lone call again.
+                    if status.code not in (_CANCELLED, _AWAY):
+                        calls[reply.index].fail(status)
         except grpc.aio.AioRpcError as broken:
             if broken.code() == grpc.StatusCode.DEADLINE_EXCEEDED:
                 for call in calls:
-                    call.fail(status_pb2.Status(code=broken.code().value[0], message=broken.details() or ""))
+                    call.fail(status_pb2.Status(code=_LATE, message=broken.details() or ""))
         finally:
-            # Each is tried again by itself, as gRPC tries a lone call again; every write has its key.
+            # Every write has its key.
             for call in calls:
                 call.settle(None)
 
@@ -153,7 +159,9 @@ async def answered(answer: Answer, body: bytes) -> AsyncIterator[bytes]:
             async with asyncio.timeout(seconds):
                 end = await answer(call.path, call.request, call.metadata, seconds)
         except TimeoutError:
-            end = status_pb2.Status(code=grpc.StatusCode.DEADLINE_EXCEEDED.value[0], message="Deadline Exceeded")
+            end = status_pb2.Status(code=_LATE, message="Deadline Exceeded")
+        except asyncio.CancelledError:
+            end = status_pb2.Status(code=_CANCELLED, message="The service gave the call up.")
         reply = CallBatchReplies.Reply(index=index)
         if isinstance(end, bytes):
             reply.response = end
