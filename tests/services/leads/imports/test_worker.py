@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import subprocess
@@ -20,11 +21,11 @@ from support.leads import company, done, mobile, person, upload
 from tercet.leads.v1.import_service_pb2 import CreateImportRequest, GetImportRequest, Import, RunImportRequest
 from tercet.leads.v1.lead_service_pb2 import Lead, ListLeadsRequest
 from tercet_chassis.testing import Client, eventually
-from tercet_leads.imports import ahead, running, worker
+from tercet_leads.imports import ahead, running, service, worker
 from tercet_leads.imports.mapping import propose
-from tercet_leads.imports.preparing import Plan, Preparer, submission_of
+from tercet_leads.imports.preparing import Plan, Prepared, Preparer, submission_of
 from tercet_leads.imports.tables import Row
-from tercet_leads.imports.worker import Preparing, Worker, opened
+from tercet_leads.imports.worker import Packed, Preparing, Worker, opened
 
 HEADER = ("编号", "姓名", "公司", "手机", "电话", "邮箱", "城市", "地址", "来源", "创建时间", "经度", "备注")
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -159,6 +160,28 @@ async def test_import_leaves_no_process_behind(leads: Client, started: list[Work
     assert found.total_size >= 1, "words that were made apart are searched like any others"
 
 
+async def test_no_look_for_cycles_from_the_opening_of_a_chunk_until_it_is_gone(
+    leads: Client, started: list[Worker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Held(list[Prepared | None]):
+        """A chunk that says so when it goes."""
+
+        def __del__(self) -> None:
+            looking.append(gc.isenabled())
+
+    looking: list[bool] = []
+
+    def noted(packed: Packed) -> list[Prepared | None]:
+        looking.append(gc.isenabled())
+        return Held(opened(packed))
+
+    monkeypatch.setattr(service, "opened", noted)
+    item, _ = await shown(leads, *await begun(leads, file_of(60)))
+    assert (item.state, item.created_count) == (Import.DONE, 60)
+    assert looking == [False] * 6, "three chunks, each opened and gone without a look"
+    assert gc.isenabled()
+
+
 async def test_import_goes_on_when_its_process_is_killed(leads: Client, started: list[Worker]) -> None:
     item, operation = await begun(leads, file_of(150))
     await eventually(lambda: bool(started), hint="no process was started")
@@ -196,10 +219,11 @@ async def test_what_was_taken_in_before_an_interruption_is_not_prepared_again(
     async with leads.transaction() as tx:
         await running.begin(tx, item.id)
     chunks = ahead.chunks(unit, item.id, 30)
-    rows, prepared = await anext(chunks)
+    rows, packed = await anext(chunks)
+    assert packed is not None
     async with leads.transaction() as tx:
-        await running.take(tx, item.id, rows, prepared)
+        await running.take(tx, item.id, rows, opened(packed))
     await chunks.aclose()
     assert gone(started[0].process.pid)
-    again = [(len(rows), prepared is None) async for rows, prepared in ahead.chunks(unit, item.id, 30)]
+    again = [(len(rows), packed is None) async for rows, packed in ahead.chunks(unit, item.id, 30)]
     assert again == [(30, True), (30, False), (30, False), (11, False)]

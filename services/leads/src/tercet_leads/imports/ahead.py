@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 
 from tercet_leads.imports import reading, running, store
 from tercet_leads.imports.model import Import
-from tercet_leads.imports.preparing import Prepared
 from tercet_leads.imports.reading import Unit
 from tercet_leads.imports.tables import Row
-from tercet_leads.imports.worker import Packed, Preparing, opened
+from tercet_leads.imports.worker import Packed, Preparing
 
 # A smaller file is through before a process of its own has started.
 APART_FROM = 256 << 10
-Chunk = tuple[list[Row], Sequence[Prepared | None] | None]
+Chunk = tuple[list[Row], Packed | None]
 
 
 async def chunks(unit: Unit, item_id: str, size: int) -> AsyncGenerator[Chunk, None]:
-    """All rows, `size` at a time, with what they become; never more than two chunks are held. What was taken in before
-    the import was interrupted comes unprepared, since it is only counted.
+    """All rows, `size` at a time, with what they become, to be opened by whoever takes them in; never more than two
+    chunks are held. What was taken in before the import was interrupted comes unprepared, since it is only counted.
     """
     async with unit() as tx:
         item = await tx.get(Import, item_id)
@@ -36,10 +35,10 @@ async def chunks(unit: Unit, item_id: str, size: int) -> AsyncGenerator[Chunk, N
                 continue
             task = asyncio.create_task(preparing.packed(rows, now))
             if waiting is not None:
-                yield waiting[0], opened(await waiting[1])
+                yield waiting[0], await waiting[1]
             waiting = (rows, task)
         if waiting is not None:
-            yield waiting[0], opened(await waiting[1])
+            yield waiting[0], await waiting[1]
     finally:
         # Ends the process first: then what still waits for its answer ends too.
         preparing.close()

@@ -15,6 +15,7 @@ from tercet_leads.imports.collecting import uncollected
 from tercet_leads.imports.mapping import harmless
 from tercet_leads.imports.model import Import, ImportRowError
 from tercet_leads.imports.preparing import Preparer
+from tercet_leads.imports.worker import opened
 from tercet_leads.leads.draft import draft_of
 from tercet_leads.leads.intake import checked
 from tercet_leads.leads.rulebook import rulebook
@@ -93,12 +94,14 @@ class ImportService(Handlers):
         await process.step("begin", running.begin, request.id)
         done = 0
         async with aclosing(ahead.chunks(unit, request.id, running.ROWS_A_STEP)) as chunks:
-            async for rows, prepared in chunks:
+            async for rows, packed in chunks:
+                # From its opening until it is gone: a look in between would go over all of it.
                 with uncollected():
+                    prepared = None if packed is None else opened(packed)
                     await process.step(f"rows {done}", running.take, request.id, rows, prepared)
-                done += len(rows)
-                # It shall be gone before the next one is opened.
-                del rows, prepared
+                    done += len(rows)
+                    # It shall be gone before the next one is opened.
+                    del rows, packed, prepared
                 await process.progress(done, 0, f"{done} rows")
         item = await process.step("end", running.end, request.id)
         result = pb.RunImportResult()
