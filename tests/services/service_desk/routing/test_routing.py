@@ -22,6 +22,7 @@ from tercet_chassis.errors import Refusal
 from tercet_chassis.ids import new_id
 from tercet_chassis.testing import Client, refused
 from tercet_service_desk.agents.consumers import relieve
+from tercet_service_desk.routing import giving
 
 AVAILABLE, AWAY, OFFLINE = (agents.Agent.Presence.Value(name) for name in ("AVAILABLE", "AWAY", "OFFLINE"))
 WAITING, ASSIGNED, ENDED = (pb.TicketRoute.State.Value(name) for name in ("WAITING", "ASSIGNED", "ENDED"))
@@ -388,6 +389,25 @@ async def test_whoever_left_gets_no_tickets_any_more(service_desk: Client) -> No
         await tx.finish()
     seen = [(await service_desk.GetAgent(agents.GetAgentRequest(id=who.id))).presence for who in (here, elsewhere)]
     assert seen == [OFFLINE, AVAILABLE]
+
+
+async def test_who_arrives_is_served_wherever_in_a_long_queue_it_stands(
+    service_desk: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(giving, "_PAGE", 2)
+    await rule(service_desk, "rare", condition='subject = "rare"', skills=[agents.SkillLevel(code="none", level=1)])
+    await rule(service_desk, "plain", condition='subject = "plain"')
+    who = await agent(service_desk, capacity=10)
+    stuck = [await opened(service_desk, subject="rare") for _ in range(5)]
+    await service_desk.settled()
+    arriving = [opened(service_desk, subject="plain", priority=each) for each in (LOW, URGENT, NORMAL)]
+    made = await asyncio.gather(*arriving, opened(service_desk, subject="rare"))
+    await service_desk.settled()
+    assert {(await read(service_desk, each)).owner_id for each in made[:3]} == {who.user_id}
+    for each in (*stuck, made[3]):
+        assert (await standing(service_desk, each)).state == WAITING
+    assert await load(service_desk, who) == 3
+    await sound(service_desk)
 
 
 async def test_a_hundred_arrivals_at_once_never_fill_anybody_past_capacity(service_desk: Client) -> None:
