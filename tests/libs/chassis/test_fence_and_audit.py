@@ -175,7 +175,7 @@ async def test_sealer_finds_a_row_that_was_tampered_with(sut: Client, bench_serv
     for forge, mend in (
         ("action = 'FORGED'", "action = 'CREATE'"),
         ("actor_id = actor_id || ','", "actor_id = left(actor_id, -1)"),
-        ("create_time = create_time + interval '1 microsecond'", "create_time = create_time - interval '1 microsecond'"),
+        ("create_time = create_time + interval '1us'", "create_time = create_time - interval '1us'"),
         # Less than a float would tell.
         ("changes = changes || '{\"forged\": 0.10000000000000000001}'", "changes = changes - 'forged'"),
     ):
