@@ -89,7 +89,7 @@ class Broker:
             self._url,
             name=self._name,
             max_reconnect_attempts=-1,
-            reconnect_time_wait=0.25,
+            reconnect_time_wait=0.25,  # type: ignore[arg-type]  # A pause in seconds, slept as it is.
             allow_reconnect=True,
             error_cb=quiet,
             disconnected_cb=quiet,
