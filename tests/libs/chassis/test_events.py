@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from nats.aio.client import Client as NatsClient
 from sqlalchemy import select, text, update
 
 from support.bench.contacts.script import SCRIPT
@@ -17,6 +18,7 @@ from tercet.chassis.v1 import maintenance_service_pb2 as maintenance
 from tercet.sales.v1 import contact_service_pb2 as pb
 from tercet.sales.v1 import events_pb2 as events
 from tercet_chassis import Event
+from tercet_chassis.broker import Connection
 from tercet_chassis.context import IMPORT, SIMULATION
 from tercet_chassis.dispatch import Dispatcher
 from tercet_chassis.ids import new_id
@@ -204,6 +206,18 @@ async def test_unreadable_event_is_a_dead_letter_not_a_loss(sut: Client) -> None
         assert await dispatcher(sut)._attempt(named, event, 99)
     assert {letter.event_id for letter in await open_letters(sut)} == {str(event.meta.id)}
     assert made.id
+
+
+async def test_headers_are_read_as_the_library_reads_them(sut: Client) -> None:
+    lines = ["ce-type: tercet.sales.v1.ContactCreated", "ce-time:2026-11-23T12:00:00+00:00", "tercet-actor:\t王芳 "]
+    for raw in ("\r\n".join([*lines, "", ""]).encode(), b"broken\r\nname: \xff\r\n", b""):
+        assert Connection._parse_header_lines(raw) == NatsClient._parse_header_lines(raw)
+    connection = sut.running.runtime.broker.client
+    assert isinstance(connection, Connection)
+    told = await connection.subscribe(inbox := connection.new_inbox())
+    await connection.publish(inbox, b"", headers={"tercet-actor": "王芳: 1", "no": ""})
+    assert (await told.next_msg(timeout=20)).headers == {"tercet-actor": "王芳: 1", "no": ""}
+    await told.unsubscribe()
 
 
 async def test_effects_keep_to_their_origins(sut: Client, happenings: Happenings) -> None:

@@ -168,15 +168,22 @@ async def test_sealer_finds_a_row_that_was_tampered_with(sut: Client, bench_serv
     assert whole.holds, whole
     assert whole.checked_count > 0
 
-    async def as_owner(action: str) -> None:
-        statement = f"UPDATE audit SET action = '{action}' WHERE resource_id = '{made.id}'"
+    async def as_owner(change: str) -> None:
+        statement = f"UPDATE audit SET {change} WHERE resource_id = '{made.id}'"
         await migrations.with_owner(bench_servers.owner_url, lambda owner: owner.exec_driver_sql(statement))
 
-    await as_owner("FORGED")
-    broken = await chain()
-    assert (broken.holds, broken.broken_count) == (False, 1)
-    await as_owner("CREATE")
-    assert (await chain()).holds
+    for forge, mend in (
+        ("action = 'FORGED'", "action = 'CREATE'"),
+        ("actor_id = actor_id || ','", "actor_id = left(actor_id, -1)"),
+        ("create_time = create_time + interval '1us'", "create_time = create_time - interval '1us'"),
+        # Less than a float would tell.
+        ("changes = changes || '{\"forged\": 0.10000000000000000001}'", "changes = changes - 'forged'"),
+    ):
+        await as_owner(forge)
+        broken = await chain()
+        assert (broken.holds, broken.broken_count) == (False, 1), forge
+        await as_owner(mend)
+        assert (await chain()).holds, mend
 
 
 async def _sealed(client: Client) -> bool:

@@ -15,11 +15,13 @@ from tercet_chassis.waiting import patrol
 GATHER, POLL = 0.7, 5.0
 BATCH = 2000
 _LOCK = 7_300_002
-_COLUMNS = (
-    "id, tenant_id, actor_kind, actor_id, method, request_id, resource_type, resource_id, action, changes, create_time"
+# A row as PostgreSQL writes it, in no session's time zone: unparsed it costs a tenth, and no number loses a digit.
+_TEXT = (
+    "ROW(id, tenant_id, actor_kind, actor_id, method, request_id, resource_type, resource_id, action, changes, "
+    "extract(epoch FROM create_time))::text"
 )
 _TAKE = "DELETE FROM audit_waiting WHERE id IN (SELECT id FROM audit_waiting ORDER BY id LIMIT $1) RETURNING row_ids"
-_BY_IDS = f"SELECT {_COLUMNS} FROM audit WHERE id = ANY($1::uuid[]) ORDER BY id"
+_BY_IDS = f"SELECT id, {_TEXT} AS text FROM audit WHERE id = ANY($1::uuid[]) ORDER BY id"
 _SEAL = (
     "INSERT INTO audit_seals (sequence, first_id, last_id, row_ids, previous_digest, digest) "
     "VALUES ($1, $2, $3, $4, $5, $6)"
@@ -30,12 +32,9 @@ def digest_of(previous: bytes, rows: list[Any]) -> bytes:
     """The digest that seals `rows` behind the seal before."""
     running = hashlib.sha256(previous)
     for row in rows:
-        running.update(
-            orjson.dumps(
-                [str(value) if key != "changes" else value for key, value in row.items()],
-                option=orjson.OPT_SORT_KEYS,
-            )
-        )
+        # The length goes first, so that no two lists of rows make one text.
+        text = row["text"].encode()
+        running.update(b"%d:%s" % (len(text), text))
     return running.digest()
 
 
