@@ -176,7 +176,7 @@ async def states_of(marketing: Client, of: CodeBatch) -> dict[str, int]:
         rows = await tx.fetch(
             "SELECT state, count(*) FROM benefit_codes WHERE batch_id = $1 GROUP BY state", UUID(of.id)
         )
-    return {state: count for state, count in rows}
+    return {row["state"]: row["count"] for row in rows}
 
 
 async def test_a_batch_that_is_ended_takes_its_codes_along_but_not_what_was_claimed(marketing: Client) -> None:

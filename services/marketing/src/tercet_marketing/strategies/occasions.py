@@ -15,7 +15,8 @@ from tercet_chassis.contract import subject_of
 EVENTS = (
     leads.LeadCreated, leads.LeadConverted, sales.CustomerCreated, sales.FirstOrderPlaced, sales.OrderConfirmed,
     sales.OrderFulfilled, sales.OrderCancelled, sales.OrderReturned, sales.TransactionRecorded,
-    sales.CustomerValueChanged, desk.TicketOpened, desk.TicketSolved, marketing.MembershipCreated, marketing.TierChanged,
+    sales.CustomerValueChanged, desk.TicketOpened, desk.TicketSolved, marketing.MembershipCreated,
+    marketing.TierChanged,
 )  # fmt: skip
 
 
