@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.benefits import basket, grant, policy, reserve
-from tercet.chassis.v1.operation_service_pb2 import GetOperationRequest, Operation
+from tercet.chassis.v1.operation_service_pb2 import CancelOperationRequest, GetOperationRequest, Operation
 from tercet.marketing.v1.benefit_service_pb2 import (
     BenefitReservation,
     ConfirmBenefitsRequest,
@@ -26,7 +26,9 @@ from tercet.marketing.v1.code_service_pb2 import (
     CreateSharedCodeRequest,
     GetBenefitCodeRequest,
     ListBenefitCodesRequest,
+    ListCodeBatchesRequest,
     LookUpCodeRequest,
+    RevokeCodeBatchRequest,
     RevokeCodeRequest,
 )
 from tercet.marketing.v1.grant_service_pb2 import GetGrantRequest, Grant, RedeemGrantRequest
@@ -167,6 +169,57 @@ async def test_a_grants_own_code_finds_it_at_the_till(marketing: Client) -> None
     assert rules.well_formed(held.code)
     kept = await marketing.ReserveBenefits(reserve("o1", basket(new_id(), "50.00", codes=(held.code,))))
     assert (kept.state, kept.applied[0].grant_id) == (BenefitReservation.RESERVED, held.id)
+
+
+async def states_of(marketing: Client, of: CodeBatch) -> dict[str, int]:
+    async with marketing.transaction() as tx:
+        rows = await tx.fetch(
+            "SELECT state, count(*) FROM benefit_codes WHERE batch_id = $1 GROUP BY state", UUID(of.id)
+        )
+    return {row["state"]: row["count"] for row in rows}
+
+
+async def test_a_batch_that_is_ended_takes_its_codes_along_but_not_what_was_claimed(marketing: Client) -> None:
+    await policy(marketing, "ten", {"off": "10"})
+    made = await batch(marketing, 3)
+    claimed, used, free = await codes_of(marketing, made)
+    await marketing.ClaimCode(ClaimCodeRequest(code=claimed.code, identity_id=str(new_id())))
+    kept = await marketing.ReserveBenefits(reserve("order-1", basket(new_id(), "50.00", codes=(used.code,))))
+    assert [applied.code for applied in kept.applied] == [used.code]
+    for _ in range(2):
+        ended = await marketing.RevokeCodeBatch(RevokeCodeBatchRequest(id=made.id))
+        assert ended.state == CodeBatch.REVOKED
+        await marketing.settled()
+        assert await states_of(marketing, made) == {"CLAIMED": 2, "REVOKED": 1}
+    with refused("CODE_SPENT", "code"):
+        await marketing.ClaimCode(ClaimCodeRequest(code=free.code, identity_id=str(new_id())))
+    await marketing.ReleaseBenefits(ReleaseBenefitsRequest(key="order-1"))
+    assert await states_of(marketing, made) == {"CLAIMED": 1, "REVOKED": 2}
+
+
+async def test_making_codes_is_cancelled_and_ends_what_was_made(marketing: Client) -> None:
+    await policy(marketing, "ten", {"off": "10"})
+    wanted = CodeBatch(display_name="春季", tool_code="coupon", policy_code="ten", code_count=1_000_000)
+    operation = await marketing.CreateCodeBatch(CreateCodeBatchRequest(code_batch=wanted))
+
+    async def now() -> Operation:
+        found: Operation = await marketing.GetOperation(GetOperationRequest(id=operation.id))
+        return found
+
+    async def some_are_made() -> bool:
+        return (await now()).done_count > 0
+
+    async def cancelled() -> bool:
+        return (await now()).state == Operation.CANCELLED
+
+    await eventually(some_are_made)
+    assert (await now()).total_count == 1_000_000
+    await marketing.CancelOperation(CancelOperationRequest(id=operation.id))
+    await eventually(cancelled)
+    await marketing.settled()
+    (made,) = (await marketing.ListCodeBatches(ListCodeBatchesRequest())).code_batches
+    assert made.state == CodeBatch.REVOKED
+    assert await states_of(marketing, made) == {"REVOKED": made.made_count}
 
 
 async def test_who_guesses_is_slowed_down(marketing: Client) -> None:

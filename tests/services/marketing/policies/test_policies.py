@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -149,6 +150,28 @@ async def test_a_pair_is_checked_when_it_is_saved(marketing: Client) -> None:
             await require_compatible(tx, "coupon", "unborn")
         with refused("POLICY_UNKNOWN"):
             await require_compatible(tx, "coupon", "nowhere")
+
+
+async def test_the_rewards_of_a_pair_are_checked_with_it(marketing: Client) -> None:
+    async def asked(code: str, tool_code: str, policy_code: str, **more: Any) -> None:
+        numbers = {"form_code": "survey", "reward_tool_code": tool_code, "reward_policy_code": policy_code}
+        await policy(marketing, code, numbers, currency_code="", **more)
+
+    await policy(marketing, "ten", {"off": "10"})
+    row = {"tier_code": "gold", "numbers": {"reward_policy_code": "nowhere"}}
+    for code, tool_code, policy_code, more, reason in (
+        ("good", "coupon", "ten", {}, ""),
+        ("itself", "questionnaire", "itself", {}, ""),
+        ("gone", "coupon", "nowhere", {}, "POLICY_UNKNOWN"),
+        ("unfit", "gift", "ten", {}, "TOOL_POLICY_INCOMPATIBLE"),
+        ("no_tool", "nothing", "ten", {}, "TOOL_UNKNOWN"),
+        ("by_tier", "coupon", "ten", {"rows": [row]}, "POLICY_UNKNOWN"),
+        ("of_reward", "questionnaire", "gone", {}, "POLICY_UNKNOWN"),
+    ):
+        await asked(code, tool_code, policy_code, **more)
+        async with marketing.transaction() as tx:
+            with refused(reason) if reason else nullcontext():
+                await require_compatible(tx, "questionnaire", code, field="action.policy_code")
 
 
 async def test_a_code_names_one_policy(marketing: Client) -> None:

@@ -53,6 +53,11 @@ async def tags(marketing: Client, id: str) -> dict[str, str]:
     return {tag.tag_code: tag.segment_code or tag.source for tag in profile.tags}
 
 
+async def reasons(marketing: Client, id: str) -> dict[str, str]:
+    told = await marketing.ExplainProfileTags(pb.ExplainProfileTagsRequest(profile_id=id))
+    return {one.tag.tag_code: one.because for one in told.tags}
+
+
 async def history(marketing: Client, id: str, code: str) -> list[tuple[str, str]]:
     told = await marketing.ListTagHistory(ListTagHistoryRequest(id=id))
     name = TagChange.Action.Name
@@ -66,6 +71,10 @@ async def test_members_get_the_tag_and_lose_it_and_its_history_says_by_what(mark
     assert await tags(marketing, fang) == {"guest": "manual", "vip": "care"}
     explained = await marketing.ExplainSegmentMember(pb.ExplainSegmentMemberRequest(id=care.id, subject_id=fang))
     assert "tag_codes" in explained.because
+    assert await reasons(marketing, fang) == {
+        "guest": "put on by manual, and only taken off like that",
+        "vip": f"care: {explained.because}",
+    }
     with refused("TAG_HELD_BY_RULE", "tag_code"):
         await marketing.RemoveTag(RemoveTagRequest(id=fang, tag_code="vip"))
     # A segment may ask what another one's rule has put on.
@@ -100,6 +109,7 @@ async def test_a_tag_of_two_segments_stays_until_both_are_left_and_decays_after_
     assert (await tags(marketing, fang))["vip"] == "b"
     await remove(marketing, fang, "two")
     assert (await tags(marketing, fang))["vip"] == "b"
+    assert (await reasons(marketing, fang))["vip"].startswith("left b, and falls off at ")
     clock = marketing.running.runtime.clock
     clock.advance(clock.now() + timedelta(hours=25))
     try:

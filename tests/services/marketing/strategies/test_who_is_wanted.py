@@ -9,13 +9,20 @@ import pytest
 from google.protobuf.struct_pb2 import Struct
 
 from support.benefits import policy
-from support.deals import cny, new_customer
+from support.deals import catalogue, cny, confirmed, line, new_customer
 from support.sending import profile_id, somebody
 from tercet.marketing.v1 import lifecycle_service_pb2 as lifecycle_pb
 from tercet.marketing.v1 import segment_service_pb2 as segment_pb
 from tercet.marketing.v1 import strategy_service_pb2 as pb
 from tercet.marketing.v1.action_service_pb2 import Action, CreateActionRequest
+from tercet.marketing.v1.loyalty_programme_service_pb2 import (
+    CreateLoyaltyProgrammeRequest,
+    LoyaltyProgramme,
+    LoyaltyTier,
+    TierRule,
+)
 from tercet.marketing.v1.profile_service_pb2 import AddTagRequest, RemoveTagRequest
+from tercet.sales.v1.order_service_pb2 import CancelOrderRequest
 from tercet.sales.v1.transaction_service_pb2 import ImportReceiptsRequest, Receipt
 from tercet_chassis.testing import Client, refused
 
@@ -119,6 +126,38 @@ async def test_receipts_make_members_and_are_answered_when_the_till_says_that_th
     members = await marketing.ListSegmentMembers(segment_pb.ListSegmentMembersRequest(segment_id=made.id))
     assert {one.party_id for one in members.members} == {old.party_id, new.party_id}
     assert set(await decided(marketing)) == {("thanks", new.party_id)}
+
+
+async def test_each_purchase_is_an_occasion_whether_order_or_receipt_and_what_takes_it_back_is_none(
+    sales: Client, marketing: Client, gift: str
+) -> None:
+    await running(marketing, "bought", trigger=pb.Strategy.EVENT, event_name="sales.transaction.recorded")
+    fang, lei, old = [await new_customer(sales, name) for name in ("王芳", "李雷", "韩梅")]
+    await catalogue(sales, {"tea": "100"})
+    order = await confirmed(sales, fang, line("tea"))
+    for customer, automations in ((lei, True), (old, False)):
+        receipt = Receipt(external_ref={"system": "till", "id": customer.id}, amount=cny("88"), customer_id=customer.id)
+        receipt.occur_time.GetCurrentTime()
+        await sales.ImportReceipts(ImportReceiptsRequest(receipts=[receipt], automations=automations))
+    await sales.settled()
+    await sales.CancelOrder(CancelOrderRequest(id=order.id))
+    await sales.settled()
+    await marketing.settled()
+    assert sorted(await decided(marketing)) == sorted([("bought", fang.party_id), ("bought", lei.party_id)])
+
+
+async def test_members_and_their_tiers_are_occasions(sales: Client, marketing: Client, gift: str) -> None:
+    rule = TierRule(basis=TierRule.SPEND, period=TierRule.YEAR, tiers=[LoyaltyTier(code="gold", threshold="50")])
+    programme = LoyaltyProgramme(code="club", display_name="会员", currency_code="CNY", tier_rule=rule)
+    await marketing.CreateLoyaltyProgramme(CreateLoyaltyProgrammeRequest(loyalty_programme=programme))
+    for code, name in (("joined", "marketing.membership.created"), ("rose", "marketing.tier.changed")):
+        await running(marketing, code, trigger=pb.Strategy.EVENT, event_name=name)
+    fang = await new_customer(sales)
+    await catalogue(sales, {"tea": "100"})
+    await confirmed(sales, fang, line("tea"))
+    await sales.settled()
+    await marketing.settled()
+    assert {code for code, _ in await decided(marketing)} == {"joined", "rose"}
 
 
 async def test_a_strategy_waits_for_a_stage_of_a_lifecycle(marketing: Client, gift: str) -> None:

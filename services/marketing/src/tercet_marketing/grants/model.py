@@ -171,6 +171,15 @@ class CodeBatch(Entity):
     made_count: Mapped[int] = column(default=0)
     state: Mapped[str] = column(default="MAKING")
 
+    def done(self) -> None:
+        """All are there, unless somebody ended it meanwhile."""
+        if self.state == "MAKING":
+            self.state = "DONE"
+
+    def revoke(self) -> None:
+        """Ended: no more are made, and those that nobody has claimed work no more."""
+        self.state = "REVOKED"
+
 
 class BenefitCode(Entity):
     """What is typed in to get a benefit."""
@@ -196,10 +205,10 @@ class BenefitCode(Entity):
         """Becomes a grant."""
         self.state, self.grant_id = "CLAIMED", grant_id
 
-    def give_back(self) -> None:
-        """Free again, because the order it was used on does not count."""
+    def give_back(self, *, ended: bool = False) -> None:
+        """Free again, because the order it was used on does not count; `ended` when its batch has been meanwhile."""
         if self.state == "CLAIMED":
-            self.state, self.grant_id = "OPEN", None
+            self.state, self.grant_id = "REVOKED" if ended else "OPEN", None
 
     def revoke(self) -> None:
         """Ended by hand; what it became stays."""

@@ -11,6 +11,7 @@ from tercet_chassis import Handlers, Process, Tx
 from tercet_marketing.grants import coding, ending, rules, store
 from tercet_marketing.grants.errors import CodeTaken
 from tercet_marketing.grants.issuing import Ask, issue
+from tercet_marketing.grants.jobs import end_codes
 from tercet_marketing.grants.model import BenefitCode, CodeBatch, Grant
 from tercet_marketing.policies import matching
 from tercet_marketing.policies import store as policies
@@ -53,15 +54,25 @@ class CodeService(Handlers):
     """Serves tercet.marketing.v1.CodeService."""
 
     async def CreateCodeBatch(self, request: codes_pb.CreateCodeBatchRequest, process: Process) -> codes_pb.CodeBatch:
-        """Makes unique codes, ten thousand a step. Refuses a tool and policy that do not go together."""
+        """Makes unique codes, ten thousand a step. Refuses a tool and policy that do not go together.
+
+        Whoever cancels it ends the batch with what was made of it.
+        """
         batch: Any = await process.step("begin", _begin, request.code_batch)
         made, step = 0, 0
         while made < batch.code_count:
-            made = await process.step(f"codes {step}", _make, batch.id)
+            undo = _stop if step == 0 else None
+            made = await process.step(f"codes {step}", _make, batch.id, undo=undo)
             step += 1
             await process.progress(made, batch.code_count, f"{made} codes")
         done: codes_pb.CodeBatch = await process.step("end", _end, batch.id)
         return done
+
+    async def RevokeCodeBatch(self, request: codes_pb.RevokeCodeBatchRequest, tx: Tx) -> CodeBatch:
+        """Ends a batch: no more codes are made, and those that nobody has claimed work no more."""
+        batch = await tx.get(CodeBatch, request.id, etag=request.etag, lock=True)
+        _revoke(tx, batch)
+        return batch
 
     async def CreateSharedCode(self, request: codes_pb.CreateSharedCodeRequest, tx: Tx) -> BenefitCode:
         """Makes a code that all share. Refuses a word that is taken."""
@@ -132,6 +143,8 @@ async def _begin(tx: Tx, given: codes_pb.CodeBatch) -> CodeBatch:
 
 async def _make(tx: Tx, id: str) -> int:
     batch = await tx.get(CodeBatch, id, lock=True)
+    if batch.state != "MAKING":
+        return batch.code_count  # somebody has ended it
     wanted = min(AT_ONCE, batch.code_count - batch.made_count)
     drawn = {rules.drawn(batch.prefix, batch.random_length) for _ in range(wanted)}
     values = {name: getattr(batch, name) for name in ("id", "tool_code", "policy_code", "version", "campaign_id")}
@@ -141,5 +154,14 @@ async def _make(tx: Tx, id: str) -> int:
 
 async def _end(tx: Tx, id: str) -> CodeBatch:
     batch = await tx.get(CodeBatch, id, lock=True)
-    batch.state = "DONE"
+    batch.done()
     return batch
+
+
+async def _stop(tx: Tx, id: str) -> None:
+    _revoke(tx, await tx.get(CodeBatch, id, lock=True))
+
+
+def _revoke(tx: Tx, batch: CodeBatch) -> None:
+    batch.revoke()
+    tx.schedule(end_codes, due=tx.now(), key=f"end-codes:{batch.id}", batch_id=str(batch.id))

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from tercet_chassis import Tx, new_id
 from tercet_chassis.entity import view
-from tercet_marketing.grants.model import BenefitCode, Grant, GrantUse
+from tercet_marketing.grants.model import BenefitCode, CodeBatch, Grant, GrantUse
 from tercet_marketing.loyalty.store import parties_memberships
 from tercet_marketing.policies.rules import Standing
 from tercet_marketing.profiles.model import Profile
@@ -23,6 +23,11 @@ _MAKE_CODES = (
     "state, campaign_id, create_time, update_time, row_version) "
     "SELECT $1, c.id, c.code, $4, $5, $6, $7, false, 0, 'OPEN', $8, $9, $9, 1 "
     "FROM unnest($2::uuid[], $3::text[]) AS c(id, code) ON CONFLICT DO NOTHING RETURNING 1"
+)
+
+_REVOKE_CODES = (
+    "UPDATE benefit_codes SET state = 'REVOKED', update_time = $3, row_version = row_version + 1 "
+    "WHERE tenant_id = $1 AND id = ANY($2::uuid[]) AND state = 'OPEN'"
 )
 
 
@@ -144,6 +149,24 @@ async def make_codes(tx: Tx, batch: dict[str, object], codes: Sequence[str]) -> 
         tx.now(),
     )
     return len(rows)
+
+
+async def revoke_codes(tx: Tx, batch_id: UUID, after: UUID | None, most: int) -> UUID | None:
+    """Ends those of a batch's next codes that nobody has claimed; gives the last it looked at, None at the end."""
+    rows = view(BenefitCode)
+    query = select(rows.c.id).where(rows.c.batch_id == batch_id).order_by(rows.c.id).limit(most)
+    ids = list(await tx.session.scalars(query if after is None else query.where(rows.c.id > after)))
+    await tx.fetch(_REVOKE_CODES, tx.tenant_id, ids, tx.now())
+    return ids[-1] if len(ids) == most else None
+
+
+async def ended_batches(tx: Tx, codes: Iterable[BenefitCode]) -> set[UUID]:
+    """Those batches of the codes that were ended. None can be until the end of the transaction."""
+    ids = {code.batch_id for code in codes if code.batch_id is not None}
+    if not ids:
+        return set()
+    query = select(CodeBatch).where(CodeBatch.id.in_(ids)).order_by(CodeBatch.id).with_for_update(read=True)
+    return {batch.id for batch in await tx.session.scalars(query) if batch.state == "REVOKED"}
 
 
 async def uses_of(tx: Tx, grant_id: UUID) -> list[GrantUse]:

@@ -53,18 +53,31 @@ def check_version(version: PolicyVersion) -> None:
 async def require_compatible(tx: Tx, tool_code: str, policy_code: str, *, field: str = "policy_code") -> None:
     """Refuses a tool and a policy that cannot be put together; either may be empty. For whoever saves the pair.
 
-    A policy must have a version in force; a tool without a policy must need no numbers.
+    A policy must have a version in force; a tool without a policy must need no numbers. The same holds for the rewards
+    that the pair may bring, and for theirs.
     """
+    ahead, seen = [(tool_code, policy_code)], {(tool_code, policy_code)}
+    while ahead:
+        further = await _rewards_of(tx, *ahead.pop(), field)
+        ahead += [pair for pair in further if pair not in seen]
+        seen.update(further)
+
+
+async def _rewards_of(tx: Tx, tool_code: str, policy_code: str, field: str) -> list[tuple[str, str]]:
     known = registry.tool(tool_code) if tool_code else None
     if not policy_code:
         wrong = [] if known is None else known.faults({}, "")
         if wrong:
             raise _incompatible(tool_code, "(none)", wrong, field)
-        return
+        return [] if known is None else sorted(set(known.tool.rewards({})))
     version = await store.in_force(tx, policy_code)
     wrong = [] if known is None else faults_for(tool_code, version)
     if wrong:
         raise _incompatible(tool_code, policy_code, wrong, field)
+    if known is None:
+        return []
+    every = [plain(version.numbers), *(with_row(version.numbers, row) for row in version.rows)]
+    return sorted({pair for numbers in every for pair in known.tool.rewards(numbers)})
 
 
 def _incompatible(tool: str, policy: str, wrong: Sequence[Fault], field: str) -> ToolPolicyIncompatible:

@@ -18,13 +18,11 @@ from tercet_chassis import Handlers, Process, Tx, invariant
 from tercet_chassis.entity import view
 from tercet_chassis.errors import ResourceNotFound
 from tercet_chassis.invariants import finding
-from tercet_chassis.showing import hidden_paths
-from tercet_conditions import ConditionError
 from tercet_marketing.segments import checking, rules, store
 from tercet_marketing.segments.errors import MemberFileInvalid, SegmentConditionInvalid, SegmentInUse, SegmentNotLive
+from tercet_marketing.segments.explaining import explained, explained_tags
 from tercet_marketing.segments.jobs import PIECE, begin_building, build_piece, empty_segment
 from tercet_marketing.segments.judge import faults, put
-from tercet_marketing.segments.language import judgement
 from tercet_marketing.segments.model import Segment, SegmentMember, SegmentVersion
 from tercet_marketing.segments.subjects import PROFILE, subjects
 
@@ -125,34 +123,11 @@ class SegmentService(Handlers):
 
     async def ExplainSegmentMember(self, request: pb.ExplainSegmentMemberRequest, tx: Tx) -> pb.SegmentExplanation:
         """Tells why somebody fits or not. Refuses whom the caller may not see."""
-        segment = await tx.get(Segment, request.id)
-        subject, subject_id = subjects()[segment.subject], UUID(request.subject_id)
-        if not await store.within_reach(tx, subject, [subject_id]):
-            raise ResourceNotFound(type=subject.entity.__name__, id=subject_id)
-        member = await store.member(tx, segment.id, subject_id)
-        answer = pb.SegmentExplanation()
-        if member is not None:
-            shown: Any = tx.render(member)
-            answer.member.CopyFrom(shown)
-        if segment.kind == "STATIC":
-            answer.holds = member is not None and member.state == "IN"
-            answer.because = f"{'in' if answer.holds else 'out'}, because members are put in by hand"
-            return answer
-        own = await store.custom_fields(tx, subject)
-        try:
-            judging = judgement(subject, segment.condition, segment.time_zone, own)
-        except ConditionError as wrong:
-            raise SegmentConditionInvalid(detail=str(wrong)) from wrong
-        record = (await store.records(tx, subject, [subject_id], sorted(rules.asked_facts(segment.reads))))[0]
-        standings = await store.standings(tx, [subject_id])
-        record.segments = {row.segment_code for row in standings if row.state == "IN"}
-        hidden = await hidden_paths(tx, subject.entity)
-        told = judging.at(tx.now()).explained(record)
-        answer.holds, answer.because = told.holds, told.told(hidden)
-        decisive = {id(leaf) for leaf in told.decisive}
-        for leaf in told.leaves:
-            answer.terms.add(holds=leaf.holds, decisive=id(leaf) in decisive, words=leaf.told(hidden))
-        return answer
+        return await explained(tx, await tx.get(Segment, request.id), UUID(request.subject_id))
+
+    async def ExplainProfileTags(self, request: pb.ExplainProfileTagsRequest, tx: Tx) -> pb.ExplainProfileTagsResponse:
+        """Tells of each tag why it is on. Refuses a profile that the caller may not see."""
+        return await explained_tags(tx, UUID(request.profile_id))
 
     async def ListSegmentMembers(self, request: pb.ListSegmentMembersRequest, tx: Tx) -> Message:
         """Lists who is in, or what a party is and was in, of those whom the caller may see."""

@@ -245,6 +245,12 @@ async def tagging(tx: Tx) -> list[Tagging]:
     return [Tagging(**row) for row in await tx.fetch(_TAGGING)]
 
 
+async def tagging_segments(tx: Tx, tag_codes: Collection[str]) -> Sequence[Segment]:
+    """The live segments whose members carry one of these tags, by code."""
+    query = select(Segment).where(Segment.state == "LIVE", Segment.tag_code.in_(tag_codes)).order_by(Segment.code)
+    return (await tx.session.scalars(query)).all()
+
+
 async def inside(tx: Tx, ids: Collection[UUID], codes: Collection[str]) -> set[tuple[UUID, str]]:
     """Which of these subjects are in which of these segments."""
     rows = await tx.fetch(_INSIDE, list(ids), list(codes))

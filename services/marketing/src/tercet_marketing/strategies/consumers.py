@@ -24,7 +24,7 @@ from tercet_marketing.sends import store as sends
 from tercet_marketing.strategies import store
 from tercet_marketing.strategies.deciding import want
 from tercet_marketing.strategies.model import EVENT, SEGMENT_ENTERED, SEGMENT_LEFT, STAGE_ENTERED, Strategy
-from tercet_marketing.strategies.occasions import EVENTS, event_name
+from tercet_marketing.strategies.occasions import EVENTS, event_name, is_occasion
 from tercet_marketing.strategies.paying import settle_messages
 
 
@@ -34,7 +34,11 @@ async def hear(events: Sequence[Event[Any]], tx: Tx) -> None:
     asked: dict[str, list[Strategy]] = defaultdict(list)
     for strategy in await store.running(tx, EVENT):
         asked[strategy.event_name].append(strategy)
-    heard = [event for event in events if event_name(event.meta.subject) in asked and event.meta.identity_id]
+    heard = [
+        event
+        for event in events
+        if event_name(event.meta.subject) in asked and event.meta.identity_id and is_occasion(event)
+    ]
     profiles = await _profiles(tx, heard)
     segments = await store.segments_of(tx, {profile.party_id for profile in profiles.values()}) if heard else {}
     wishes = []

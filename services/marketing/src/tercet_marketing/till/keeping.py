@@ -141,6 +141,7 @@ def _part(grant: Grant, until_now: Money) -> list[Spending]:
 
 async def _give_back(tx: Tx, held: Sequence[Grant]) -> None:
     codes = {code.grant_id: code for code in await grants.codes_of_grants(tx, (grant.id for grant in held))}
+    ended = await grants.ended_batches(tx, codes.values())
     await limits.uncount(tx, (ending.use_key(grant) for grant in held))
     rest = [part for grant in held if grant.returned and grant.amount for part in _part(grant, grant.amount)]
     await funds.put_back(tx, rest, "GIVEN_BACK")
@@ -150,7 +151,7 @@ async def _give_back(tx: Tx, held: Sequence[Grant]) -> None:
             grant.reservation_id = None
             grant.reverse(tx.now())
             if grant.id in codes:
-                codes[grant.id].give_back()
+                codes[grant.id].give_back(ended=codes[grant.id].batch_id in ended)
             await ending.take_back(tx, grant, used=False)
             continue
         grant.give_back(tx.now())

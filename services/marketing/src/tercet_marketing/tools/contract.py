@@ -93,6 +93,10 @@ class Tool:
         """The payout account or payer that pays a grant's worth into its holder's wallet; empty when nobody does."""
         return ""
 
+    def rewards(self, numbers: Numbers) -> list[tuple[str, str]]:
+        """The further benefits that redeeming may bring, each a tool and a policy, which are checked with the pair."""
+        return []
+
     async def issue(self, act: Act) -> bool:
         """Gives it to the beneficiary. True when it has taken effect thereby and nothing is left to redeem."""
         return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tercet_marketing.tools.contract import Act, Redemption, Reward, Tool
+from tercet_marketing.tools.rules import Numbers
 from tercet_marketing.tools.schemas import config_code, numbers
 
 
@@ -21,9 +22,11 @@ class Questionnaire(Tool):
         dependentRequired={"reward_tool_code": ["reward_policy_code"], "reward_policy_code": ["reward_tool_code"]},
     )
 
+    def rewards(self, numbers: Numbers) -> list[tuple[str, str]]:
+        """What whoever answers gets."""
+        tool = numbers.get("reward_tool_code")
+        return [] if tool is None else [(tool, numbers["reward_policy_code"])]
+
     async def redeem(self, act: Act, redemption: Redemption) -> list[Reward]:
         """It was answered: the reward is due."""
-        if "reward_tool_code" not in act.numbers:
-            return []
-        tool, policy = act.numbers["reward_tool_code"], act.numbers["reward_policy_code"]
-        return [Reward(tool, policy, act.identity_id)]
+        return [Reward(tool, policy, act.identity_id) for tool, policy in self.rewards(act.numbers)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tercet_marketing.tools.contract import Act, Redemption, Reward, Tool
+from tercet_marketing.tools.rules import Numbers
 from tercet_marketing.tools.schemas import config_code, numbers, whole
 
 
@@ -28,6 +29,11 @@ class Referral(Tool):
         },
     )
     redeemed_by_others = True
+
+    def rewards(self, numbers: Numbers) -> list[tuple[str, str]]:
+        """What the inviter and the newcomer get."""
+        named = [who for who in ("inviter", "invitee") if f"{who}_tool_code" in numbers]
+        return [(numbers[f"{who}_tool_code"], numbers[f"{who}_policy_code"]) for who in named]
 
     async def redeem(self, act: Act, redemption: Redemption) -> list[Reward]:
         """A newcomer came: the rewards of both are due."""
