@@ -33,6 +33,10 @@ from tercet_chassis.tokens import Signer, make_keys
 from tercet_chassis.transaction import Tx
 
 
+# Seconds after which a service that does not stop is a fault, told by what still runs.
+_STOPPED = 90.0
+
+
 async def eventually(condition: Callable[[], Any], within: float = 15.0, hint: str = "") -> Any:
     """Waits until `condition()`, awaited when it is awaitable, gives something true or stops raising AssertionError;
     gives what it gave. Fails after so many seconds.
@@ -298,4 +302,10 @@ class Together:
         for channel in self._channels.values():
             await channel.close()
         for running in self.running.values():
-            await running.runtime.stop(grace=0.5)
+            try:
+                async with asyncio.timeout(_STOPPED):
+                    await running.runtime.stop(grace=0.5)
+            except TimeoutError:
+                for task in asyncio.all_tasks():
+                    task.print_stack()
+                raise
