@@ -32,7 +32,6 @@ from tercet_chassis.status import remote_refusal
 from tercet_chassis.tokens import Signer, make_keys
 from tercet_chassis.transaction import Tx
 
-
 # Seconds after which a service that does not stop is a fault, told by what still runs.
 _STOPPED = 90.0
 
