@@ -40,8 +40,9 @@ BACK_OFF = (0.2, 1, 5, 30, 120, 600, 1800)
 GROUP = 200
 # So many are in hand at a time of each source.
 ROOM = 4 * GROUP
-# Events that follow each other so closely are handled together; one after a pause waits for nobody.
-GATHER = 0.1
+# Events that follow each other so closely are handled together; one after a pause waits for nobody. Where so many came
+# together, the next ones are gathered for longer: whoever is so far from alone is behind already.
+GATHER, CROWD, GATHER_CROWD = 0.1, 32, 0.25
 # Whoever holds it says alone what is to be delivered.
 _ASKING = 7_300_009
 
@@ -134,7 +135,7 @@ class Dispatcher:
             feed.wake()
 
         beat = asyncio.create_task(self._keep(feed, running))
-        began = 0.0
+        began, pause = 0.0, GATHER
         try:
             while True:
                 room = ROOM - len(feed.here) - sum(map(len, running.values()))
@@ -144,10 +145,11 @@ class Dispatcher:
                     await feed.stir()
                     continue
                 if len(feed.here) < GROUP:
-                    await asyncio.sleep(began + GATHER - time.monotonic())
+                    await asyncio.sleep(began + pause - time.monotonic())
                 # While all slots are taken, more may join.
                 async with self._slots:
                     began = time.monotonic()
+                pause = GATHER if len(feed.here) < CROWD else GATHER_CROWD
                 for group in _groups([delivery for m in feed.take() if (delivery := await _read(m)) is not None]):
                     task = asyncio.create_task(self._guarded(group))
                     running[task] = group
